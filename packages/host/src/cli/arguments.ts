@@ -1,0 +1,200 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import type { Limits } from '../limits.ts';
+import { LIMITS } from '../limits.ts';
+import { PROFILES, UNITS } from '../config.ts';
+import type { ServeOptions } from '../options.ts';
+import { didYouMean } from './nearest-name.ts';
+
+/** The command line is wrong; the message says how. Ends the program with exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What was asked for on the command line. */
+export type Command =
+  | { name: 'help'; about: 'custodian' | 'serve' | 'doctor' }
+  | { name: 'version' }
+  | { name: 'doctor'; isJson: boolean }
+  | { name: 'serve'; paths: string[]; config: string | null; isOpening: boolean; options: ServeFlags };
+
+/** Options of serve() that have a flag. A key that is missing was not given. */
+export type ServeFlags = Partial<
+  Pick<
+    ServeOptions,
+    | 'port'
+    | 'host'
+    | 'unit'
+    | 'profile'
+    | 'limits'
+    | 'warmCells'
+    | 'isDevelopment'
+    | 'log'
+    | 'logDestination'
+    | 'stateDir'
+  >
+>;
+
+const COMMANDS = ['serve', 'doctor', 'help', 'version'];
+
+const SERVE_FLAGS = {
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+  open: { type: 'boolean' },
+  config: { type: 'string' },
+  unit: { type: 'string' },
+  profile: { type: 'string' },
+  limit: { type: 'string', multiple: true },
+  'warm-cells': { type: 'string' },
+  log: { type: 'string' },
+  'log-file': { type: 'string' },
+  production: { type: 'boolean' },
+  development: { type: 'boolean' },
+  'state-dir': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+const DOCTOR_FLAGS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+const PLAIN_FLAGS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const satisfies ParseArgsOptionsConfig;
+
+/** @throws UsageError for anything that is not in the help. */
+export function parseCommand(argv: readonly string[]): Command {
+  const [first, ...rest] = argv;
+  if (first === undefined) throw new UsageError('Cannot tell what to do: no command given (try "custodian --help")');
+  switch (first) {
+    case 'serve':
+      return parseServe(rest);
+    case 'doctor':
+      return parseDoctor(rest);
+    case 'help':
+      return parseHelp(rest);
+    case 'version':
+      return { name: 'version' };
+  }
+  if (!first.startsWith('-')) {
+    throw new UsageError(
+      `Unknown command "${first}"${didYouMean(first, COMMANDS) || ' (a servlet is served by "custodian serve")'}`,
+    );
+  }
+  const { values } = parse(argv, PLAIN_FLAGS, 'custodian');
+  return values['version'] === true ? { name: 'version' } : { name: 'help', about: 'custodian' };
+}
+
+function parseHelp(rest: readonly string[]): Command {
+  const [about] = rest;
+  return { name: 'help', about: about === 'serve' || about === 'doctor' ? about : 'custodian' };
+}
+
+function parseDoctor(argv: readonly string[]): Command {
+  const { values, positionals } = parse(argv, DOCTOR_FLAGS, 'custodian doctor');
+  if (values['help'] === true) return { name: 'help', about: 'doctor' };
+  if (positionals.length > 0)
+    throw new UsageError(`Cannot use "${positionals[0]}": custodian doctor takes no arguments`);
+  return { name: 'doctor', isJson: values['json'] === true };
+}
+
+function parseServe(argv: readonly string[]): Command {
+  const { values, positionals } = parse(argv, SERVE_FLAGS, 'custodian serve');
+  if (values['help'] === true) return { name: 'help', about: 'serve' };
+  const options: ServeFlags = {};
+  const given = (name: keyof typeof SERVE_FLAGS): string | undefined => values[name] as string | undefined;
+
+  const port = given('port');
+  if (port !== undefined) options.port = wholeNumber('--port', port, 65_535);
+  const host = given('host');
+  if (host !== undefined) options.host = host;
+  const unit = given('unit');
+  if (unit !== undefined) options.unit = oneOf('--unit', unit, UNITS);
+  const profile = given('profile');
+  if (profile !== undefined) options.profile = oneOf('--profile', profile, PROFILES);
+  const warmCells = given('warm-cells');
+  if (warmCells !== undefined) options.warmCells = wholeNumber('--warm-cells', warmCells, 1000);
+  const stateDir = given('state-dir');
+  if (stateDir !== undefined) options.stateDir = stateDir;
+  const logFile = given('log-file');
+  if (logFile !== undefined) options.logDestination = logFile;
+  const log = given('log');
+  if (log !== undefined) {
+    const what = oneOf('--log', log, ['requests', 'events', 'off'] as const);
+    options.log = what === 'off' ? false : what;
+  }
+  if (values['production'] === true && values['development'] === true) {
+    throw new UsageError('Cannot use --production and --development together');
+  }
+  if (values['production'] === true) options.isDevelopment = false;
+  if (values['development'] === true) options.isDevelopment = true;
+  const limits = (values['limit'] as string[] | undefined) ?? [];
+  if (limits.length > 0) options.limits = Object.fromEntries(limits.map(parseLimit));
+
+  const config = given('config') ?? null;
+  if (positionals.length === 0 && config === null) {
+    throw new UsageError('Cannot serve: name a servlet file, a directory of them, or a --config');
+  }
+  return { name: 'serve', paths: positionals, config, isOpening: values['open'] === true, options };
+}
+
+function parseLimit(text: string): [keyof Limits, number] {
+  const [name = '', value] = text.split(/=(.*)/s);
+  if (!Object.hasOwn(LIMITS, name)) {
+    throw new UsageError(`Unknown limit "${name}" in --limit ${text}${didYouMean(name, Object.keys(LIMITS))}`);
+  }
+  const number = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
+  if (!(number >= 0 && Number.isFinite(number))) {
+    throw new UsageError(
+      `Cannot use --limit ${text}: it is written ${name}=NUMBER, for example ${name}=${LIMITS[name as keyof Limits].default}`,
+    );
+  }
+  return [name as keyof Limits, number];
+}
+
+interface Parsed {
+  values: Record<string, string | boolean | (string | boolean)[] | undefined>;
+  positionals: string[];
+}
+
+// Not `strict: true`, whose messages name Node's own idea of the mistake and never the option that was meant.
+function parse(argv: readonly string[], flags: ParseArgsOptionsConfig, command: string): Parsed {
+  const { values, positionals, tokens } = parseArgs({
+    args: [...argv],
+    options: flags,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
+    if (flag === undefined) {
+      throw new UsageError(
+        `Unknown option "${token.rawName}" of ${command}${didYouMean(token.name, Object.keys(flags), '--')}`,
+      );
+    }
+    if (flag.type === 'boolean' && token.value !== undefined) {
+      throw new UsageError(`Cannot use "${token.rawName}=${token.value}": ${token.rawName} takes no value`);
+    }
+    if (flag.type === 'string' && (token.value === undefined || token.value === '')) {
+      throw new UsageError(`Cannot use "${token.rawName}": it needs a value`);
+    }
+  }
+  return { values: values as Parsed['values'], positionals };
+}
+
+function wholeNumber(flag: string, text: string, max: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= max)) throw new UsageError(`Cannot use ${flag} "${text}": it is a whole number from 0 to ${max}`);
+  return number;
+}
+
+function oneOf<const Name extends string>(flag: string, text: string, names: readonly Name[]): Name {
+  const name = names.find((each) => each === text);
+  if (name === undefined) {
+    throw new UsageError(`Cannot use ${flag} "${text}": it is one of ${names.join(', ')}${didYouMean(text, names)}`);
+  }
+  return name;
+}

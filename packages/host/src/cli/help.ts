@@ -1,0 +1,54 @@
+import { LIMITS } from '../limits.ts';
+
+export const HELP: string = `custodian: a servlet host. Every servlet runs capped, timed and killable, in a process of its own.
+
+Usage:
+  custodian serve <file or directory>... [options]   serve a servlet, or every .ts, .js and .mjs in a directory
+  custodian doctor [--json]                          which walls this machine has, and what each stops
+  custodian --help | --version
+
+Run "custodian serve --help" for the options of serve.
+
+Exit codes: 0 done, 1 it failed, 2 the command line or the config file is wrong.
+`;
+
+export const SERVE_HELP: string = `Usage: custodian serve <file or directory>... [options]
+
+Serves each servlet at /<its name>, and prints a line that begins "Custodian ready at http://..." when all are loaded.
+What the host has to say goes to the standard output; log lines (JSON, one each) go to the standard error.
+
+Where to listen:
+  -p, --port N             port; 0 takes any free one (default 8080)
+      --host H             address (default 127.0.0.1)
+      --open               open the browser when ready
+
+How servlets are held (a servlet's own options in the config file go before these):
+      --unit U             what has a thread to itself: connection (default), instance or servlet
+      --profile P          guest: Node's permission model besides the caps; trusted: caps only
+      --limit NAME=VALUE   any limit of the table, as often as needed: --limit heapMb=100 --limit wallMs=5000
+      --warm-cells N       empty cells kept booted (default 1)
+
+What is said:
+      --log WHAT           requests (default), events, or off
+      --log-file FILE      where log lines go instead of the standard error
+      --production         error pages without causes and stacks (the default with NODE_ENV=production)
+      --development        error pages with them
+
+      --config FILE        options of serve() as JSON, or as the default export of a .ts or .js; options given here win
+      --state-dir DIR      where what outlives a cell is kept (default: .custodian in the system's temp directory)
+  -h, --help               this page
+
+Signals: SIGTERM or SIGINT closes, with up to 5 s for running requests; a second one ends at once.
+
+Limits and their defaults:
+${Object.entries(LIMITS)
+  .map(([name, limit]) => `  ${name.padEnd(22)} ${String(limit.default).padStart(7)}  ${limit.what}`)
+  .join('\n')}
+`;
+
+export const DOCTOR_HELP: string = `Usage: custodian doctor [--json]
+
+Tries every wall that this machine could have, and says what each stops and whether this version uses it; compares the
+default caps with the machine's memory; and names what is set in NODE_OPTIONS that would defeat them.
+Exits with 1 when a wall is missing without which no servlet is held.
+`;

@@ -1,0 +1,181 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { outputOf, type Probe } from './wall.ts';
+
+const NODE_MIN_MAJOR = 24;
+
+/** Every wall that a machine may have, in the order in which doctor shows them. The host's own walls come first. */
+export const PROBES: readonly Probe[] = [
+  {
+    name: 'Node 24 or newer',
+    stops: 'nothing by itself: it runs TypeScript as it stands and has the permission model',
+    isUsed: true,
+    isVital: true,
+    attempt() {
+      const major = Number(process.versions.node.split('.')[0]);
+      if (major < NODE_MIN_MAJOR) throw new Error(`this is ${process.version}`);
+      return process.version;
+    },
+  },
+  {
+    name: 'process per servlet',
+    stops: 'an abort, an exit or a crash from reaching the host or another servlet',
+    isUsed: true,
+    isVital: true,
+    async attempt() {
+      // Not abort(), which may leave a core file where the operator stands.
+      await outputOf(process.execPath, ['--eval', `process.kill(process.pid, 'SIGKILL')`]).then(
+        () => Promise.reject(new Error('a child that kills itself does not end')),
+        () => null,
+      );
+      return 'a child killed itself and only it ended';
+    },
+  },
+  {
+    name: 'process-group kill',
+    stops: "a servlet's own child processes from outliving it",
+    isUsed: true,
+    async attempt() {
+      if (process.platform === 'win32') throw new Error('Windows has no process groups');
+      const child = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'], {
+        detached: true,
+        stdio: 'ignore',
+        env: {},
+      });
+      const ended = once(child, 'exit');
+      await once(child, 'spawn');
+      process.kill(-child.pid!, 'SIGKILL');
+      const [, signal] = (await ended) as [number | null, string | null];
+      if (signal !== 'SIGKILL') throw new Error(`a group that was sent SIGKILL ended by ${String(signal)}`);
+      return 'a group of its own was killed';
+    },
+  },
+  {
+    name: 'permission model',
+    stops:
+      'a guest from reading and writing files, child processes, native addons and the debugger (not node:sqlite, not signals)',
+    isUsed: true,
+    isVital: true,
+    async attempt() {
+      const script = `try { fs.readFileSync(process.execPath); console.log('read'); } catch (error) { console.log(error.code); }`;
+      const seen = await outputOf(process.execPath, ['--permission', '--eval', script]);
+      if (seen !== 'ERR_ACCESS_DENIED') throw new Error(`reading a file under --permission: ${seen}`);
+      return 'reading a file under --permission was denied';
+    },
+  },
+  {
+    name: 'permission model for the network',
+    stops: 'a guest from listening, connecting and looking up names',
+    isUsed: true,
+    async attempt() {
+      const script = `net.connect(9, '127.0.0.1').on('error', (error) => console.log(error.code));`;
+      const seen = await outputOf(process.execPath, [
+        '--permission',
+        '--eval',
+        `try { ${script} } catch (error) { console.log(error.code); }`,
+      ]);
+      if (seen !== 'ERR_ACCESS_DENIED') throw new Error(`${process.version} lets a process under --permission connect`);
+      return 'connecting under --permission was denied';
+    },
+  },
+  {
+    name: 'scrubbed environment',
+    stops: 'secrets in environment variables, and NODE_OPTIONS, from reaching a servlet',
+    isUsed: true,
+    async attempt() {
+      const seen = await outputOf(process.execPath, ['--print', 'Object.keys(process.env).length']);
+      return `a child started with ${seen === '1' ? 'nothing but PATH' : `${seen} variables`}`;
+    },
+  },
+  {
+    name: 'RSS sampling from /proc',
+    stops: 'a cell from holding more resident memory than its cap, within a sample or two',
+    isUsed: true,
+    async attempt() {
+      const text = await readFile('/proc/self/statm', 'utf8');
+      const pages = Number(text.split(' ')[1]);
+      if (!(pages > 0)) throw new Error('/proc/self/statm has no resident size');
+      return '/proc/self/statm was read';
+    },
+  },
+  {
+    name: 'RLIMIT_DATA by prlimit',
+    stops: 'a cell from allocating past its budget, between two samples too',
+    isUsed: true,
+    async attempt() {
+      const version = await outputOf('prlimit', ['--version']);
+      const limits = await outputOf('prlimit', [
+        '--data=4294967296:4294967296',
+        'prlimit',
+        '--data',
+        '--noheadings',
+        '--output=SOFT',
+      ]);
+      if (limits !== '4294967296') throw new Error(`a limit of 4294967296 was set and ${limits} was read`);
+      return `${version}, a limit was set`;
+    },
+  },
+  {
+    name: 'cgroup v2',
+    stops: 'memory and processes past a limit that the kernel keeps',
+    isUsed: false,
+    attempt: tryCgroup,
+  },
+  {
+    name: 'bubblewrap',
+    stops: 'a servlet from seeing other files, processes and networks',
+    isUsed: false,
+    async attempt() {
+      const version = await outputOf('bwrap', ['--version']);
+      await outputOf('bwrap', ['--ro-bind', '/', '/', '--unshare-all', '--die-with-parent', 'true']);
+      return `${version}, a sandbox was made`;
+    },
+  },
+  {
+    name: 'namespaces by unshare',
+    stops: 'a servlet from seeing other processes and networks',
+    isUsed: false,
+    async attempt() {
+      const version = await outputOf('unshare', ['--version']);
+      await outputOf('unshare', ['--user', '--map-root-user', '--net', '--pid', '--fork', 'true']);
+      return `${version}, namespaces were made`;
+    },
+  },
+  {
+    name: 'seccomp',
+    stops: 'system calls that a servlet does not need',
+    isUsed: false,
+    async attempt() {
+      const actions = await readFile('/proc/sys/kernel/seccomp/actions_avail', 'utf8').catch(() => null);
+      if (actions === null) throw new Error('there is no /proc/sys/kernel/seccomp');
+      if (!actions.includes('errno')) throw new Error(`the kernel offers ${actions.trim()}`);
+      return 'the kernel offers filters; it takes a launcher such as bubblewrap to load one';
+    },
+  },
+];
+
+async function tryCgroup(): Promise<string> {
+  const membership = await readFile('/proc/self/cgroup', 'utf8').catch(() => '');
+  const path = /^0::(.*)$/m.exec(membership)?.[1];
+  if (path === undefined) throw new Error('this process is in no v2 group');
+  const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
+  const mount = mounts.split('\n').find((line) => line.split(' ')[2] === 'cgroup2');
+  if (mount === undefined) throw new Error('the v2 hierarchy is not mounted');
+  const folder = join(mount.split(' ')[1]!, path);
+  const controllers = await readFile(join(folder, 'cgroup.controllers'), 'utf8').catch(() => '');
+  for (const controller of ['memory', 'pids']) {
+    if (!controllers.split(/\s+/).includes(controller)) {
+      throw new Error(`${folder} has no ${controller} controller (it has ${controllers.trim() || 'none'})`);
+    }
+  }
+  // Only who may make a group below and move a process into it can use one.
+  await access(join(folder, 'cgroup.subtree_control'), constants.W_OK).catch(() => {
+    throw new Error(`${folder} is not delegated to this user`);
+  });
+  const trial = join(folder, `custodian-doctor-${process.pid}`);
+  await mkdir(trial);
+  await rmdir(trial);
+  return `${folder} is delegated, a group was made`;
+}
