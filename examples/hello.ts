@@ -1,0 +1,5 @@
+import type { XexprElement } from '@custodian/worker';
+
+export default function hello(): XexprElement {
+  return ['html', ['body', 'Hello, World!']];
+}

@@ -1,0 +1,39 @@
+import { html, type Html } from '@custodian/worker';
+
+/** Asks for the first number; `one` asks for the second, `two` shows the sum. */
+export default function sum(): Html {
+  return requestPage('First number:', '/one', '');
+}
+
+function requestPage(label: string, nextUrl: string, hidden: string): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <meta name="color-scheme" content="light dark" />
+        <title>Enter a number to add</title>
+        <style>
+          body {
+            font:
+              1.125rem/1.6 system-ui,
+              sans-serif;
+            margin: 2rem auto;
+            max-width: 30rem;
+            padding: 0 1rem;
+          }
+          input {
+            font: inherit;
+            padding: 0.25rem 0.5rem;
+          }
+        </style>
+      </head>
+      <body>
+        <form action="${nextUrl}" method="get">
+          <label>${label} <input type="text" inputmode="numeric" name="number" value="" required autofocus /></label>
+          <input type="hidden" name="hidden" value="${hidden}" />
+          <input type="submit" name="enter" value="Enter" />
+        </form>
+      </body>
+    </html>`;
+}

@@ -1,0 +1,97 @@
+import { isHtml, type Html } from './html.ts';
+
+/**
+ * An X-expression: markup as data, for example `['p', { class: 'big' }, 'Hello']`. Text is escaped, a number is the
+ * character of that code, and an {@link Html} fragment goes in as it is.
+ * @see Racket `xexpr?`
+ */
+export type Xexpr = string | number | Html | XexprElement;
+
+/** A tag's name, perhaps its attributes, then what is in it. */
+export type XexprElement = readonly (Xexpr | Readonly<Record<string, string>>)[];
+
+/** A value is not an X-expression. */
+export class XexprError extends TypeError {
+  override readonly name = 'XexprError';
+  readonly code = 'SERVLET_XEXPR';
+}
+
+/** Tags that HTML never closes: the standard's void elements, and the older ones that Racket knows. */
+const VOID_TAGS: ReadonlySet<string> = new Set(
+  'area base basefont br col embed frame hr img input isindex link meta param source track wbr'.split(' '),
+);
+
+const TAG = /^[a-z_][^\s"'<>/=&]*$/i;
+const ATTRIBUTE = /^[^\s"'<>/=&]+$/;
+
+/** The markup of an X-expression. @throws XexprError when it is none. @see Racket `xexpr->string` */
+export function xexprToHtml(value: unknown): string {
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'number') return characterReference(value);
+  if (Array.isArray(value)) return element(value);
+  if (typeof value === 'object' && value !== null && isHtml(value)) return value.text;
+  throw new XexprError(
+    `Cannot write an X-expression: ${describe(value)} stands where a string, a number or an array must`,
+  );
+}
+
+function element(parts: readonly unknown[]): string {
+  const tag = parts[0];
+  if (typeof tag !== 'string' || !TAG.test(tag)) {
+    throw new XexprError(`Cannot write an X-expression: ${describe(tag)} stands where a tag's name must`);
+  }
+  let text = `<${tag}`;
+  let at = 1;
+  if (isAttributes(parts[1])) {
+    text += attributes(parts[1]);
+    at = 2;
+  }
+  if (at === parts.length && VOID_TAGS.has(tag.toLowerCase())) return `${text}/>`;
+  text += '>';
+  for (; at < parts.length; at += 1) text += xexprToHtml(parts[at]);
+  return `${text}</${tag}>`;
+}
+
+function isAttributes(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isHtml(value);
+}
+
+function attributes(values: Record<string, unknown>): string {
+  let text = '';
+  for (const [name, value] of Object.entries(values)) {
+    if (!ATTRIBUTE.test(name) || typeof value !== 'string') {
+      throw new XexprError(`Cannot write an X-expression: attribute "${name}" is ${describe(value)}`);
+    }
+    text += ` ${name}="${escapeText(value).replaceAll('"', '&quot;')}"`;
+  }
+  return text;
+}
+
+/** A code of a character that XML allows (XML 1.0 §2.2). */
+function characterReference(code: number): string {
+  const isCharacter =
+    Number.isInteger(code) &&
+    (code === 0x9 ||
+      code === 0xa ||
+      code === 0xd ||
+      (code >= 0x20 && code <= 0xd7ff) ||
+      (code >= 0xe000 && code <= 0xfffd) ||
+      (code >= 0x10000 && code <= 0x10ffff));
+  if (!isCharacter) throw new XexprError(`Cannot write an X-expression: ${code} is no character's code`);
+  return `&#${code};`;
+}
+
+const SPECIAL = /[&<>]/;
+
+function escapeText(text: string): string {
+  return SPECIAL.test(text) ? text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') : text;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  return value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'an array'
+      : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
+}

@@ -1,0 +1,83 @@
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { ServletLimits } from '@custodian/protocol';
+import type { Servlet } from './servlet.ts';
+
+/** A module can't be loaded, or is no servlet. */
+export class ServletLoadError extends Error {
+  override readonly name = 'ServletLoadError';
+  readonly code = 'SERVLET_LOAD';
+}
+
+const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallMs'];
+
+/**
+ * Imports a servlet's module. It may export a function (as default, or named `start`), or as default any object with
+ * a `fetch` function, and `limits`.
+ * @param url the module's `file:` URL
+ * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
+ */
+export async function loadServlet(url: string): Promise<Servlet> {
+  let module: Record<string, unknown>;
+  try {
+    module = (await import(url)) as Record<string, unknown>;
+  } catch (cause) {
+    throw loadError(
+      url,
+      `importing it failed with ${cause instanceof Error ? `${cause.name}: ${cause.message}` : 'a thrown value'}`,
+      cause,
+    );
+  }
+  const limits = checkedLimits(url, module['limits']);
+  const isDefault = 'default' in module;
+  const main = isDefault ? module['default'] : module['start'];
+  if (hasFetch(main)) return { kind: 'fetch', limits, handle: (request) => main.fetch(request.toRequest()) };
+  if (typeof main === 'function') return { kind: 'servlet', limits, handle: main as Servlet['handle'] };
+  throw loadError(
+    url,
+    main === undefined
+      ? 'it has no default export; a servlet exports a function, or an object with a function "fetch"'
+      : `its ${isDefault ? 'default export' : 'export "start"'} is neither a function nor an object with a function "fetch"`,
+  );
+}
+
+/**
+ * Lets a servlet anywhere on disk import this package, and always this copy of it, by its name.
+ * Call it once in a thread, before {@link loadServlet}.
+ */
+export function installResolver(): void {
+  const index = new URL('../index.ts', import.meta.url).href;
+  registerHooks({
+    // Answered here, not passed on: `require` takes no URL.
+    resolve: (specifier, context, nextResolve) =>
+      specifier === '@custodian/worker' ? { url: index, shortCircuit: true } : nextResolve(specifier, context),
+  });
+}
+
+function hasFetch(value: unknown): value is { fetch(request: Request): unknown } {
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    typeof (value as { fetch?: unknown }).fetch === 'function'
+  );
+}
+
+function checkedLimits(url: string, limits: unknown): ServletLimits {
+  if (limits === undefined) return {};
+  if (typeof limits !== 'object' || limits === null) throw loadError(url, 'its export "limits" is not an object');
+  const checked: ServletLimits = {};
+  for (const [name, value] of Object.entries(limits)) {
+    const known = LIMIT_NAMES.find((limit) => limit === name);
+    if (known === undefined) throw loadError(url, `it sets a limit "${name}"; there are ${LIMIT_NAMES.join(', ')}`);
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+      throw loadError(url, `its limit "${name}" is not a positive number`);
+    }
+    checked[known] = value;
+  }
+  return checked;
+}
+
+function loadError(url: string, state: string, cause?: unknown): ServletLoadError {
+  const file = url.startsWith('file:') ? fileURLToPath(url) : url;
+  return new ServletLoadError(`Cannot load servlet "${file}": ${state}`, cause === undefined ? undefined : { cause });
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { toReply } from '../../../packages/worker/src/http/reply.ts';
+import { checkedPieces } from '../../../packages/worker/src/http/stream.ts';
+
+function iteratorOf(body: unknown): AsyncIterator<Uint8Array | string> {
+  return (body as AsyncIterable<Uint8Array | string>)[Symbol.asyncIterator]();
+}
+
+describe('checkedPieces()', () => {
+  it('checkedPieces() fails on a piece of a wrong type, and ends the servlet’s iterator', async () => {
+    let isEnded = false;
+    async function* pieces(): AsyncGenerator<unknown> {
+      try {
+        yield 'a';
+        yield 7;
+      } finally {
+        isEnded = true;
+      }
+    }
+    const iterator = iteratorOf(checkedPieces(pieces(), 'shop'));
+    expect(await iterator.next()).toEqual({ done: false, value: 'a' });
+    await expect(iterator.next()).rejects.toMatchObject({
+      code: 'SERVLET_RESPONSE_TYPE',
+      message: 'Cannot send what servlet "shop" streams: a piece is of type number',
+    });
+    expect(isEnded).toBe(true);
+  });
+
+  it('checkedPieces() passes a failure of the servlet on', async () => {
+    async function* pieces(): AsyncGenerator<string> {
+      yield 'a';
+      throw new Error('failed midway');
+    }
+    await expect(Array.fromAsync(checkedPieces(pieces(), 's'))).rejects.toThrow('failed midway');
+  });
+
+  it('checkedPieces() cancels a stream on return(), even while a read is stuck', async () => {
+    let reason: unknown = 'not cancelled';
+    const stream = new ReadableStream({
+      cancel: (why) => void (reason = why),
+      pull: () => new Promise<void>(() => {}),
+    });
+    const iterator = iteratorOf(checkedPieces(stream, 's'));
+    const stuck = iterator.next();
+    await iterator.return?.();
+    expect(await stuck).toEqual({ done: true, value: undefined });
+    expect(reason).toBeUndefined();
+  });
+});
+
+describe('toReply() of a WHATWG Response', () => {
+  it('toReply() sends the body of a Response whole when it is there', async () => {
+    const response = new Response('hé', {
+      status: 201,
+      statusText: 'Made',
+      headers: [
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+        ['X-A', '1'],
+      ],
+    });
+    const reply = await toReply(response, 's');
+    expect(reply).toMatchObject({
+      status: 201,
+      reason: 'Made',
+      headerLines: 'content-type: text/plain;charset=UTF-8\r\nset-cookie: a=1\r\nset-cookie: b=2\r\nx-a: 1\r\n',
+    });
+    expect(Buffer.from(reply.body as Uint8Array).toString()).toBe('hé');
+  });
+
+  it('toReply() takes a Response without a body, and a redirect', async () => {
+    expect(await toReply(new Response(null, { status: 204 }), 's')).toMatchObject({
+      status: 204,
+      headerLines: '',
+      body: '',
+    });
+    expect(await toReply(Response.redirect('http://a.example/', 303), 's')).toMatchObject({
+      status: 303,
+      headerLines: 'location: http://a.example/\r\n',
+    });
+  });
+
+  it('toReply() gathers pieces that come in one turn', async () => {
+    const reply = await toReply(new Response(ReadableStream.from([Buffer.from('a'), Buffer.from('b')])), 's');
+    expect(Buffer.from(reply.body as Uint8Array).toString()).toBe('ab');
+  });
+
+  it('toReply() does not wait for a slow body, and loses nothing of it', async () => {
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('a');
+      await sleep(30);
+      yield Buffer.from('b');
+    }
+    const reply = await toReply(new Response(ReadableStream.from(slow()), { headers: { 'Content-Length': '2' } }), 's');
+    expect(reply.bodyBytes).toBe(2);
+    expect((await Array.fromAsync(reply.body as AsyncIterable<Uint8Array>)).map(String)).toEqual(
+      ['97', '98'].map((code) => String.fromCharCode(Number(code))),
+    );
+  });
+
+  it('toReply() does not gather a large body', async () => {
+    let pulled = 0;
+    const stream = new ReadableStream({
+      pull(controller) {
+        pulled += 1;
+        controller.enqueue(new Uint8Array(64 * 1024));
+      },
+    });
+    const reply = await toReply(new Response(stream), 's');
+    expect(typeof (reply.body as AsyncIterable<unknown>)[Symbol.asyncIterator]).toBe('function');
+    expect(pulled).toBeLessThan(10);
+    const iterator = iteratorOf(reply.body);
+    expect((await iterator.next()).value).toHaveLength(64 * 1024);
+    await iterator.return?.();
+    expect(pulled).toBeLessThan(12);
+  });
+
+  it('toReply() cancels a Response whose client is gone while its body is stuck', async () => {
+    let isCancelled = false;
+    const stream = new ReadableStream({ cancel: () => void (isCancelled = true) });
+    const iterator = iteratorOf((await toReply(new Response(stream), 's')).body);
+    const stuck = iterator.next();
+    await iterator.return?.();
+    expect((await stuck).done).toBe(true);
+    expect(isCancelled).toBe(true);
+  });
+
+  it('toReply() rejects for a Response that was read before, an error Response, and a body that fails at once', async () => {
+    const used = new Response('x');
+    await used.text();
+    await expect(toReply(used, 's')).rejects.toMatchObject({ code: 'SERVLET_RESPONSE_TYPE' });
+    await expect(toReply(Response.error(), 's')).rejects.toMatchObject({ code: 'SERVLET_RESPONSE_TYPE' });
+    const failing = new ReadableStream({ pull: () => Promise.reject(new Error('no body')) });
+    await expect(toReply(new Response(failing), 's')).rejects.toThrow('no body');
+  });
+});
