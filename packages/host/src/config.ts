@@ -28,6 +28,7 @@ const SERVLET_CHECKS = {
   profile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
   spareThreads: aWholeNumber,
+  isEager: aBoolean,
 } satisfies Record<keyof ServletOptions, Check>;
 
 const CONFIG_CHECKS = {

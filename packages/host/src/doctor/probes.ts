@@ -85,8 +85,9 @@ export const PROBES: readonly Probe[] = [
     stops: 'secrets in environment variables, and NODE_OPTIONS, from reaching a servlet',
     isUsed: true,
     async attempt() {
-      const seen = await outputOf(process.execPath, ['--print', 'Object.keys(process.env).length']);
-      return `a child started with ${seen === '1' ? 'nothing but PATH' : `${seen} variables`}`;
+      const seen = await outputOf(process.execPath, ['--print', 'process.env.NODE_OPTIONS ?? process.env.HOME']);
+      if (seen !== 'undefined') throw new Error('a child got variables that it was not given');
+      return 'a child got only what it was given';
     },
   },
   {

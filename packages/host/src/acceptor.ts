@@ -1,0 +1,150 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Custodian, type Closable } from './custodian.ts';
+import { Connection, type ExchangeHandler, findConnection, type HttpSocket } from './http/connection.ts';
+import { bareAnswer, type ErrorPage } from './http/error-page.ts';
+import { Exchange } from './http/exchange.ts';
+import type { Limits } from './limits.ts';
+import type { ListenAddress } from './options.ts';
+
+/** The port that was asked for is taken. */
+export class PortInUseError extends Error {
+  override readonly name = 'PortInUseError';
+  readonly code = 'CUSTODIAN_PORT_IN_USE';
+  readonly port: number;
+
+  constructor(host: string, port: number, cause: unknown) {
+    super(`Cannot listen on ${host} port ${port}: the port is in use`, { cause });
+    this.port = port;
+  }
+}
+
+const TICK_MS = 250;
+
+const TOO_MANY: ErrorPage = {
+  status: 503,
+  title: 'Too many connections',
+  text: 'This server has all the connections that it takes. Try again in a moment.',
+  code: 'LIMIT_CONNECTIONS',
+  retryAfterSeconds: 1,
+};
+
+/** Listens, reads requests, and hands each to `onExchange` when its connection's turn has come. */
+export class Acceptor implements Closable {
+  readonly label = 'acceptor';
+  readonly #custodian: Custodian;
+  readonly #limits: Limits;
+  readonly #onExchange: ExchangeHandler;
+  readonly #connections = new Set<Connection>();
+  readonly #servers: Server[] = [];
+  readonly #tick: NodeJS.Timeout;
+  readonly addresses: { host: string; port: number; url: string }[] = [];
+
+  constructor(custodian: Custodian, limits: Limits, onExchange: ExchangeHandler) {
+    this.#custodian = custodian;
+    this.#limits = limits;
+    this.#onExchange = onExchange;
+    this.#tick = setInterval(() => this.#onTick(), TICK_MS);
+    this.#tick.unref();
+    custodian.own(this);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** @throws PortInUseError; everything else that listening may fail with as Node reports it. */
+  async listen(address: ListenAddress): Promise<void> {
+    const host = address.host ?? '127.0.0.1';
+    const custodian = new Custodian(`listener ${host}`, this.#custodian);
+    const server = createServer({
+      IncomingMessage: Exchange as never,
+      maxHeaderSize: this.#limits.headMaxBytes,
+      headersTimeout: this.#limits.headTimeoutMs,
+      // The body's clock runs from piece to piece, not over all of it: see Connection.tick.
+      requestTimeout: 0,
+      connectionsCheckingInterval: TICK_MS,
+      requireHostHeader: false,
+      noDelay: true,
+    });
+    // No cut of the header list: what is over the limit is refused, not shortened.
+    server.maxHeadersCount = 0;
+    // A client that has sent its request and shut down its side still gets the answer.
+    (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    server.on('connection', (socket: HttpSocket) => this.#onConnection(socket, custodian));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as HttpSocket));
+    custodian.own({ label: `socket listening on ${host}`, close: () => closed(server) });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(error.code === 'EADDRINUSE' ? new PortInUseError(host, address.port, error) : error),
+      );
+      server.listen({ host, port: address.port, backlog: this.#limits.backlogMaxCount, exclusive: true }, resolve);
+    }).catch(async (error: unknown) => {
+      await custodian.shutdownAll();
+      throw error;
+    });
+    const bound = server.address() as AddressInfo;
+    const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+    this.addresses.push({ host: bound.address, port: bound.port, url: `http://${name}:${bound.port}` });
+    this.#servers.push(server);
+  }
+
+  /** Stops listening; connections end with the answer that they are waiting for. */
+  drain(): void {
+    for (const server of this.#servers) void closed(server);
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  close(): void {
+    clearInterval(this.#tick);
+  }
+
+  #onConnection(socket: HttpSocket, listener: Custodian): void {
+    if (listener.isShut) {
+      socket.destroy();
+      return;
+    }
+    if (this.#connections.size >= this.#limits.connectionsMaxCount) {
+      socket.end(bareAnswer(TOO_MANY), 'latin1');
+      return;
+    }
+    const connection = new Connection(socket, listener, this.#limits, this.#onExchange);
+    this.#connections.add(connection);
+    socket.once('close', () => this.#connections.delete(connection));
+  }
+
+  #onTick(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) connection.tick(now);
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // The error is that it was closed before, which is what we want.
+    server.close(() => resolve());
+  });
+}
+
+function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: HttpSocket): void {
+  const connection = findConnection(socket);
+  if (connection === undefined || error.code === 'ECONNRESET' || error.code === 'EPIPE') {
+    socket.destroy();
+    return;
+  }
+  connection.onBrokenInput(pageFor(error));
+}
+
+function pageFor(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): ErrorPage {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, title: 'Request timed out', text: 'No complete request arrived in time.', code: 'LIMIT_HEAD_TIMEOUT' };
+    case 'HPE_HEADER_OVERFLOW':
+      // One line without an end in sight: the request line itself is too long.
+      return error.rawPacket !== undefined && /^[A-Z]+ [^\r\n]*$/.test(error.rawPacket.toString('latin1', 0, 16 * 1024))
+        ? { status: 414, title: 'Address too long', text: 'The address of this request is longer than this server takes.', code: 'LIMIT_REQUEST_LINE' }
+        : { status: 431, title: 'Headers too long', text: 'The headers of this request are longer than this server takes.', code: 'LIMIT_HEAD' };
+    default:
+      return { status: 400, title: 'Bad request', text: 'This is not a request that an HTTP server can read.', code: 'REQUEST_MALFORMED', detail: error.message };
+  }
+}

@@ -1,0 +1,273 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
+import { type Closable, Custodian } from '../custodian.ts';
+import type { Profile } from '../options.ts';
+import type { Lease } from './lease.ts';
+import type { DeathCause } from './obituary.ts';
+import { cellFlags, THREAD_ENTRY } from './profile.ts';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const CONTROL_FD = 3;
+/** A thread's channel dies with it, and a process can't be given new ones: when they are used up the cell is replaced. */
+const CHANNEL_COUNT = 32;
+const STDERR_KEPT_CHARS = 8 * 1024;
+/** So much of a cell's error output is read in a second; beyond it the writer waits. */
+const STDERR_BYTES_PER_SECOND = 64 * 1024;
+const PAGE_BYTES = 4096;
+
+/** Where and how cells are started. */
+export interface CellSite {
+  custodian: Custodian;
+  /** An empty directory: a permissioned thread may read its process's current one, whatever it is granted. */
+  emptyDir: string;
+  cacheDir: string;
+}
+
+let cellCount = 0;
+
+/** One child process with its supervisor and threads: whatever happens inside, only this can die. */
+export class Cell implements Closable {
+  readonly number: number = ++cellCount;
+  readonly profile: Profile;
+  readonly custodian: Custodian;
+  readonly pid: number;
+  readonly leases: Map<number, Lease> = new Map();
+  /** Resolves when the supervisor takes orders; rejects when the cell died first. */
+  readonly booted: Promise<void>;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  /** Why it is being ended, once it is. */
+  deathCause: DeathCause | null = null;
+  isGone = false;
+  /** No further lease: it ends with its last one. */
+  isRetired = false;
+  peakRssBytes = 0;
+  /** The operator's wall for its resident memory; 0: derived from what its threads may hold. */
+  rssMaxBytes = 0;
+  /** Resident memory before any servlet was loaded. */
+  baseRssBytes = 0;
+  /** Exit code or signal, once it is gone. */
+  exitDetail = '';
+  readonly #child: ChildProcess;
+  readonly #control: Socket;
+  readonly #statm: number;
+  readonly #statmBuffer: Buffer = Buffer.allocUnsafe(128);
+  #stderr = '';
+  #nextLease = 1;
+  #endedAt = 0;
+  #isActive = false;
+
+  constructor(profile: Profile, site: CellSite) {
+    this.profile = profile;
+    const env: Record<string, string> = { NODE_COMPILE_CACHE: site.cacheDir };
+    if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
+    const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
+    // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
+    const args = [...cellFlags(profile, site.cacheDir), '--no-warnings', '--initial-old-space-size=16', '--heap-growing-percent=50'];
+    this.#child = spawn(process.execPath, [...args, MAIN, THREAD_ENTRY, String(CHANNEL_COUNT), site.emptyDir], {
+      cwd: site.emptyDir,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe', ...pipes],
+      // A process group of its own, so that what it starts dies with it.
+      detached: true,
+    });
+    this.pid = this.#child.pid ?? 0;
+    this.custodian = new Custodian(`cell ${this.number} (pid ${this.pid})`, site.custodian);
+    this.custodian.own(this);
+    this.#statm = openStatm(this.pid);
+    this.#control = this.#child.stdio[CONTROL_FD] as Socket;
+    let onBooted: () => void = () => {};
+    let onFailed: (error: Error) => void = () => {};
+    this.booted = new Promise((resolve, reject) => {
+      onBooted = resolve;
+      onFailed = reject;
+    });
+    this.booted.catch(() => {});
+    const reader = new JsonLineReader((value) => {
+      const message = value as ToSupervisor;
+      if (message?.type === 'booted') {
+        this.baseRssBytes = this.sampleRss();
+        onBooted();
+      } else this.#onMessage(message);
+    });
+    this.#control.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch {
+        this.kill('protocol');
+      }
+    });
+    for (let fd = CONTROL_FD; fd < this.#child.stdio.length; fd++) {
+      // The end of the process shows as errors on all of these; its exit is what we act on.
+      this.#child.stdio[fd]?.on('error', () => {});
+    }
+    this.#readStderr();
+    this.#child.on('error', (error) => onFailed(error));
+    this.gone = new Promise((resolve) => {
+      const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
+        if (this.isGone) return;
+        this.isGone = true;
+        this.exitDetail = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        this.deathCause ??= 'abort';
+        onFailed(new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`));
+        // The leader is gone; what it started must not outlive it.
+        signalGroup(this.pid);
+        if (this.#statm >= 0) closeSync(this.#statm);
+        resolve();
+        for (const lease of this.leases.values()) lease.onCellGone();
+        this.leases.clear();
+        void this.custodian.shutdownAll().catch(() => {});
+      };
+      this.#child.once('exit', onGone);
+      this.#child.once('error', () => this.pid === 0 && onGone(null, null));
+    });
+  }
+
+  get label(): string {
+    return `process ${this.pid}`;
+  }
+
+  get hasChannel(): boolean {
+    return this.#nextLease <= CHANNEL_COUNT && !this.isRetired && this.deathCause === null;
+  }
+
+  /** The end of what the process wrote to its error output: V8's own words when it aborts. */
+  get lastWords(): string {
+    return this.#stderr.trim();
+  }
+
+  /** ms since the cell was told to end; 0 while it was not. */
+  get endingMs(): number {
+    return this.#endedAt === 0 ? 0 : performance.now() - this.#endedAt;
+  }
+
+  /** The number and the channel for a new lease. Only while {@link hasChannel}. */
+  openLease(lease: (number: number, channel: Socket) => Lease): Lease {
+    const number = this.#nextLease++;
+    const opened = lease(number, this.#child.stdio[CONTROL_FD + number] as Socket);
+    this.leases.set(number, opened);
+    return opened;
+  }
+
+  /** The descriptor, in the cell, of a lease's channel. */
+  channelFd(lease: number): number {
+    return CONTROL_FD + lease;
+  }
+
+  send(message: ToCell): void {
+    if (!this.isGone && this.#control.writable) writeJsonLine(this.#control, message);
+  }
+
+  start(order: LeaseOrder): void {
+    this.send({ type: 'lease', order });
+  }
+
+  setActive(isActive: boolean): void {
+    if (isActive === this.#isActive) return;
+    this.#isActive = isActive;
+    this.send({ type: 'active', isActive });
+  }
+
+  onLeaseGone(lease: Lease): void {
+    this.leases.delete(lease.number);
+    if (this.isRetired && this.leases.size === 0) void this.close();
+  }
+
+  /** Takes no further lease, and ends when it holds none. */
+  retire(): void {
+    this.isRetired = true;
+    if (this.leases.size === 0) void this.close();
+  }
+
+  /** Resident memory in bytes, 0 where the system does not say. */
+  sampleRss(): number {
+    if (this.#statm < 0 || this.isGone) return 0;
+    try {
+      const bytes = readSync(this.#statm, this.#statmBuffer, 0, this.#statmBuffer.length, 0);
+      const rss = Number(this.#statmBuffer.toString('latin1', 0, bytes).split(' ')[1]) * PAGE_BYTES;
+      if (rss > this.peakRssBytes) this.peakRssBytes = rss;
+      return rss;
+    } catch {
+      // Between its death and the news of it.
+      return 0;
+    }
+  }
+
+  memoryUse(): number {
+    return this.sampleRss();
+  }
+
+  /** Ends the process and all that it has started, at once. */
+  kill(cause: DeathCause): void {
+    if (this.isGone) return;
+    this.deathCause ??= cause;
+    if (this.#endedAt === 0) this.#endedAt = performance.now();
+    signalGroup(this.pid);
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Ends the process in good order: it is not a death. */
+  close(): Promise<void> {
+    this.kill('drain');
+    return this.gone;
+  }
+
+  #onMessage(message: ToSupervisor): void {
+    switch (message?.type) {
+      case 'sample':
+        for (const thread of Array.isArray(message.threads) ? message.threads : []) this.leases.get(thread?.lease)?.onSample(thread);
+        return;
+      case 'breach':
+        this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));
+        return;
+      case 'revoked':
+        this.leases.get(message.lease)?.onRevoked(Number(message.running));
+        return;
+      case 'exit':
+        this.leases.get(message.lease)?.onThreadExit(Number(message.running), message.failure ?? null);
+        return;
+      case 'booted':
+        return;
+      default:
+        this.kill('protocol');
+    }
+  }
+
+  #readStderr(): void {
+    const stderr = this.#child.stderr;
+    if (stderr === null) return;
+    let budget = STDERR_BYTES_PER_SECOND;
+    stderr.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString('latin1')).slice(-STDERR_KEPT_CHARS);
+      budget -= chunk.length;
+      if (budget > 0) return;
+      stderr.pause();
+      setTimeout(() => {
+        budget = STDERR_BYTES_PER_SECOND;
+        stderr.resume();
+      }, 1000).unref();
+    });
+    stderr.on('error', () => {});
+  }
+}
+
+function openStatm(pid: number): number {
+  try {
+    return openSync(`/proc/${pid}/statm`, 'r');
+  } catch {
+    // No /proc here: this wall does not stand, and `custodian doctor` says so.
+    return -1;
+  }
+}
+
+function signalGroup(pid: number): void {
+  if (pid === 0) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left in the group.
+  }
+}

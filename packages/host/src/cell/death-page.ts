@@ -1,0 +1,92 @@
+import type { Failure } from '@custodian/protocol';
+import type { ErrorPage } from '../http/error-page.ts';
+import { LIMITS } from '../limits.ts';
+import type { Obituary } from './obituary.ts';
+
+/** What the visitor of a request that its thread died of sees. */
+export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: Failure | null): ErrorPage {
+  const detail = isDevelopment ? deathDetail(obituary, failure) : undefined;
+  const page = (status: number, text: string, code: string): ErrorPage => ({
+    status,
+    title: "This page's program was stopped",
+    text,
+    code,
+    ...(detail === undefined ? {} : { detail }),
+  });
+  switch (obituary.cause) {
+    case 'heap':
+    case 'rss':
+      return page(503, `It used more memory than it may: its limit is ${obituary.limitValue === 0 ? "its process's" : `${obituary.limitValue} MB`}.`, obituary.cause === 'heap' || obituary.limit === 'heapMb' ? 'LIMIT_HEAP' : 'LIMIT_RSS');
+    case 'cpu':
+      return page(504, `It used more CPU time than it may: its limit is ${obituary.limitValue} ms.`, 'LIMIT_CPU');
+    case 'wall':
+      return page(504, `It took longer than it may: its limit is ${obituary.limitValue} ms.`, 'LIMIT_WALL');
+    case 'crash':
+      return page(500, 'It ended itself.', 'SERVLET_CRASH');
+    case 'abort':
+      return page(500, 'Its process ended itself.', 'SERVLET_ABORT');
+    case 'protocol':
+      return page(500, 'It broke the rules between it and its host.', 'CUSTODIAN_PROTOCOL');
+    case 'idle':
+    case 'drain':
+    case 'operator':
+      return { ...page(503, 'It was stopped by its operator. Try again in a moment.', 'SERVLET_STOPPED'), retryAfterSeconds: 1 };
+  }
+}
+
+function deathDetail(obituary: Obituary, failure: Failure | null): string {
+  const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`, `request: ${obituary.request}`];
+  if (obituary.limit !== null) {
+    lines.push(`limit: ${obituary.limit} = ${obituary.limitValue} (${LIMITS[obituary.limit].what})`, `to raise it: limits: { ${obituary.limit}: … }`);
+  }
+  if (obituary.detail !== '') lines.push(obituary.detail);
+  if (failure?.stack !== undefined) lines.push('', failure.stack);
+  return lines.join('\n');
+}
+
+/** A servlet threw, or can't be loaded. */
+export function failurePage(failure: Failure, servlet: string, isDevelopment: boolean, isLoad = false): ErrorPage {
+  return {
+    status: isLoad ? 503 : 500,
+    title: isLoad ? 'This program can not be loaded' : 'Internal Server Error',
+    text: isLoad ? 'It failed before it could answer anything.' : 'The program of this page failed.',
+    code: isLoad ? 'SERVLET_LOAD' : 'SERVLET_ERROR',
+    ...(isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {}),
+    ...(isLoad ? { retryAfterSeconds: 1 } : {}),
+  };
+}
+
+function describeFailure(failure: Failure): string {
+  const own = failure.stack?.includes(failure.message) === true ? failure.stack : `${failure.name}: ${failure.message}\n${failure.stack ?? ''}`;
+  return failure.cause === undefined ? own : `${own}\ncaused by: ${describeFailure(failure.cause)}`;
+}
+
+/** A request in a shared thread ran out of time. */
+export function latePage(servlet: string, wallMs: number): ErrorPage {
+  return {
+    status: 504,
+    title: 'This page took too long',
+    text: `It took longer than it may: its limit is ${wallMs} ms.`,
+    code: 'LIMIT_WALL',
+    detail: `servlet ${servlet}, limit: wallMs = ${wallMs}`,
+  };
+}
+
+const BUSY_TEXTS = {
+  LIMIT_QUEUE: 'Too many requests are waiting for this program already.',
+  LIMIT_QUEUE_TIMEOUT: 'This program had no time for this request.',
+  SERVLET_BENCHED: 'This program fails whenever it is started. It is tried again from time to time.',
+  SERVLET_BYSTANDER: 'The program of this page was stopped because of another request, and this one may not be repeated by itself.',
+};
+
+/** The servlet can't take a request now. */
+export function busyPage(code: keyof typeof BUSY_TEXTS, servlet: string, error: string | null, waitMs = 1000): ErrorPage {
+  return {
+    status: 503,
+    title: 'Not available at the moment',
+    text: BUSY_TEXTS[code],
+    code,
+    detail: error === null ? `servlet ${servlet}` : `servlet ${servlet}\n${error}`,
+    retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+  };
+}

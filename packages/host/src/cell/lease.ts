@@ -1,0 +1,396 @@
+import type { Socket } from 'node:net';
+import {
+  type Failure,
+  FrameReader,
+  FrameWriter,
+  ProtocolError,
+  readFailure,
+  readReply,
+  readUsage,
+  type Ready,
+  type ThreadSample,
+  ToHost,
+  ToWorker,
+  type Usage,
+  writeRequest,
+} from '@custodian/protocol';
+import { type Closable, Custodian } from '../custodian.ts';
+import type { Carrier, Exchange } from '../http/exchange.ts';
+import type { Cell } from './cell.ts';
+import type { DeathCause } from './obituary.ts';
+
+/** Pieces of a body from this size on are passed on without a copy. */
+const UNCOPIED_MIN_BYTES = 8 * 1024;
+/** What a thread may send without being owed it before it is taken for hostile: unknown ids, log bytes in a second. */
+const STRAY_FRAMES_MAX_COUNT = 1000;
+const LOG_BYTES_PER_SECOND = 1 << 20;
+/** How long what a dead thread has sent may take to arrive. */
+const LAST_FRAMES_MS = 200;
+
+/** Who follows what becomes of a lease. */
+export interface LeaseFollower {
+  onReady(lease: Lease, ready: Ready): void;
+  onLoadFailed(lease: Lease, failure: Failure): void;
+  /** The thread is through with an exchange. `failure`: the servlet threw. */
+  onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void;
+  /** These exchanges were taken back unstarted. */
+  onReturned(lease: Lease, exchanges: Exchange[]): void;
+  onLog(lease: Lease, level: number, text: string): void;
+  /** The thread is gone. `running`: the request that it ran, 0 for none, -1 when nobody knows. */
+  onGone(lease: Lease, running: number): void;
+}
+
+/** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
+export class Lease implements Carrier, Closable {
+  readonly number: number;
+  readonly cell: Cell;
+  readonly custodian: Custodian;
+  readonly isSequential: boolean;
+  /** The thread's memory cap. */
+  readonly heapMaxBytes: number;
+  readonly startedAt: number = performance.now();
+  state: 'starting' | 'ready' | 'stalled' | 'ending' | 'gone' = 'starting';
+  /** What the thread has not answered yet, oldest first. */
+  readonly exchanges: Map<number, Exchange> = new Map();
+  /** When an exchange was answered last, or the first one was given to an idle thread. */
+  progressAt = 0;
+  answeredCount = 0;
+  deathCause: DeathCause | null = null;
+  deathDetail = '';
+  failure: Failure | null = null;
+  isWatched = false;
+  peakHeapBytes = 0;
+  peakOffHeapBytes = 0;
+  /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
+  requestPeakBytes = 0;
+  heldBytes = 0;
+  cpuMs = 0;
+  readonly #channel: Socket;
+  readonly #writer: FrameWriter;
+  readonly #follower: LeaseFollower;
+  /** Requests that were given to others while the thread was stalled; it gives each of them back when it wakes up. */
+  readonly #moved = new Set<number>();
+  #isRevoking = false;
+  #nextId = 1;
+  #strayFrames = 0;
+  #logBytes = 0;
+  #logSince = 0;
+  #endingSince = 0;
+  #exit: { running: number } | null = null;
+  #isChannelClosed = false;
+
+  constructor(number: number, channel: Socket, cell: Cell, isSequential: boolean, heapMaxBytes: number, follower: LeaseFollower) {
+    this.number = number;
+    this.cell = cell;
+    this.isSequential = isSequential;
+    this.heapMaxBytes = heapMaxBytes;
+    this.#channel = channel;
+    this.#follower = follower;
+    this.#writer = new FrameWriter(channel);
+    this.custodian = new Custodian(`lease ${number} of cell ${cell.number}`, cell.custodian);
+    this.custodian.own(this);
+    const reader = new FrameReader((type, id, buffer, start, end) => this.#onFrame(type, id, buffer, start, end));
+    channel.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.deathDetail = error.message;
+        // The channel can't be read any further, and the thread that broke it shares its process with the supervisor.
+        this.cell.kill('protocol');
+        channel.destroy();
+      }
+    });
+    channel.once('close', () => {
+      this.#isChannelClosed = true;
+      this.#goneWhenAll();
+    });
+  }
+
+  get label(): string {
+    return `thread ${this.number}`;
+  }
+
+  get isIdle(): boolean {
+    return this.state === 'ready' && this.exchanges.size === 0;
+  }
+
+  memoryUse(): number {
+    return this.heldBytes;
+  }
+
+  /** ms since the thread was told to end; 0 while it was not. */
+  get endingMs(): number {
+    return this.#endingSince === 0 ? 0 : performance.now() - this.#endingSince;
+  }
+
+  get oldest(): Exchange | null {
+    for (const exchange of this.exchanges.values()) return exchange;
+    return null;
+  }
+
+  run(exchange: Exchange): void {
+    const id = this.#nextId;
+    this.#nextId = id === 0x7fffffff ? 1 : id + 1;
+    exchange.requestId = id;
+    exchange.startedAt = performance.now();
+    if (this.exchanges.size === 0) {
+      this.progressAt = exchange.startedAt;
+      this.requestPeakBytes = this.heldBytes;
+    }
+    this.exchanges.set(id, exchange);
+    writeRequest(this.#writer, id, {
+      method: exchange.method,
+      url: exchange.url,
+      clientIp: exchange.connection.clientIp,
+      rawHeaders: exchange.rawHeaders,
+      hasBody: exchange.hasBody,
+    });
+    exchange.carriedBy(this);
+  }
+
+  // -- What an exchange asks of its carrier --------------------------------------------------------------------------
+
+  sendBody(exchange: Exchange, chunk: Uint8Array): void {
+    if (this.exchanges.get(exchange.requestId) !== exchange) return;
+    if (chunk.length >= UNCOPIED_MIN_BYTES) this.#writer.frameUncopied(ToWorker.Body, exchange.requestId, chunk);
+    else this.#writer.frame(ToWorker.Body, exchange.requestId, chunk);
+  }
+
+  endBody(exchange: Exchange): void {
+    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frame(ToWorker.BodyEnd, exchange.requestId);
+  }
+
+  abort(exchange: Exchange): void {
+    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frame(ToWorker.Abort, exchange.requestId);
+  }
+
+  grant(exchange: Exchange, bytes: number): void {
+    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frameU32(ToWorker.Credit, exchange.requestId, bytes);
+  }
+
+  // -- What the watchdog does ----------------------------------------------------------------------------------------
+
+  watch(cpuMaxMs: number): void {
+    if (this.isWatched) return;
+    this.isWatched = true;
+    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
+  }
+
+  /** The thread takes its time: what waits behind the running request is asked back. */
+  revoke(): void {
+    if (this.#isRevoking || this.state !== 'ready') return;
+    this.#isRevoking = true;
+    this.state = 'stalled';
+    this.cell.send({ type: 'revoke', lease: this.number });
+  }
+
+  /** Ends the thread. Its exchanges are decided when it is gone. */
+  end(cause: DeathCause, detail = ''): void {
+    if (this.state === 'gone' || this.state === 'ending') return;
+    this.deathCause ??= cause;
+    if (this.deathDetail === '') this.deathDetail = detail;
+    this.state = 'ending';
+    this.#endingSince = performance.now();
+    this.cell.send({ type: 'kill', lease: this.number });
+  }
+
+  /** The lease is given up in good order, with nothing running. */
+  close(): void {
+    this.end('drain');
+  }
+
+  // -- What the supervisor says --------------------------------------------------------------------------------------
+
+  onSample(sample: ThreadSample): void {
+    const heap = Number(sample.heapBytes);
+    const offHeap = Number(sample.offHeapBytes);
+    if (!(heap >= 0) || !(offHeap >= 0)) return;
+    this.cpuMs = Number(sample.cpuMs);
+    this.heldBytes = heap + offHeap;
+    this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
+    this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
+    this.requestPeakBytes = Math.max(this.requestPeakBytes, this.heldBytes);
+  }
+
+  onBreach(cause: 'heap' | 'rss' | 'cpu', value: number): void {
+    if (this.state === 'gone' || this.state === 'ending') return;
+    if (cause !== 'heap' && cause !== 'rss' && cause !== 'cpu') return;
+    if (cause === 'heap') this.requestPeakBytes = Math.max(this.requestPeakBytes, value);
+    this.deathCause = cause;
+    this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
+    this.state = 'ending';
+    this.#endingSince = performance.now();
+  }
+
+  onRevoked(running: number): void {
+    if (this.state !== 'stalled') return;
+    const returned: Exchange[] = [];
+    let isBehind = running === 0;
+    for (const [id, exchange] of this.exchanges) {
+      if (isBehind) {
+        this.#moved.add(id);
+        this.exchanges.delete(id);
+        exchange.carrier = null;
+        returned.push(exchange);
+      } else if (id === running) isBehind = true;
+    }
+    this.#restoreWhenBack();
+    this.#follower.onReturned(this, returned);
+  }
+
+  onThreadExit(running: number, failure: Failure | null): void {
+    this.failure ??= failure === null ? null : readFailure(JSON.stringify(failure));
+    this.#exit ??= { running };
+    // What the thread sent before it died may still be on its way.
+    setTimeout(() => this.#gone(running), LAST_FRAMES_MS).unref();
+    this.#goneWhenAll();
+  }
+
+  onCellGone(): void {
+    this.#exit ??= { running: -1 };
+    setTimeout(() => this.#gone(-1), LAST_FRAMES_MS).unref();
+    this.#goneWhenAll();
+  }
+
+  // -- What the thread says: hostile input ---------------------------------------------------------------------------
+
+  #onFrame(type: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.state === 'gone') return;
+    if (type === ToHost.Reply) {
+      const exchange = this.exchanges.get(id);
+      if (exchange === undefined) return this.#onStray();
+      const reply = readReply(buffer, start, end);
+      if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: it comes twice');
+      if (!exchange.isDone) exchange.answer(reply, buffer, end);
+      this.#answered(exchange, reply, null);
+      return;
+    }
+    switch (type) {
+      case ToHost.Ready:
+        if (this.state !== 'starting') return this.#onStray();
+        this.state = 'ready';
+        if (this.isWatched) this.#unwatch();
+        return this.#follower.onReady(this, readReady(buffer.toString('utf8', start, end)));
+      case ToHost.LoadFailed:
+        if (this.state !== 'starting') return this.#onStray();
+        return this.#follower.onLoadFailed(this, readFailure(buffer.toString('utf8', start, end)));
+      case ToHost.Log:
+        return this.#onLog(buffer, start, end);
+      case ToHost.NotStarted:
+        return this.#onNotStarted(id);
+    }
+    const exchange = this.exchanges.get(id);
+    if (exchange === undefined) return this.#onStray();
+    switch (type) {
+      case ToHost.Head: {
+        const reply = readReply(buffer, start, end);
+        if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its head comes twice');
+        if (!exchange.isDone) exchange.beginAnswer(reply);
+        return;
+      }
+      case ToHost.Chunk:
+        if (!exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its body comes before its head');
+        return exchange.sendChunk(buffer, start, end);
+      case ToHost.End: {
+        if (!exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its end comes before its head');
+        const usage = readUsage(buffer, start, end);
+        exchange.endAnswer(usage);
+        return this.#answered(exchange, usage, null);
+      }
+      case ToHost.Fail: {
+        const usage = readUsage(buffer, start, end);
+        return this.#answered(exchange, usage, readFailure(buffer.toString('utf8', start + 8, end)));
+      }
+      case ToHost.Credit:
+        if (end - start < 4) throw new ProtocolError('Cannot read a credit: it is cut short');
+        return exchange.onBodyCredit(buffer.readUInt32BE(start));
+      default:
+        throw new ProtocolError(`Cannot read a frame: its type is ${type}`);
+    }
+  }
+
+  #answered(exchange: Exchange, usage: Usage, failure: Failure | null): void {
+    this.exchanges.delete(exchange.requestId);
+    exchange.carrier = null;
+    this.answeredCount++;
+    if (this.isWatched) this.#unwatch();
+    this.#restoreWhenBack();
+    this.#follower.onAnswered(this, exchange, usage, failure);
+    // The next request's clocks start now.
+    this.progressAt = performance.now();
+    this.requestPeakBytes = this.heldBytes;
+  }
+
+  #unwatch(): void {
+    this.isWatched = false;
+    this.cell.send({ type: 'unwatch', lease: this.number });
+  }
+
+  #onNotStarted(id: number): void {
+    if (!this.#moved.delete(id)) {
+      const exchange = this.exchanges.get(id);
+      if (exchange === undefined) return this.#onStray();
+      // The claim was refused while the supervisor took it for running: it comes back now.
+      this.exchanges.delete(id);
+      exchange.carrier = null;
+      this.#restoreWhenBack();
+      this.#follower.onReturned(this, [exchange]);
+      return;
+    }
+    this.#restoreWhenBack();
+  }
+
+  /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
+  #restoreWhenBack(): void {
+    if (this.state !== 'stalled' || this.#moved.size > 0 || this.exchanges.size > 0) return;
+    this.#isRevoking = false;
+    this.state = 'ready';
+    this.cell.send({ type: 'restore', lease: this.number });
+  }
+
+  #onLog(buffer: Buffer, start: number, end: number): void {
+    const now = performance.now();
+    if (now - this.#logSince > 1000) {
+      this.#logSince = now;
+      this.#logBytes = 0;
+    }
+    this.#logBytes += end - start;
+    if (this.#logBytes > LOG_BYTES_PER_SECOND) throw new ProtocolError('Cannot read a log line: there is too much output in a second');
+    if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
+  }
+
+  #onStray(): void {
+    if (++this.#strayFrames > STRAY_FRAMES_MAX_COUNT) throw new ProtocolError('Cannot read a frame: too many are for no request');
+  }
+
+  #goneWhenAll(): void {
+    if (this.#exit !== null && this.#isChannelClosed) this.#gone(this.#exit.running);
+  }
+
+  #gone(running: number): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.deathCause ??= this.cell.deathCause ?? 'crash';
+    this.#channel.destroy();
+    this.cell.onLeaseGone(this);
+    void this.custodian.shutdownAll().catch(() => {});
+    this.#follower.onGone(this, running);
+  }
+}
+
+/** What a thread says of its servlet, checked. */
+function readReady(json: string): Ready {
+  const ready: Ready = { kind: 'servlet', limits: {} };
+  try {
+    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown> };
+    if (value.kind === 'fetch') ready.kind = 'fetch';
+    for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
+      const limit = value.limits?.[name];
+      if (typeof limit === 'number' && limit > 0) ready.limits[name] = limit;
+    }
+  } catch {
+    throw new ProtocolError('Cannot read what a thread says of its servlet: it is not JSON');
+  }
+  return ready;
+}

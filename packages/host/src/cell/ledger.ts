@@ -1,0 +1,83 @@
+import type { Obituary } from './obituary.ts';
+
+/** One request, as it was charged. */
+export interface RequestRecord {
+  /** When it was answered, in ms since 1970. */
+  at: number;
+  servlet: string;
+  method: string;
+  url: string;
+  status: number;
+  /** CPU time in its thread, in ms. In `unit: 'servlet'`, where requests overlap, the thread's time meanwhile. */
+  cpuMs: number;
+  /** From its start in the thread to its answer, in ms. */
+  wallMs: number;
+  /** From its arrival to its last byte, in ms. */
+  totalMs: number;
+  /** Largest memory of its thread that was seen meanwhile: heap and off-heap. */
+  peakBytes: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** What a servlet has cost so far. */
+export interface Account {
+  requests: number;
+  failures: number;
+  cpuMs: number;
+  wallMs: number;
+  bytesIn: number;
+  bytesOut: number;
+  peakBytes: number;
+  kills: number;
+}
+
+const RECENT_MAX_COUNT = 1024;
+const OBITUARIES_MAX_COUNT = 1000;
+
+/** Charges every request to its servlet and keeps the last requests and the last deaths. */
+export class Ledger {
+  readonly accounts: Map<string, Account> = new Map();
+  readonly obituaries: Obituary[] = [];
+  /** Requests that the host itself answered, by code: `LIMIT_BODY`, `REQUEST_MALFORMED`, … */
+  readonly refusals: Map<string, number> = new Map();
+  readonly #recent: (RequestRecord | undefined)[] = Array.from({ length: RECENT_MAX_COUNT });
+  #count = 0;
+
+  account(servlet: string): Account {
+    let account = this.accounts.get(servlet);
+    if (account === undefined) {
+      account = { requests: 0, failures: 0, cpuMs: 0, wallMs: 0, bytesIn: 0, bytesOut: 0, peakBytes: 0, kills: 0 };
+      this.accounts.set(servlet, account);
+    }
+    return account;
+  }
+
+  charge(record: RequestRecord): void {
+    const account = this.account(record.servlet);
+    account.requests++;
+    if (record.status >= 500) account.failures++;
+    account.cpuMs += record.cpuMs;
+    account.wallMs += record.wallMs;
+    account.bytesIn += record.bytesIn;
+    account.bytesOut += record.bytesOut;
+    if (record.peakBytes > account.peakBytes) account.peakBytes = record.peakBytes;
+    this.#recent[this.#count++ % RECENT_MAX_COUNT] = record;
+  }
+
+  bury(obituary: Obituary): void {
+    this.account(obituary.servlet).kills++;
+    this.obituaries.push(obituary);
+    if (this.obituaries.length > OBITUARIES_MAX_COUNT) this.obituaries.shift();
+  }
+
+  refuse(code: string): void {
+    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
+  }
+
+  /** The last requests, oldest first. */
+  get recent(): readonly RequestRecord[] {
+    const start = Math.max(0, this.#count - RECENT_MAX_COUNT);
+    return Array.from({ length: this.#count - start }, (_, index) => this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord);
+  }
+}

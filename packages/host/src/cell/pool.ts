@@ -1,0 +1,349 @@
+import { type Failure, type LeaseOrder, type Ready, type Usage } from '@custodian/protocol';
+import type { Exchange } from '../http/exchange.ts';
+import type { Limits } from '../limits.ts';
+import type { Profile, Unit } from '../options.ts';
+import { Bench } from './bench.ts';
+import type { Cell } from './cell.ts';
+import type { CellGroup } from './cell-group.ts';
+import { busyPage, deathPage, failurePage, latePage } from './death-page.ts';
+import { Lease, type LeaseFollower } from './lease.ts';
+import { limitOfCause, type Obituary } from './obituary.ts';
+import { threadFlags } from './profile.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** A servlet as the operator wants it held. */
+export interface HeldServlet {
+  name: string;
+  file: string;
+  url: string;
+  unit: Unit;
+  profile: Profile;
+  cell: string;
+  limits: Limits;
+  spareThreads: number;
+}
+
+/** What a pool needs from its host. */
+export interface PoolSite {
+  watchdog: Watchdog;
+  budget: { reserve(bytes: number): boolean; release(bytes: number): void };
+  isDevelopment: boolean;
+  onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
+  onDeath(obituary: Obituary): void;
+  onLog(level: number, text: string): void;
+}
+
+const MB = 1 << 20;
+/** What may wait in a thread's channel, if its requests are quick: this much time of it, and so many. */
+const CHANNEL_QUEUE_MS = 4;
+const CHANNEL_QUEUE_MAX_COUNT = 64;
+/** Before so many answers nobody knows whether a servlet is quick. */
+const QUICK_AFTER_COUNT = 8;
+
+/** The threads of one servlet, and the requests that wait for one. */
+export class ServletPool implements LeaseFollower {
+  readonly servlet: HeldServlet;
+  /** The operator's limits, tightened by the servlet's own. */
+  limits: Limits;
+  kind: Ready['kind'] = 'servlet';
+  readonly bench: Bench;
+  lastUsedAt: number = performance.now();
+  readonly #group: CellGroup;
+  readonly #site: PoolSite;
+  readonly #leases = new Set<Lease>();
+  readonly #queue: Exchange[] = [];
+  /** Running mean of what a request takes in its thread, in ms. */
+  #meanMs = 0;
+  #answeredCount = 0;
+  #isShut = false;
+  #onSettled: (() => void)[] = [];
+
+  constructor(servlet: HeldServlet, group: CellGroup, site: PoolSite) {
+    this.servlet = servlet;
+    this.limits = servlet.limits;
+    this.#group = group;
+    this.#site = site;
+    this.bench = new Bench(servlet.file);
+  }
+
+  get threadCount(): number {
+    return this.#leases.size;
+  }
+
+  get cells(): Cell[] {
+    return Array.from(this.#leases, (lease) => lease.cell);
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
+  get state(): 'idle' | 'starting' | 'ready' | 'benched' {
+    if (this.bench.isBenched) return 'benched';
+    for (const lease of this.#leases) if (lease.state === 'ready' || lease.state === 'stalled') return 'ready';
+    return this.#leases.size > 0 ? 'starting' : 'idle';
+  }
+
+  /** Starts the first thread, and resolves when it is ready or the servlet is benched. */
+  start(): Promise<void> {
+    if (this.#leases.size === 0) this.#grow();
+    if (this.state !== 'starting') return Promise.resolve();
+    return new Promise((resolve) => this.#onSettled.push(resolve));
+  }
+
+  /** Gives a request to a thread, or lets it wait for one. */
+  dispatch(exchange: Exchange): void {
+    this.lastUsedAt = exchange.arrivedAt;
+    const lease = this.#pick();
+    if (lease !== null) this.#runOn(lease, exchange);
+    else this.#enqueue(exchange);
+  }
+
+  /** Closes what has not been used for long. Returns whether the servlet is idle altogether. */
+  sweep(now: number): boolean {
+    for (const exchange of this.#queue.filter((waiting) => now - waiting.arrivedAt > this.limits.queueTimeoutMs)) {
+      this.#queue.splice(this.#queue.indexOf(exchange), 1);
+      exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, this.bench.lastError));
+    }
+    if (this.#queue.length > 0 && this.#leases.size === 0) this.#grow();
+    const { cellIdleTimeoutMs } = this.limits;
+    if (cellIdleTimeoutMs === 0 || now - this.lastUsedAt < cellIdleTimeoutMs) return false;
+    for (const lease of this.#leases) if (!lease.isIdle) return false;
+    for (const lease of this.#leases) lease.end('idle');
+    return true;
+  }
+
+  /** No further threads; those that run finish what they have. */
+  shut(): void {
+    this.#isShut = true;
+  }
+
+  // -- Choosing a thread ---------------------------------------------------------------------------------------------
+
+  #pick(): Lease | null {
+    const depth = this.#depth();
+    for (const lease of this.#leases) {
+      if (lease.state === 'ready' && lease.exchanges.size < depth && !this.#isSpent(lease)) return lease;
+    }
+    return null;
+  }
+
+  /** How many requests a thread may hold at once. */
+  #depth(): number {
+    if (this.servlet.unit === 'servlet') return this.limits.queueMaxCount;
+    if (this.servlet.unit === 'instance' || this.#group.isExclusive || this.#answeredCount < QUICK_AFTER_COUNT) return 1;
+    return Math.max(1, Math.min(CHANNEL_QUEUE_MAX_COUNT, Math.floor(CHANNEL_QUEUE_MS / this.#meanMs)));
+  }
+
+  /** A thread that belongs to one instance is not used for another. */
+  #isSpent(lease: Lease): boolean {
+    return (this.servlet.unit === 'instance' || this.#group.isExclusive) && lease.answeredCount + lease.exchanges.size > 0;
+  }
+
+  #runOn(lease: Lease, exchange: Exchange): void {
+    lease.run(exchange);
+    this.#site.watchdog.follow(lease, this);
+    this.#keepSpare();
+  }
+
+  #enqueue(exchange: Exchange): void {
+    if (this.bench.isBenched && !this.bench.mayTryAgain()) {
+      exchange.refuse(busyPage('SERVLET_BENCHED', this.servlet.name, this.#site.isDevelopment ? this.bench.lastError : null, this.bench.waitMs));
+      return;
+    }
+    if (this.#queue.length >= this.limits.queueMaxCount) {
+      exchange.refuse(busyPage('LIMIT_QUEUE', this.servlet.name, null));
+      return;
+    }
+    this.#queue.push(exchange);
+    if (this.#startingCount() < this.#queue.length) this.#grow();
+  }
+
+  #startingCount(): number {
+    let count = 0;
+    for (const lease of this.#leases) if (lease.state === 'starting') count++;
+    return count;
+  }
+
+  /** One thread more, if the limits and the machine allow it. */
+  #grow(): void {
+    if (this.#isShut || this.#leases.size >= this.limits.threadsMaxCount) return;
+    if (this.bench.isBenched && !this.bench.mayTryAgain()) return;
+    const heapMaxBytes = this.limits.heapMb * MB;
+    if (!this.#site.budget.reserve(heapMaxBytes)) return;
+    const cell = this.#group.cell();
+    const { servlet } = this;
+    const lease = cell.openLease((number, channel) => new Lease(number, channel, cell, servlet.unit !== 'servlet', heapMaxBytes, this));
+    if (this.limits.rssMb > 0) cell.rssMaxBytes = this.limits.rssMb * MB;
+    this.#leases.add(lease);
+    this.#site.watchdog.follow(lease, this);
+    const order: LeaseOrder = {
+      lease: lease.number,
+      channelFd: cell.channelFd(lease.number),
+      servletUrl: servlet.url,
+      servletName: servlet.name,
+      unit: servlet.unit,
+      heapMaxBytes,
+      execArgv: threadFlags(servlet.profile, servlet.file),
+      isDevelopment: this.#site.isDevelopment,
+    };
+    cell.booted.then(
+      () => {
+        cell.start(order);
+        lease.watch(this.limits.cpuMs);
+      },
+      () => {
+        // The cell died at its start, and its leases with it.
+      },
+    );
+  }
+
+  /** Keeps threads ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
+  #keepSpare(): void {
+    if (this.servlet.spareThreads === 0 || this.#leases.size >= this.limits.threadsMaxCount) return;
+    let spare = 0;
+    for (const lease of this.#leases) {
+      if (lease.state === 'starting' || (lease.isIdle && !this.#isSpent(lease))) spare++;
+    }
+    if (spare < this.servlet.spareThreads) this.#grow();
+  }
+
+  #pullQueue(): void {
+    while (this.#queue.length > 0) {
+      const lease = this.#pick();
+      if (lease === null) {
+        if (this.#startingCount() === 0) this.#grow();
+        return;
+      }
+      const exchange = this.#queue.shift() as Exchange;
+      if (!exchange.isDone) this.#runOn(lease, exchange);
+    }
+  }
+
+  // -- What becomes of the leases ------------------------------------------------------------------------------------
+
+  onReady(_lease: Lease, ready: Ready): void {
+    this.kind = ready.kind;
+    const { limits } = this.servlet;
+    this.limits = { ...limits };
+    for (const [name, value] of Object.entries(ready.limits) as [keyof Ready['limits'], number][]) {
+      this.limits[name] = Math.min(limits[name], value);
+    }
+    this.bench.onLoaded();
+    this.#settled();
+    this.#pullQueue();
+    this.#keepSpare();
+  }
+
+  onLoadFailed(lease: Lease, failure: Failure): void {
+    lease.failure = failure;
+    lease.end('crash', `${failure.name}: ${failure.message}`);
+  }
+
+  onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
+    if (failure !== null) exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment));
+    this.#answeredCount++;
+    // Weighs the last dozen or so.
+    this.#meanMs += (usage.wallMicros / 1000 - this.#meanMs) / Math.min(this.#answeredCount, 16);
+    this.#site.onCharge(exchange, usage, lease.requestPeakBytes, failure);
+    if (this.#isSpent(lease)) lease.end('drain');
+    if (this.#queue.length > 0) this.#pullQueue();
+  }
+
+  onReturned(lease: Lease, exchanges: Exchange[]): void {
+    for (const exchange of exchanges) if (!exchange.isDone) this.dispatch(exchange);
+    if (this.#queue.length > 0 && lease.state !== 'gone') this.#pullQueue();
+  }
+
+  onLog(_lease: Lease, level: number, text: string): void {
+    this.#site.onLog(level, text);
+  }
+
+  onGone(lease: Lease, running: number): void {
+    this.#leases.delete(lease);
+    this.#site.budget.release(lease.heapMaxBytes);
+    const cause = lease.deathCause ?? 'crash';
+    const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
+    if (!isOrderly) {
+      const guilty = guiltyOf(lease, running);
+      const obituary = this.#obituary(lease, guilty);
+      this.#site.onDeath(obituary);
+      if (lease.answeredCount === 0 && guilty === null) this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+      this.#decide(lease, guilty, obituary);
+    }
+    this.#settled();
+    if (this.bench.isBenched && !this.bench.mayTryAgain()) this.#refuseQueue();
+    else {
+      this.#pullQueue();
+      if (!isOrderly) this.#keepSpare();
+    }
+  }
+
+  /** Answers what a dead thread leaves: the guilty request gets its page, bystanders go to another thread where that does no harm. */
+  #decide(lease: Lease, guilty: Exchange | null, obituary: Obituary): void {
+    let isBehindGuilty = false;
+    for (const exchange of lease.exchanges.values()) {
+      exchange.carrier = null;
+      if (exchange === guilty) {
+        isBehindGuilty = true;
+        exchange.usage = { cpuMicros: Math.round(obituary.cpuMs * 1000), wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000) };
+        exchange.refuse(deathPage(obituary, this.#site.isDevelopment, lease.failure));
+        this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
+      } else if (exchange.isDone) continue;
+      else if (exchange.isHeadSent) exchange.cut();
+      else if (!exchange.isRetry && !exchange.hasBody && (exchange.isSafe || (lease.isSequential && isBehindGuilty))) {
+        // Safe to repeat, or never begun: threads run strictly one after another.
+        exchange.isRetry = true;
+        this.dispatch(exchange);
+      } else exchange.refuse(busyPage('SERVLET_BYSTANDER', this.servlet.name, null));
+    }
+    lease.exchanges.clear();
+  }
+
+  #obituary(lease: Lease, guilty: Exchange | null): Obituary {
+    const cause = lease.deathCause ?? 'crash';
+    const limit = lease.state !== 'starting' ? limitOfCause(cause) : null;
+    const { failure, cell } = lease;
+    return {
+      at: Date.now(),
+      servlet: this.servlet.name,
+      cell: cell.number,
+      pid: cell.pid,
+      lease: cell.isGone ? null : lease.number,
+      cause,
+      limit: cause === 'rss' && !cell.isGone ? 'heapMb' : limit,
+      limitValue: limit === null ? null : cause === 'rss' && !cell.isGone ? this.limits.heapMb : this.limits[limit],
+      request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
+      detail: lease.deathDetail || (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
+      peakHeapBytes: lease.peakHeapBytes,
+      peakOffHeapBytes: lease.peakOffHeapBytes,
+      peakRssBytes: cell.peakRssBytes,
+      cpuMs: lease.cpuMs,
+      deathMs: Math.max(lease.endingMs, cell.endingMs),
+    };
+  }
+
+  /** A request in a shared thread that takes too long is answered; the thread goes on with the others. */
+  refuseLate(lease: Lease, exchange: Exchange): void {
+    exchange.refuse(latePage(this.servlet.name, this.limits.wallMs));
+    lease.abort(exchange);
+  }
+
+  #refuseQueue(): void {
+    for (const exchange of this.#queue.splice(0)) {
+      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, true));
+    }
+  }
+
+  #settled(): void {
+    if (this.state === 'starting') return;
+    for (const settled of this.#onSettled.splice(0)) settled();
+  }
+}
+
+/** The request that a thread died of, as far as it can be told. */
+function guiltyOf(lease: Lease, running: number): Exchange | null {
+  if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
+  if (lease.isSequential) return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
+  return lease.exchanges.size === 1 ? lease.oldest : null;
+}

@@ -1,0 +1,29 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Profile } from '../options.ts';
+
+/** The thread's runtime and the protocol: what every thread must be able to read. */
+export const THREAD_ENTRY: string = fileURLToPath(new URL('../../../worker/src/thread.ts', import.meta.url));
+const PACKAGES = dirname(dirname(dirname(dirname(THREAD_ENTRY))));
+
+/** Node's flags for a cell's process. A narrower set goes to its threads. */
+export function cellFlags(profile: Profile, cacheDir: string): string[] {
+  if (profile === 'trusted') return [];
+  return ['--permission', '--allow-worker', '--allow-fs-read=*', `--allow-fs-write=${cacheDir}`];
+}
+
+/**
+ * Node's flags for a guest's threads: no file but the servlet's own directory, its packages and the runtime, nothing
+ * to write, no process, no thread, no addon. A thread may have less than its process, never more.
+ */
+export function threadFlags(profile: Profile, servletFile: string): string[] {
+  if (profile === 'trusted') return [];
+  const readable = new Set([join(PACKAGES, '..', 'node_modules', '/'), `${PACKAGES}/`, `${dirname(servletFile)}/`]);
+  for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
+    // Resolving a package looks at each of these upwards.
+    readable.add(join(directory, 'node_modules', '/'));
+    readable.add(join(directory, 'package.json'));
+    if (directory === dirname(directory)) break;
+  }
+  return ['--permission', ...Array.from(readable, (path) => `--allow-fs-read=${path}`)];
+}

@@ -1,0 +1,53 @@
+import type { Custodian } from '../custodian.ts';
+import type { Profile } from '../options.ts';
+import { Cell, type CellSite } from './cell.ts';
+
+/** Cells that are booted and empty, so that a servlet that needs a new one does not wait for a process to start. */
+export class WarmCells {
+  readonly #site: CellSite;
+  readonly #target: number;
+  readonly #waiting = new Map<Profile, Cell[]>();
+
+  constructor(site: CellSite, target: number) {
+    this.#site = site;
+    this.#target = target;
+  }
+
+  get custodian(): Custodian {
+    return this.#site.custodian;
+  }
+
+  /** Boots the spare cells of a profile. */
+  prepare(profile: Profile): Promise<void> {
+    const cells = this.#cellsOf(profile);
+    while (cells.length < this.#target && !this.#site.custodian.isShut) cells.push(this.#boot(profile));
+    return Promise.all(cells.map((cell) => cell.booted)).then(() => {});
+  }
+
+  /** A cell for use: a booted one if there is one. Another takes its place. */
+  take(profile: Profile): Cell {
+    const cells = this.#cellsOf(profile);
+    const cell = cells.shift() ?? this.#boot(profile);
+    if (!this.#site.custodian.isShut) {
+      // Not in this turn: the one who waits goes first.
+      setImmediate(() => void this.prepare(profile).catch(() => {}));
+    }
+    return cell;
+  }
+
+  #cellsOf(profile: Profile): Cell[] {
+    let cells = this.#waiting.get(profile);
+    if (cells === undefined) this.#waiting.set(profile, (cells = []));
+    return cells;
+  }
+
+  #boot(profile: Profile): Cell {
+    const cell = new Cell(profile, this.#site);
+    void cell.gone.then(() => {
+      const cells = this.#cellsOf(profile);
+      const index = cells.indexOf(cell);
+      if (index >= 0) cells.splice(index, 1);
+    });
+    return cell;
+  }
+}

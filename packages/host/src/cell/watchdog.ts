@@ -1,0 +1,118 @@
+import type { Cell } from './cell.ts';
+import type { Lease } from './lease.ts';
+import type { ServletPool } from './pool.ts';
+
+const SWEEP_MS = 10;
+const IDLE_SWEEP_MS = 1000;
+/** A request that runs for longer is watched, and what waits behind it is taken back. */
+const GLANCE_MS = 20;
+/** A thread that has not ended so long after it was told to takes its cell with it. */
+const END_GRACE_MS = 250;
+/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
+const RSS_PER_THREAD_BYTES = 24 << 20;
+const RSS_SLACK_BYTES = 64 << 20;
+
+/**
+ * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
+ * a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
+ */
+export class Watchdog {
+  readonly #pools = new Map<Lease, ServletPool>();
+  readonly #cells = new Set<Cell>();
+  readonly #onIdleSweep: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #lastIdleSweep = 0;
+  #isShut = false;
+
+  constructor(onIdleSweep: () => void) {
+    this.#onIdleSweep = onIdleSweep;
+    this.#schedule(IDLE_SWEEP_MS);
+  }
+
+  /** Something has begun on a lease: its start, or a request. */
+  follow(lease: Lease, pool: ServletPool): void {
+    if (this.#pools.has(lease)) return;
+    this.#pools.set(lease, pool);
+    this.#cells.add(lease.cell);
+    lease.cell.setActive(true);
+    if (this.#pools.size === 1) this.#schedule(SWEEP_MS);
+  }
+
+  close(): void {
+    this.#isShut = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isShut) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#sweep(), ms);
+    this.#timer.unref();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    const pressed = new Set<Cell>();
+    for (const [lease, pool] of this.#pools) {
+      if (lease.state === 'gone') this.#pools.delete(lease);
+      else if (lease.state === 'ending') {
+        if (lease.endingMs > END_GRACE_MS) lease.cell.kill(lease.deathCause ?? 'operator');
+        pressed.add(lease.cell);
+      } else if (lease.isIdle) this.#pools.delete(lease);
+      else if (this.#look(lease, pool, now)) pressed.add(lease.cell);
+    }
+    for (const cell of pressed) holdToWall(cell);
+    if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
+      this.#lastIdleSweep = now;
+      for (const cell of this.#cells) {
+        if (cell.isGone) this.#cells.delete(cell);
+        else {
+          holdToWall(cell);
+          if (![...cell.leases.values()].some((lease) => this.#pools.has(lease))) cell.setActive(false);
+        }
+      }
+      this.#onIdleSweep();
+    }
+    this.#schedule(this.#pools.size > 0 ? SWEEP_MS : IDLE_SWEEP_MS);
+  }
+
+  /** Looks at a lease's clocks. `true`: it takes its time, so its cell's memory is looked at as well. */
+  #look(lease: Lease, pool: ServletPool, now: number): boolean {
+    const { limits } = pool;
+    if (lease.state === 'starting') {
+      if (now - lease.startedAt > limits.loadTimeoutMs) lease.end('wall', 'it was not loaded in time');
+      return true;
+    }
+    const waitingMs = now - lease.progressAt;
+    if (waitingMs < GLANCE_MS) return false;
+    lease.watch(Math.max(1, limits.cpuMs - waitingMs));
+    if (lease.isSequential) {
+      if (lease.exchanges.size > 1) lease.revoke();
+      const { oldest } = lease;
+      if (oldest === null) {
+        // Nothing runs, yet the thread does not come back for what was moved: something it has left behind keeps it busy.
+        if (waitingMs > limits.wallMs) lease.end('wall', 'it is busy between requests');
+      } else if (!oldest.isHeadSent && runningMs(oldest, lease.progressAt, now) > limits.wallMs) lease.end('wall');
+    } else {
+      for (const exchange of lease.exchanges.values()) {
+        if (!exchange.isHeadSent && !exchange.isDone && runningMs(exchange, 0, now) > limits.wallMs) pool.refuseLate(lease, exchange);
+      }
+    }
+    return true;
+  }
+}
+
+/** How long a request has run without waiting for its client. */
+function runningMs(exchange: { startedAt: number; movedAt: number; isAwaitingBody: boolean; hasBody: boolean }, progressAt: number, now: number): number {
+  const startedAt = Math.max(exchange.startedAt, progressAt);
+  return now - (exchange.hasBody ? Math.max(startedAt, exchange.movedAt) : startedAt);
+}
+
+/** Kills a cell whose resident memory is over its wall. */
+function holdToWall(cell: Cell): void {
+  const rss = cell.sampleRss();
+  let wall = (cell.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
+  for (const lease of cell.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
+  if (cell.rssMaxBytes > 0) wall = cell.rssMaxBytes;
+  if (rss > wall) cell.kill('rss');
+}

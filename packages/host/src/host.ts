@@ -1,0 +1,202 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Failure, Usage } from '@custodian/protocol';
+import { Acceptor } from './acceptor.ts';
+import { CellGroup } from './cell/cell-group.ts';
+import { Ledger } from './cell/ledger.ts';
+import { ServletPool } from './cell/pool.ts';
+import { WarmCells } from './cell/warm-cells.ts';
+import { Watchdog } from './cell/watchdog.ts';
+import { Custodian } from './custodian.ts';
+import { Mounts } from './dispatcher/mounts.ts';
+import { renderUnknownPage } from './http/error-page.ts';
+import type { Exchange } from './http/exchange.ts';
+import { type Limits, resolveLimits } from './limits.ts';
+import { HostLog } from './log.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { Host, ListenAddress, Profile, ServeOptions, ServletStatus } from './options.ts';
+import { bufferSmallBody } from './http/body-buffer.ts';
+import { listServlets, type ListedServlet } from './servlet-list.ts';
+
+const MB = 1 << 20;
+const DRAIN_POLL_MS = 20;
+
+/** Composition: acceptor, mounts, pools and cells, under the root custodian. */
+export class ServletHost implements Host {
+  readonly custodian: Custodian = new Custodian('host', null);
+  readonly ledger: Ledger = new Ledger();
+  readonly #limits: Limits;
+  readonly #acceptor: Acceptor;
+  readonly #mounts = new Mounts<ServletPool>();
+  readonly #pools: ServletPool[] = [];
+  readonly #eager: ServletPool[] = [];
+  readonly #groups = new Map<ServletPool, CellGroup>();
+  readonly #warm: WarmCells;
+  readonly #log: HostLog | null;
+  readonly #profiles: Set<Profile>;
+  #closing: Promise<void> | null = null;
+  #isDraining = false;
+  #warmed: Promise<void> = Promise.resolve();
+
+  constructor(options: ServeOptions) {
+    this.#limits = resolveLimits(options.limits);
+    const listed = listServlets(options);
+    const log = options.log ?? false;
+    this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
+    const stateDir = options.stateDir ?? join(tmpdir(), '.custodian');
+    const emptyDir = this.#emptyDir();
+    const cacheDir = join(stateDir, 'compile-cache');
+    mkdirSync(cacheDir, { recursive: true });
+    this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
+    const watchdog = new Watchdog(() => this.#sweep());
+    this.custodian.own({ label: 'watchdog', close: () => watchdog.close() });
+    const budget = new MemoryBudget((this.#limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
+    const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
+    const named = new Map<string, CellGroup>();
+    for (const servlet of listed) this.#add(servlet, named, { watchdog, budget, isDevelopment });
+    this.#profiles = new Set(listed.map((servlet) => servlet.held.profile));
+    this.#acceptor = new Acceptor(this.custodian, this.#limits, (exchange) => this.#dispatch(exchange));
+  }
+
+  get addresses(): Host['addresses'] {
+    return this.#acceptor.addresses;
+  }
+
+  get url(): string {
+    return this.addresses[0]?.url ?? '';
+  }
+
+  get port(): number {
+    return this.addresses[0]?.port ?? 0;
+  }
+
+  get servlets(): readonly ServletStatus[] {
+    return this.#pools.map((pool) => ({
+      name: pool.servlet.name,
+      url: `${this.url}/${pool.servlet.name}`,
+      file: pool.servlet.file,
+      unit: pool.servlet.unit,
+      cell: pool.servlet.cell,
+      profile: pool.servlet.profile,
+      limits: pool.limits,
+      state: pool.state,
+      error: pool.bench.lastError,
+      threads: pool.threadCount,
+      queued: pool.queuedCount,
+    }));
+  }
+
+  /** Listens on all of them, or on none. */
+  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+    for (const address of addresses) await this.#acceptor.listen(address);
+    this.#warmed = Promise.all([
+      ...Array.from(this.#profiles, (profile) => this.#warm.prepare(profile)),
+      ...this.#eager.map((pool) => pool.start()),
+    ]).then(() => {});
+    this.#warmed.catch(() => {});
+  }
+
+  ready(): Promise<void> {
+    return this.#warmed;
+  }
+
+  async killCell(pid: number): Promise<void> {
+    const cell = this.#pools.flatMap((pool) => pool.cells).find((candidate) => candidate.pid === pid);
+    if (cell === undefined) throw new RangeError(`Cannot kill cell ${pid}: there is none with this pid`);
+    cell.kill('operator');
+    await cell.gone;
+  }
+
+  close(options: { graceMs?: number } = {}): Promise<void> {
+    if (this.#closing !== null) {
+      // The second call: no more waiting.
+      this.#isDraining = false;
+      return this.#closing;
+    }
+    this.#closing = this.#shutDown(options.graceMs ?? 0);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    if (graceMs > 0) {
+      this.#isDraining = true;
+      this.#acceptor.drain();
+      const until = performance.now() + graceMs;
+      while (this.#isDraining && this.#acceptor.connectionCount > 0 && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      }
+    }
+    for (const pool of this.#pools) pool.shut();
+    await this.custodian.shutdownAll();
+  }
+
+  #add(servlet: ListedServlet, named: Map<string, CellGroup>, site: { watchdog: Watchdog; budget: MemoryBudget; isDevelopment: boolean }): void {
+    const { held } = servlet;
+    const isNamed = held.cell.startsWith('group ');
+    // A group has one set of process flags: guests and trusted servlets never share a process.
+    const groupName = isNamed ? `${held.profile} ${held.cell}` : held.name;
+    const group = (isNamed ? named.get(groupName) : undefined) ?? new CellGroup(groupName, held.profile, held.cell === 'instance', this.#warm);
+    if (isNamed) named.set(groupName, group);
+    const pool = new ServletPool(held, group, {
+      ...site,
+      onCharge: (exchange, usage, peakBytes, failure) => this.#charge(held.name, exchange, usage, peakBytes, failure),
+      onDeath: (obituary) => {
+        this.ledger.bury(obituary);
+        this.#log?.death(obituary);
+      },
+      onLog: (level, text) => this.#log?.servletOutput(held.name, level, text),
+    });
+    this.#pools.push(pool);
+    this.#groups.set(pool, group);
+    if (servlet.isEager) this.#eager.push(pool);
+    for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
+  }
+
+  #dispatch(exchange: Exchange): void {
+    const pool = this.#mounts.find(exchange.url);
+    if (pool === null) {
+      exchange.answerPage(404, renderUnknownPage(exchange.url));
+      return;
+    }
+    exchange.bodyMaxBytes = pool.limits.bodyMaxBytes;
+    if (!exchange.hasBody) pool.dispatch(exchange);
+    else bufferSmallBody(exchange, () => pool.dispatch(exchange));
+  }
+
+  #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
+    const record = {
+      at: Date.now(),
+      servlet,
+      method: exchange.method,
+      url: exchange.url,
+      status: exchange.status,
+      cpuMs: usage.cpuMicros / 1000,
+      wallMs: usage.wallMicros / 1000,
+      totalMs: performance.now() - exchange.arrivedAt,
+      peakBytes,
+      bytesIn: exchange.bytesIn,
+      bytesOut: exchange.bytesOut,
+    };
+    this.ledger.charge(record);
+    if (this.#log === null) return;
+    if (failure !== null) this.#log.servletFailure(servlet, failure);
+    if (this.#log.logsRequests) this.#log.request(record);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const pool of this.#pools) if (pool.sweep(now)) this.#groups.get(pool)?.retire();
+    this.custodian.enforceMemory();
+  }
+
+  #emptyDir(): string {
+    const path = mkdtempSync(join(tmpdir(), 'custodian-'));
+    this.custodian.own({ label: `directory ${path}`, close: () => rmSync(path, { recursive: true, force: true }) });
+    return path;
+  }
+}

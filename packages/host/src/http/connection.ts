@@ -1,0 +1,211 @@
+import type { Socket } from 'node:net';
+import { Custodian, type Closable } from '../custodian.ts';
+import type { Limits } from '../limits.ts';
+import { bareAnswer, type ErrorPage } from './error-page.ts';
+import type { Exchange } from './exchange.ts';
+import { requestProblem } from './request-check.ts';
+
+const connectionKey: unique symbol = Symbol('custodian.connection');
+
+/** What node:http keeps on a socket, as far as the acceptor relies on it. */
+export interface HttpSocket extends Socket {
+  [connectionKey]?: Connection;
+  /** The response under way: the server asks it whether a half-closed connection must stay open. */
+  _httpMessage?: Exchange | null;
+  _paused?: boolean;
+  parser?: { onIncoming(incoming: Exchange, keepAlive: boolean): number; resume(): void } | null;
+}
+
+/** The connection of a socket, if it has one already. */
+export function findConnection(socket: Socket): Connection | undefined {
+  return (socket as HttpSocket)[connectionKey];
+}
+
+export function connectionOf(socket: Socket): Connection {
+  const connection = findConnection(socket);
+  if (connection === undefined) throw new Error('Cannot read a request: its socket has no connection');
+  return connection;
+}
+
+/** Pipelined requests that may wait for their turn before reading stops. */
+const PIPELINE_MAX_COUNT = 16;
+/** How long a connection that is closing keeps reading what its client still sends, so that the answer is not lost to a reset. */
+const LINGER_MS = 2000;
+
+/** Gets each exchange when its turn on its connection has come. */
+export type ExchangeHandler = (exchange: Exchange) => void;
+
+/** One client connection: its exchanges run one after the other, and its custodian holds all that it has. */
+export class Connection implements Closable {
+  readonly socket: HttpSocket;
+  readonly clientIp: string;
+  readonly label: string;
+  readonly custodian: Custodian;
+  /** No further request is taken. */
+  isClosing = false;
+  current: Exchange | null = null;
+  readonly #waiting: Exchange[] = [];
+  readonly #limits: Limits;
+  readonly #onExchange: ExchangeHandler;
+  /** When the connection became idle. */
+  #idleSince: number = performance.now();
+  #lingersSince = 0;
+  #served = 0;
+
+  constructor(socket: HttpSocket, listener: Custodian, limits: Limits, onExchange: ExchangeHandler) {
+    this.socket = socket;
+    this.#limits = limits;
+    this.#onExchange = onExchange;
+    this.clientIp = socket.remoteAddress ?? '';
+    this.label = `connection ${this.clientIp}:${socket.remotePort ?? 0}`;
+    this.custodian = new Custodian(this.label, listener);
+    this.custodian.own(this);
+    socket[connectionKey] = this;
+    if (socket.parser == null) throw new Error('Cannot serve a connection: this Node has no HTTP parser on its sockets');
+    socket.parser.onIncoming = (exchange, keepAlive) => this.#onIncoming(exchange, keepAlive);
+    socket.once('close', () => this.#onClose());
+  }
+
+  /** Ends the connection now. */
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** No further request; the connection ends when the present one is answered, or now when there is none. */
+  drain(): void {
+    this.isClosing = true;
+    if (this.current === null) this.socket.destroy();
+  }
+
+  /** An exchange is answered: the next one has its turn, or the connection ends. */
+  onExchangeDone(exchange: Exchange): void {
+    this.current = null;
+    this.socket._httpMessage = null;
+    this.#served++;
+    this.#idleSince = performance.now();
+    if (!exchange.keepAlive) {
+      this.#end(exchange);
+      return;
+    }
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      if (this.socket._paused === true && this.#waiting.length < PIPELINE_MAX_COUNT) this.#unpause();
+      this.#run(next);
+    } else if (this.isClosing) this.socket.destroySoon();
+  }
+
+  /** The parser gave up on what the client sends. */
+  onBrokenInput(page: ErrorPage): void {
+    if (this.socket.destroyed) return;
+    this.isClosing = true;
+    this.#waiting.length = 0;
+    const exchange = this.current;
+    if (exchange !== null) {
+      // The broken bytes are of the body that is being read, or of a later request; an answer to the present one is still due.
+      if (exchange.hasBody && !exchange.complete) {
+        exchange.refuse(page);
+        exchange.carrier?.abort(exchange);
+      }
+      return;
+    }
+    this.#refuseWithoutExchange(page);
+  }
+
+  onBodyTooLarge(exchange: Exchange): void {
+    exchange.refuse({
+      status: 413,
+      title: 'Request too large',
+      text: 'The body of this request is larger than this address takes.',
+      code: 'LIMIT_BODY',
+      detail: `limit bodyMaxBytes: ${exchange.bodyMaxBytes}`,
+    });
+    exchange.carrier?.abort(exchange);
+  }
+
+  /** Looks at the clocks. Called a few times a second. */
+  tick(now: number): void {
+    const exchange = this.current;
+    if (this.#lingersSince > 0) {
+      if (now - this.#lingersSince > LINGER_MS) this.socket.destroy();
+    } else if (exchange === null) {
+      // Before the first request, and inside a head, the parser's own clock runs (headTimeoutMs).
+      if (this.#served > 0 && now - this.#idleSince > this.#limits.keepAliveTimeoutMs) this.socket.destroy();
+    } else if (exchange.isAwaitingBody && !exchange.isDone && now - exchange.movedAt > this.#limits.bodyTimeoutMs) {
+      exchange.refuse({
+        status: 408,
+        title: 'Request timed out',
+        text: 'The rest of this request did not arrive in time.',
+        code: 'LIMIT_BODY_TIMEOUT',
+        detail: `limit bodyTimeoutMs: ${this.#limits.bodyTimeoutMs}`,
+      });
+      exchange.carrier?.abort(exchange);
+    } else if (exchange.isHeadSent && now - exchange.movedAt > this.#limits.sendTimeoutMs) {
+      exchange.cut();
+      exchange.carrier?.abort(exchange);
+    }
+  }
+
+  #onIncoming(exchange: Exchange, keepAlive: boolean): number {
+    // Neither upgrades nor tunnels: the request is answered as an ordinary one (RFC 9110 §7.8 lets a server do so).
+    exchange.upgrade = null;
+    exchange.keepAlive = keepAlive;
+    if (this.isClosing) return 0;
+    if (this.current === null) this.#run(exchange);
+    else {
+      this.#waiting.push(exchange);
+      if (this.#waiting.length >= PIPELINE_MAX_COUNT) {
+        this.socket._paused = true;
+        this.socket.pause();
+      }
+    }
+    return 0;
+  }
+
+  #run(exchange: Exchange): void {
+    this.current = exchange;
+    this.socket._httpMessage = exchange;
+    const problem = requestProblem(exchange, this.#limits);
+    if (problem !== null) {
+      exchange.refuse(problem);
+      return;
+    }
+    this.#onExchange(exchange);
+    if (exchange.expectsContinue && !exchange.isDone) this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+  }
+
+  #unpause(): void {
+    this.socket._paused = false;
+    this.socket.parser?.resume();
+    this.socket.resume();
+  }
+
+  /** Sends what is written, then closes; a client that is still sending gets the time to read the answer. */
+  #end(exchange: Exchange): void {
+    this.isClosing = true;
+    this.#waiting.length = 0;
+    if (this.socket.destroyed) return;
+    if (exchange.hasBody && !exchange.complete) {
+      this.#lingersSince = performance.now();
+      this.socket.end();
+      this.socket.resume();
+    } else this.socket.destroySoon();
+  }
+
+  #refuseWithoutExchange(page: ErrorPage): void {
+    const { socket } = this;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    this.#lingersSince = performance.now();
+    socket.end(bareAnswer(page), 'latin1');
+  }
+
+  #onClose(): void {
+    const { current } = this;
+    this.current = null;
+    this.#waiting.length = 0;
+    current?.onClientGone();
+    void this.custodian.shutdownAll().catch(() => {});
+  }
+}

@@ -1,0 +1,50 @@
+/** Pages that the host itself answers with: what happened, which limit it was, what to change. */
+
+import { dateLine, statusLine } from './status.ts';
+
+export interface ErrorPage {
+  status: number;
+  title: string;
+  /** What happened, for the visitor. */
+  text: string;
+  /** The code of docs/errors.md. */
+  code: string;
+  /** For development: cause, setting, stack. Shown as it is, escaped. */
+  detail?: string;
+  /** Seconds for Retry-After. */
+  retryAfterSeconds?: number;
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+const STYLE =
+  'body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;color:#1c1c1e;background:#fff}' +
+  'h1{font-size:1.4rem}code,pre{font:.9em ui-monospace,monospace}pre{white-space:pre-wrap;background:#f4f4f5;padding:1rem;border-radius:8px}' +
+  'small{color:#6b6b70}@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececee}pre{background:#2c2c2e}small{color:#9a9aa0}}';
+
+/** The page as HTML. */
+export function renderErrorPage(page: ErrorPage): string {
+  const title = escapeHtml(page.title);
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+    `<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1><p>${escapeHtml(page.text)}</p>` +
+    (page.detail === undefined ? '' : `<pre>${escapeHtml(page.detail)}</pre>`) +
+    `<small>${page.status} · <code>${escapeHtml(page.code)}</code></small></main></body></html>\n`
+  );
+}
+
+/** The page as a whole response, for a client whose request could not be read. It closes the connection. */
+export function bareAnswer(page: ErrorPage): string {
+  const body = Buffer.from(renderErrorPage(page)).toString('latin1');
+  return (
+    `${statusLine(page.status, '')}Content-Type: text/html; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
+    `${dateLine(Date.now())}Connection: close\r\n\r\n${body}`
+  );
+}
+
+/** The tutorial's page for a path that no servlet answers. */
+export function renderUnknownPage(path: string): string {
+  return `<html><head><title>Error</title></head><body><font color="red">Unknown page: ${escapeHtml(path)}</font></body></html>`;
+}

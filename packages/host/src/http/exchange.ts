@@ -1,0 +1,328 @@
+import type { Socket } from 'node:net';
+import { BODY_WINDOW_BYTES, type ReplyFrame, type Usage } from '@custodian/protocol';
+import { type Connection, connectionOf } from './connection.ts';
+import { type ErrorPage, renderErrorPage } from './error-page.ts';
+import { dateLine, statusLine } from './status.ts';
+
+/** The lease that runs an exchange, as far as the exchange needs it. */
+export interface Carrier {
+  sendBody(exchange: Exchange, chunk: Uint8Array): void;
+  endBody(exchange: Exchange): void;
+  /** The client is gone. */
+  abort(exchange: Exchange): void;
+  /** So many more bytes of the response may be sent. */
+  grant(exchange: Exchange, bytes: number): void;
+}
+
+/** Small bodies go out in one string with their head; larger ones as a second piece of the same write. */
+const ONE_STRING_MAX_BYTES = 16 * 1024;
+
+/**
+ * One request and its response on a connection. Node's HTTP parser makes it in the place of an `IncomingMessage`
+ * (option `IncomingMessage` of `http.createServer`) and feeds it; the streams of node:http are left out, because the
+ * acceptor only passes bytes on. The first fields are those that the parser sets.
+ */
+export class Exchange {
+  httpVersionMajor = 1;
+  httpVersionMinor = 1;
+  httpVersion = '1.1';
+  joinDuplicateHeaders = false;
+  method = '';
+  url = '';
+  upgrade: boolean | null = null;
+  complete = false;
+  readonly _dumped: boolean = false;
+  // The parser's server looks at these on `socket._httpMessage`; see Connection.
+  readonly finished: boolean = false;
+  _last = false;
+
+  rawHeaders: string[] = [];
+  readonly connection: Connection;
+  /** Set while the exchange is with a lease. */
+  carrier: Carrier | null = null;
+  /** Names the exchange on its lease's channel. */
+  requestId = 0;
+  /** When it began to wait for a thread, or to run; ms as of `performance.now()`. */
+  readonly arrivedAt: number = performance.now();
+  startedAt = 0;
+  /** It has been with a lease that died, and is tried once more. */
+  isRetry = false;
+  hasBody = false;
+  /** Declared length of the body, or -1. */
+  bodyBytes = -1;
+  bodyMaxBytes = Infinity;
+  expectsContinue = false;
+  keepAlive = false;
+  bytesIn = 0;
+  bytesOut = 0;
+  status = 0;
+  /** The response's head has gone out. */
+  isHeadSent = false;
+  /** The response is over, or nobody is there to read it. */
+  isDone = false;
+  usage: Usage | null = null;
+  /** When a byte of either body moved last. */
+  movedAt: number = this.arrivedAt;
+  /** Waits for the body to be complete before it gives the exchange to a thread. */
+  onBodyComplete: (() => void) | null = null;
+
+  #bodyQueue: Uint8Array[] = [];
+  #bodyQueuedBytes = 0;
+  #bodyCredit = BODY_WINDOW_BYTES;
+  #isBodyPaused = false;
+  #isBodyDropped = false;
+  #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
+  #remainingBytes = 0;
+
+  constructor(socket: Socket) {
+    this.connection = connectionOf(socket);
+  }
+
+  // -- What the parser calls -----------------------------------------------------------------------------------------
+
+  _addHeaderLines(headers: string[], _count: number): void {
+    // A second call brings the trailers of a chunked body, which nobody asked for.
+    if (this.rawHeaders.length === 0) this.rawHeaders = headers;
+  }
+
+  /** The next piece of the body, `null` at its end. `false` asks the parser to stop reading. */
+  push(chunk: Uint8Array | null): boolean {
+    this.movedAt = performance.now();
+    if (chunk === null) {
+      if (!this.hasBody || this.#isBodyDropped || this.isDone) return true;
+      const { onBodyComplete } = this;
+      if (onBodyComplete !== null) {
+        this.onBodyComplete = null;
+        onBodyComplete();
+      } else if (this.#bodyQueue.length === 0) this.carrier?.endBody(this);
+      return true;
+    }
+    this.bytesIn += chunk.length;
+    if (this.#isBodyDropped || this.isDone) return true;
+    if (this.bytesIn > this.bodyMaxBytes) {
+      this.#isBodyDropped = true;
+      this.connection.onBodyTooLarge(this);
+      return true;
+    }
+    if (this.carrier !== null && this.#bodyCredit > 0) {
+      this.#sendBody(this.carrier, chunk);
+      this.#isBodyPaused = this.#bodyCredit <= 0;
+    } else {
+      this.#bodyQueue.push(chunk);
+      this.#bodyQueuedBytes += chunk.length;
+      this.#isBodyPaused = this.carrier !== null || this.#bodyQueuedBytes >= BODY_WINDOW_BYTES;
+    }
+    return !this.#isBodyPaused;
+  }
+
+  // Called on `socket._httpMessage` by the parser's server.
+  emit(): boolean {
+    return false;
+  }
+
+  destroy(): void {}
+
+  // -- The request ---------------------------------------------------------------------------------------------------
+
+  /** The first header of that name; `name` in lower case. */
+  header(name: string): string | undefined {
+    const { rawHeaders } = this;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const found = rawHeaders[at] as string;
+      if (found.length === name.length && found.toLowerCase() === name) return rawHeaders[at + 1];
+    }
+    return undefined;
+  }
+
+  /** A request that may be sent twice without harm (RFC 9110 §9.2.1), and whose body is not half used. */
+  get isSafe(): boolean {
+    return (this.method === 'GET' || this.method === 'HEAD') && !this.hasBody;
+  }
+
+  /** The request is waiting for its client to send more of the body. */
+  get isAwaitingBody(): boolean {
+    return this.hasBody && !this.complete && !this.#isBodyPaused;
+  }
+
+  /** A lease has taken the exchange: what has arrived of the body goes to it. */
+  carriedBy(carrier: Carrier): void {
+    this.carrier = carrier;
+    if (!this.hasBody) return;
+    this.#drainBody(carrier);
+  }
+
+  /** The servlet has consumed `bytes` of the body. */
+  onBodyCredit(bytes: number): void {
+    // A thread can't be granted more than the window: what it says beyond that is ignored.
+    this.#bodyCredit = Math.min(this.#bodyCredit + bytes, BODY_WINDOW_BYTES);
+    if (this.carrier !== null) this.#drainBody(this.carrier);
+  }
+
+  #drainBody(carrier: Carrier): void {
+    while (this.#bodyQueue.length > 0 && this.#bodyCredit > 0) {
+      const chunk = this.#bodyQueue.shift() as Uint8Array;
+      this.#bodyQueuedBytes -= chunk.length;
+      this.#sendBody(carrier, chunk);
+    }
+    if (this.#bodyQueue.length > 0) return;
+    if (this.complete) carrier.endBody(this);
+    else if (this.#isBodyPaused && this.#bodyCredit > 0) {
+      this.#isBodyPaused = false;
+      this.movedAt = performance.now();
+      this.connection.socket.resume();
+    }
+  }
+
+  #sendBody(carrier: Carrier, chunk: Uint8Array): void {
+    this.#bodyCredit -= chunk.length;
+    carrier.sendBody(this, chunk);
+  }
+
+  // -- The response --------------------------------------------------------------------------------------------------
+
+  /** A whole response; its body is `buffer[reply.bodyStart, end)`. */
+  answer(reply: ReplyFrame, buffer: Buffer, end: number): void {
+    const bodyBytes = end - reply.bodyStart;
+    this.usage = reply;
+    const hasBody = !this.#isBodiless(reply.status);
+    const head = this.#headText(reply, reply.status === 204 || reply.status === 304 ? '' : `Content-Length: ${bodyBytes}\r\n`);
+    const { socket } = this.connection;
+    if (!hasBody || bodyBytes === 0) this.#write(head);
+    else if (bodyBytes <= ONE_STRING_MAX_BYTES) this.#write(head + buffer.toString('latin1', reply.bodyStart, end));
+    else {
+      socket.cork();
+      this.#write(head);
+      this.bytesOut += bodyBytes;
+      socket.write(buffer.subarray(reply.bodyStart, end));
+      socket.uncork();
+    }
+    this.#finish();
+  }
+
+  /** The head of a response whose body follows. */
+  beginAnswer(reply: ReplyFrame): void {
+    let framing = '';
+    if (this.#isBodiless(reply.status)) {
+      this.#framing = 'none';
+      if (reply.bodyBytes >= 0 && this.method === 'HEAD') framing = `Content-Length: ${reply.bodyBytes}\r\n`;
+    } else if (reply.bodyBytes >= 0) {
+      this.#framing = 'length';
+      this.#remainingBytes = reply.bodyBytes;
+      framing = `Content-Length: ${reply.bodyBytes}\r\n`;
+    } else if (this.httpVersionMinor >= 1) {
+      this.#framing = 'chunked';
+      framing = 'Transfer-Encoding: chunked\r\n';
+    } else {
+      this.#framing = 'close';
+      this.keepAlive = false;
+    }
+    this.#write(this.#headText(reply, framing));
+  }
+
+  /** The next bytes of the body. Credit for them is granted when the kernel has taken them. */
+  sendChunk(buffer: Buffer, start: number, end: number): void {
+    const bytes = end - start;
+    if (this.isDone || this.#framing === 'none') {
+      this.carrier?.grant(this, bytes);
+      return;
+    }
+    const { socket } = this.connection;
+    const chunk = buffer.subarray(start, end);
+    this.bytesOut += bytes;
+    this.movedAt = performance.now();
+    const sent = (): void => {
+      this.movedAt = performance.now();
+      this.carrier?.grant(this, bytes);
+    };
+    if (this.#framing === 'chunked') {
+      if (bytes === 0) return;
+      socket.cork();
+      socket.write(`${bytes.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      socket.write('\r\n', 'latin1', sent);
+      socket.uncork();
+      return;
+    }
+    if (this.#framing === 'length') {
+      if (bytes > this.#remainingBytes) return this.cut();
+      this.#remainingBytes -= bytes;
+    }
+    socket.write(chunk, sent);
+  }
+
+  /** The body is complete. */
+  endAnswer(usage: Usage): void {
+    this.usage = usage;
+    if (this.isDone) return;
+    // A body shorter than was declared: only a cut tells the client.
+    if (this.#framing === 'length' && this.#remainingBytes > 0) return this.cut();
+    if (this.#framing === 'chunked') this.connection.socket.write('0\r\n\r\n', 'latin1');
+    this.#finish();
+  }
+
+  /** The host's own page, after which the connection closes; a response that has begun is cut instead. */
+  refuse(page: ErrorPage): void {
+    if (this.isDone) return;
+    if (this.isHeadSent) return this.cut();
+    this.keepAlive = false;
+    const body = Buffer.from(renderErrorPage(page));
+    this.#answerPage(page.status, body, page.retryAfterSeconds === undefined ? '' : `Retry-After: ${page.retryAfterSeconds}\r\n`);
+  }
+
+  /** A page of the host's that is an ordinary answer. */
+  answerPage(status: number, html: string): void {
+    this.#answerPage(status, Buffer.from(html), '');
+  }
+
+  /** Ends a response that can't be completed: the client must see that it is cut. */
+  cut(): void {
+    this.connection.socket.destroy();
+    this.#finish();
+  }
+
+  /** The client has gone away. */
+  onClientGone(): void {
+    if (this.isDone) return;
+    this.isDone = true;
+    this.carrier?.abort(this);
+  }
+
+  #answerPage(status: number, body: Buffer, headerLines: string): void {
+    const reply = {
+      status,
+      reason: '',
+      headerLines: `Content-Type: text/html; charset=utf-8\r\n${headerLines}`,
+      hasDate: false,
+      bodyBytes: -1,
+      bodyStart: 0,
+      cpuMicros: this.usage?.cpuMicros ?? 0,
+      wallMicros: this.usage?.wallMicros ?? 0,
+    };
+    this.answer(reply, body, body.length);
+  }
+
+  #isBodiless(status: number): boolean {
+    return this.method === 'HEAD' || status === 204 || status === 304;
+  }
+
+  #headText(reply: ReplyFrame, framing: string): string {
+    this.isHeadSent = true;
+    this.status = reply.status;
+    // What is left of an unread body can't be told from a next request: such a connection is not used again.
+    if (this.connection.isClosing || this._last || (this.hasBody && !this.complete)) this.keepAlive = false;
+    const connection = this.keepAlive ? (this.httpVersionMinor === 0 ? 'Connection: keep-alive\r\n' : '') : 'Connection: close\r\n';
+    const date = reply.hasDate ? '' : dateLine(Date.now());
+    return `${statusLine(reply.status, reply.reason)}${reply.headerLines}${framing}${date}${connection}\r\n`;
+  }
+
+  #write(text: string): void {
+    this.bytesOut += text.length;
+    this.connection.socket.write(text, 'latin1');
+  }
+
+  #finish(): void {
+    if (this.isDone) return;
+    this.isDone = true;
+    this.connection.onExchangeDone(this);
+  }
+}

@@ -1,0 +1,93 @@
+/** Every limit of the host in one table: unit in the name, default, scope, what happens there, and the code that says so. */
+
+export interface LimitRow {
+  default: number;
+  scope: 'host' | 'servlet' | 'connection' | 'request';
+  /** HTTP status of the answer at the limit; 0 when the connection is cut or the client waits. */
+  status: number;
+  /** Error code, explained in docs/errors.md. */
+  code: string;
+  /** What happens at the limit, and why the default is what it is. */
+  what: string;
+}
+
+const MB = 1024 * 1024;
+
+/** All limits. */
+export type LimitName =
+  | 'connectionsMaxCount'
+  | 'backlogMaxCount'
+  | 'memoryMb'
+  | 'headTimeoutMs'
+  | 'keepAliveTimeoutMs'
+  | 'bodyTimeoutMs'
+  | 'requestLineMaxBytes'
+  | 'headersMaxCount'
+  | 'headerMaxBytes'
+  | 'headMaxBytes'
+  | 'bodyMaxBytes'
+  | 'queueMaxCount'
+  | 'queueTimeoutMs'
+  | 'threadsMaxCount'
+  | 'heapMb'
+  | 'rssMb'
+  | 'cpuMs'
+  | 'wallMs'
+  | 'cellIdleTimeoutMs'
+  | 'loadTimeoutMs'
+  | 'sendTimeoutMs'
+  | 'logMaxBytesPerSecond';
+
+export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
+  // The host and its listeners.
+  connectionsMaxCount: row(10_000, 'host', 503, 'LIMIT_CONNECTIONS', 'Further clients are turned away at once. Racket: max-concurrent.'),
+  backlogMaxCount: row(511, 'host', 0, 'LIMIT_BACKLOG', 'Connections that the kernel keeps waiting. Racket: max-waiting.'),
+  memoryMb: row(0, 'host', 503, 'LIMIT_HOST_MEMORY', 'Budget of all cells together; 0: three quarters of the machine. A cell that does not fit waits.'),
+  // Reading a request.
+  headTimeoutMs: row(10_000, 'connection', 408, 'LIMIT_HEAD_TIMEOUT', 'From the connection, or a request\'s first byte, to the end of its head. The tutorial\'s silent client: 10 s.'),
+  keepAliveTimeoutMs: row(60_000, 'connection', 0, 'LIMIT_KEEP_ALIVE', 'Between requests; then the connection is closed quietly, as every server does.'),
+  bodyTimeoutMs: row(60_000, 'connection', 408, 'LIMIT_BODY_TIMEOUT', 'Between two pieces of a request\'s body, while the servlet wants more. Racket: request-read-timeout.'),
+  requestLineMaxBytes: row(8192, 'connection', 414, 'LIMIT_REQUEST_LINE', 'The request target. Racket: max-request-line-length.'),
+  headersMaxCount: row(100, 'connection', 431, 'LIMIT_HEADERS_COUNT', 'Header lines. Racket: max-request-headers.'),
+  headerMaxBytes: row(8192, 'connection', 431, 'LIMIT_HEADER', 'One header line. Racket: max-request-header-length.'),
+  headMaxBytes: row(64 * 1024, 'connection', 431, 'LIMIT_HEAD', 'Request line and headers together.'),
+  bodyMaxBytes: row(MB, 'servlet', 413, 'LIMIT_BODY', 'One request\'s body. Racket: max-request-body-length.'),
+  // Waiting for a thread.
+  queueMaxCount: row(1000, 'servlet', 503, 'LIMIT_QUEUE', 'Requests that wait for a thread of the servlet.'),
+  queueTimeoutMs: row(10_000, 'servlet', 503, 'LIMIT_QUEUE_TIMEOUT', 'How long one of them waits.'),
+  threadsMaxCount: row(8, 'servlet', 503, 'LIMIT_THREADS', 'Threads that the servlet may have at once.'),
+  // Running.
+  heapMb: row(50, 'request', 503, 'LIMIT_HEAP', 'V8 heap and off-heap memory of the thread; the thread is ended. The tutorial\'s 50 MB.'),
+  rssMb: row(0, 'servlet', 503, 'LIMIT_RSS', 'Resident memory of the whole cell, which is killed; 0: derived from heapMb and threadsMaxCount.'),
+  cpuMs: row(5000, 'request', 504, 'LIMIT_CPU', 'CPU time of one request; the thread is ended.'),
+  wallMs: row(10_000, 'request', 504, 'LIMIT_WALL', 'From a request\'s start to its response\'s first byte; the thread is ended. The tutorial\'s 10 s; Racket: response-timeout.'),
+  cellIdleTimeoutMs: row(300_000, 'servlet', 0, 'LIMIT_CELL_IDLE', 'Without a request; then the cell is closed, and the next request gets a new one. 0: never.'),
+  loadTimeoutMs: row(30_000, 'servlet', 503, 'LIMIT_LOAD', 'From the start of a thread to its servlet being loaded.'),
+  // Sending a response.
+  sendTimeoutMs: row(60_000, 'connection', 0, 'LIMIT_SEND_TIMEOUT', 'Without a byte of the response moving, to or from the client; the connection is cut. Racket: response-send-timeout.'),
+  logMaxBytesPerSecond: row(256 * 1024, 'servlet', 0, 'LIMIT_LOG', 'Output of a thread; what is over is dropped and counted.'),
+};
+
+export type Limits = { [name in LimitName]: number };
+
+function row(value: number, scope: LimitRow['scope'], status: number, code: string, what: string): LimitRow {
+  return { default: value, scope, status, code, what };
+}
+
+export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze(
+  Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [name, limit.default])) as Limits,
+);
+
+/** The defaults with the given ones laid over. @throws TypeError for a name that is none, RangeError for a value that is no limit. */
+export function resolveLimits(given: Partial<Limits> | undefined, base: Readonly<Limits> = DEFAULT_LIMITS): Limits {
+  const limits: Limits = { ...base };
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!(name in LIMITS)) throw new TypeError(`Cannot set limit "${name}": there is none of that name`);
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
+      throw new RangeError(`Cannot set limit "${name}": ${String(value)} is not a number from 0`);
+    }
+    limits[name as LimitName] = value;
+  }
+  return limits;
+}

@@ -1,0 +1,74 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Closable } from './custodian.ts';
+import type { RequestRecord } from './cell/ledger.ts';
+import { type Obituary, obituaryLine } from './cell/obituary.ts';
+
+const BUFFER_BYTES = 4096;
+const FLUSH_MS = 500;
+
+/** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
+export class HostLog implements Closable {
+  readonly label = 'log';
+  readonly #logger: Logger;
+  readonly #destination: DestinationStream & { flushSync?(): void; end?(): void };
+  readonly #logsRequests: boolean;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(level: 'events' | 'requests', destination: number | string) {
+    const stream = pino.destination({ dest: destination, sync: false, minLength: BUFFER_BYTES, mkdir: true });
+    this.#destination = stream;
+    this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, stream);
+    this.#logsRequests = level === 'requests';
+    this.#timer = setInterval(() => stream.flush(), FLUSH_MS);
+    this.#timer.unref();
+  }
+
+  get logsRequests(): boolean {
+    return this.#logsRequests;
+  }
+
+  request(record: RequestRecord): void {
+    this.#logger.info(
+      {
+        servlet: record.servlet,
+        method: record.method,
+        url: record.url,
+        status: record.status,
+        cpuMs: round(record.cpuMs),
+        wallMs: round(record.wallMs),
+        totalMs: round(record.totalMs),
+        peakBytes: record.peakBytes,
+        bytesIn: record.bytesIn,
+        bytesOut: record.bytesOut,
+      },
+      'request',
+    );
+  }
+
+  death(obituary: Obituary): void {
+    this.#logger.warn({ obituary }, obituaryLine(obituary));
+  }
+
+  servletFailure(servlet: string, failure: { name: string; message: string; stack?: string }): void {
+    this.#logger.error({ servlet, failure }, `${servlet}: ${failure.name}: ${failure.message}`);
+  }
+
+  servletOutput(servlet: string, level: number, text: string): void {
+    const method = level >= 3 ? 'error' : level === 2 ? 'warn' : level === 1 ? 'info' : 'debug';
+    this.#logger[method]({ servlet, output: true }, text);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    try {
+      this.#destination.flushSync?.();
+    } catch {
+      // The destination was never opened, or is gone: nobody is left to tell.
+    }
+    if (typeof this.#destination.end === 'function') this.#destination.end();
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

@@ -1,0 +1,100 @@
+import type { Limits } from './limits.ts';
+import type { Ledger } from './cell/ledger.ts';
+import type { Custodian } from './custodian.ts';
+
+/** What a thread is given to: one connection's request at a time, one instance, or the whole servlet. */
+export type Unit = 'connection' | 'instance' | 'servlet';
+
+/** Which walls stand around a servlet: `trusted` is capped and timed; `guest` has Node's permission model besides. */
+export type Profile = 'trusted' | 'guest';
+
+/** One servlet and how it is held. */
+export interface ServletOptions {
+  /** Path of the servlet's module, or its `file:` URL. */
+  file: string | URL;
+  /** Where it is mounted: `hello` or `shop/cart`. Default: the file's name without its ending. */
+  mount?: string;
+  unit?: Unit;
+  /** Who shares a process: the servlet's threads (default), nobody at all, or every servlet that names the same group. */
+  cell?: 'servlet' | 'instance' | (string & {});
+  profile?: Profile;
+  limits?: Partial<Limits>;
+  /** Threads kept ready beside the busy ones. Default 1. */
+  spareThreads?: number;
+  /** Load it when the host starts, not when it is first asked for. Default `false`. */
+  isEager?: boolean;
+}
+
+export interface ListenAddress {
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** 0: any free port. */
+  port: number;
+}
+
+export interface ServeOptions {
+  /** A servlet file, a directory of them, or a list of files and options. */
+  servlets: string | URL | readonly (string | URL | ServletOptions)[];
+  /** Default 0: any free port. */
+  port?: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Several ports of one host. Racket: `serve/ports`. */
+  ports?: readonly number[];
+  /** Several hosts, each with its ports. Racket: `serve/ips+ports`. */
+  ipsAndPorts?: readonly (readonly [host: string, ports: readonly number[]])[];
+  /** Defaults for all servlets; a servlet's own options go before. */
+  unit?: Unit;
+  profile?: Profile;
+  limits?: Partial<Limits>;
+  /** Empty cells kept booted, so that a new or a replaced cell costs no wait. Default 1. */
+  warmCells?: number;
+  /** Error pages with causes, stacks and settings. Default: `NODE_ENV` is not `production`. */
+  isDevelopment?: boolean;
+  /**
+   * `false` (default for an embedded host): nothing is logged. `events`: deaths, servlet output and errors.
+   * `requests`: a line for each request too.
+   */
+  log?: false | 'events' | 'requests';
+  /** Where log lines go: a file descriptor or path. Default 1, the standard output. */
+  logDestination?: number | string;
+  /** Directory for what outlives a cell (compile cache). Default: `.custodian` in the system's temp directory. */
+  stateDir?: string;
+}
+
+/** A servlet as the host runs it. */
+export interface ServletStatus {
+  name: string;
+  url: string;
+  file: string;
+  unit: Unit;
+  cell: string;
+  profile: Profile;
+  limits: Readonly<Limits>;
+  state: 'idle' | 'starting' | 'ready' | 'benched';
+  /** Why it is benched: the error of its last load. */
+  error: string | null;
+  threads: number;
+  queued: number;
+}
+
+/** A running host. Closing it closes everything that it holds. */
+export interface Host extends AsyncDisposable {
+  /** Of the first listener, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  readonly addresses: readonly { host: string; port: number; url: string }[];
+  readonly servlets: readonly ServletStatus[];
+  readonly ledger: Ledger;
+  /** The root of all that the host holds. */
+  readonly custodian: Custodian;
+  /** Resolves when the spare cells are booted and every eager servlet is loaded, or benched because it can't be. */
+  ready(): Promise<void>;
+  /** Ends one cell by the operator's will; its servlets get a fresh one. */
+  killCell(pid: number): Promise<void>;
+  /**
+   * Stops. Without grace all connections are closed at once. With it, listeners close, running requests get so many
+   * ms to finish; a second call ends the wait.
+   */
+  close(options?: { graceMs?: number }): Promise<void>;
+}

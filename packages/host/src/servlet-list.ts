@@ -1,0 +1,87 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, extname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { HeldServlet } from './cell/pool.ts';
+import { resolveLimits } from './limits.ts';
+import type { ServeOptions, ServletOptions } from './options.ts';
+
+/** An option is wrong: a name, a value, a file that is not there. */
+export class ConfigError extends TypeError {
+  override readonly name = 'ConfigError';
+  readonly code = 'CUSTODIAN_CONFIG';
+}
+
+/** What counts as a servlet in a directory. */
+const SERVLET_ENDINGS = new Set(['.ts', '.js', '.mjs']);
+const GUEST_CELLS = new Set(['servlet', 'instance']);
+/** The servlet of this name in a directory also stands at the root. */
+const INDEX = 'index';
+
+/** A servlet and the paths that it answers at. */
+export interface ListedServlet {
+  held: HeldServlet;
+  mounts: string[];
+  isEager: boolean;
+}
+
+/** Makes of the options the servlets that they name. @throws ConfigError */
+export function listServlets(options: ServeOptions): ListedServlet[] {
+  const given = options.servlets;
+  const entries = typeof given === 'string' || given instanceof URL ? [given] : given;
+  if (!Array.isArray(entries)) throw new ConfigError('Cannot serve: option "servlets" is neither a path nor a list');
+  return entries.flatMap((entry: string | URL | ServletOptions) => listEntry(entry, options));
+}
+
+function listEntry(entry: string | URL | ServletOptions, options: ServeOptions): ListedServlet[] {
+  if (typeof entry === 'string' || entry instanceof URL) {
+    const path = pathOf(entry);
+    if (!statOf(path).isDirectory()) return [listOne({ file: path }, options)];
+    const files = readdirSync(path)
+      .filter((name) => SERVLET_ENDINGS.has(extname(name)) && !name.endsWith('.d.ts') && !name.startsWith('.'))
+      .sort();
+    if (files.length === 0) throw new ConfigError(`Cannot serve "${path}": there is no .ts, .js or .mjs file in it`);
+    return files.map((name) => listOne({ file: join(path, name) }, options));
+  }
+  if (typeof entry !== 'object' || entry === null || entry.file === undefined) {
+    throw new ConfigError('Cannot serve a servlet: it has no "file"');
+  }
+  return [listOne(entry, options)];
+}
+
+function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet {
+  const file = pathOf(servlet.file);
+  if (!statOf(file).isFile()) throw new ConfigError(`Cannot serve "${file}": it is not a file`);
+  const fileName = basename(file, extname(file));
+  const name = (servlet.mount ?? fileName).replace(/^\/+|\/+$/g, '');
+  const profile = servlet.profile ?? options.profile ?? 'guest';
+  const unit = servlet.unit ?? options.unit ?? 'connection';
+  if (profile !== 'guest' && profile !== 'trusted') throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
+  if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet') throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
+  const cell = servlet.cell ?? 'servlet';
+  if (typeof cell !== 'string' || cell === '') throw new ConfigError(`Cannot serve "${name}": its cell has no name`);
+  const limits = resolveLimits(servlet.limits, resolveLimits(options.limits));
+  return {
+    held: {
+      name: name === '' ? fileName : name,
+      file,
+      url: pathToFileURL(file).href,
+      unit,
+      profile,
+      cell: GUEST_CELLS.has(cell) ? cell : `group ${cell}`,
+      limits,
+      spareThreads: servlet.spareThreads ?? 1,
+    },
+    mounts: name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
+    isEager: servlet.isEager ?? false,
+  };
+}
+
+function pathOf(path: string | URL): string {
+  return typeof path === 'string' && !path.startsWith('file:') ? resolve(path) : fileURLToPath(path);
+}
+
+function statOf(path: string): { isDirectory(): boolean; isFile(): boolean } {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new ConfigError(`Cannot serve "${path}": it does not exist`);
+  return stat;
+}

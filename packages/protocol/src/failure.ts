@@ -1,0 +1,51 @@
+/** An error as plain data: class name, code and stack survive the boundary, which `postMessage` would drop. */
+export interface Failure {
+  name: string;
+  message: string;
+  code?: string;
+  stack?: string;
+  cause?: Failure;
+}
+
+const TEXT_MAX_CHARS = 16 * 1024;
+const CAUSE_MAX_DEPTH = 4;
+
+/** The record of anything that was thrown. Never throws itself, whatever getters the value has. */
+export function failureOf(thrown: unknown, depth = 0): Failure {
+  try {
+    if (thrown instanceof Error || (typeof thrown === 'object' && thrown !== null && 'message' in thrown)) {
+      const error = thrown as Error & { code?: unknown };
+      const failure: Failure = { name: text(error.name ?? 'Error'), message: text(error.message) };
+      if (error.code !== undefined) failure.code = text(error.code);
+      if (typeof error.stack === 'string') failure.stack = text(error.stack);
+      if (error.cause !== undefined && depth < CAUSE_MAX_DEPTH) failure.cause = failureOf(error.cause, depth + 1);
+      return failure;
+    }
+    return { name: 'Thrown', message: text(thrown) };
+  } catch {
+    return { name: 'Thrown', message: 'a value that can not be described' };
+  }
+}
+
+/** Reads a record that came from a cell: checked, bounded, never trusted to be one. */
+export function readFailure(json: string): Failure {
+  try {
+    return checked(JSON.parse(json), 0);
+  } catch {
+    return { name: 'Error', message: 'the cell sent an unreadable failure' };
+  }
+}
+
+function checked(value: unknown, depth: number): Failure {
+  const record = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const failure: Failure = { name: text(record['name'] ?? 'Error'), message: text(record['message'] ?? '') };
+  if (record['code'] !== undefined) failure.code = text(record['code']);
+  if (record['stack'] !== undefined) failure.stack = text(record['stack']);
+  if (record['cause'] !== undefined && depth < CAUSE_MAX_DEPTH) failure.cause = checked(record['cause'], depth + 1);
+  return failure;
+}
+
+function text(value: unknown): string {
+  const whole = typeof value === 'string' ? value : String(value);
+  return whole.length > TEXT_MAX_CHARS ? `${whole.slice(0, TEXT_MAX_CHARS)}…` : whole;
+}

@@ -1,0 +1,14 @@
+export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, ProtocolError } from './frame.ts';
+export type { ByteSink, FrameHandler } from './frame.ts';
+export { failureOf, readFailure } from './failure.ts';
+export type { Failure } from './failure.ts';
+export { BODY_WINDOW_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
+export { JsonLineReader, writeJsonLine } from './json-lines.ts';
+export { RequestHead, writeRequest } from './request.ts';
+export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';
+export type { ReplyFrame, Usage } from './response.ts';
+export { RunningRequest } from './running-request.ts';
+export { ToHost, type LogLevel, type Ready } from './to-host.ts';
+export { ToWorker } from './to-worker.ts';
+export type { LeaseOrder, ToCell } from './to-cell.ts';
+export type { ThreadSample, ToSupervisor } from './to-supervisor.ts';

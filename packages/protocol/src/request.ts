@@ -1,0 +1,55 @@
+import type { FrameWriter } from './frame.ts';
+import { ToWorker } from './to-worker.ts';
+
+/**
+ * A request's head on the wire: one flag byte, then `method LF url LF client address LF name LF value …` in latin1.
+ * No part can hold a line feed: Node's parser refuses it. One string to write and one to read, however many headers.
+ */
+export class RequestHead {
+  readonly hasBody: boolean;
+  readonly #text: string;
+  #parts: string[] | null = null;
+
+  constructor(buffer: Buffer, start: number, end: number) {
+    this.hasBody = (buffer[start] as number & 1) === 1;
+    this.#text = buffer.toString('latin1', start + 1, end);
+  }
+
+  get method(): string {
+    return this.#part(0);
+  }
+
+  /** The request target as sent, usually a path with a query. */
+  get url(): string {
+    return this.#part(1);
+  }
+
+  /** The client's address, as the acceptor's socket sees it. */
+  get clientIp(): string {
+    return this.#part(2);
+  }
+
+  /** Names and values in turn, order, case and repeats kept. */
+  get rawHeaders(): string[] {
+    this.#parts ??= this.#text.split('\n');
+    return this.#parts.slice(3);
+  }
+
+  #part(index: number): string {
+    this.#parts ??= this.#text.split('\n');
+    return this.#parts[index] ?? '';
+  }
+}
+
+/** Writes a request's head. `rawHeaders` has names and values in turn. */
+export function writeRequest(
+  writer: FrameWriter,
+  id: number,
+  head: { method: string; url: string; clientIp: string; rawHeaders: readonly string[]; hasBody: boolean },
+): void {
+  let text = `${head.method}\n${head.url}\n${head.clientIp}`;
+  for (const part of head.rawHeaders) text += `\n${part}`;
+  const start = writer.begin(ToWorker.Request, id, text.length + 1);
+  writer.buffer[start] = head.hasBody ? 1 : 0;
+  writer.end(start + 1 + writer.buffer.write(text, start + 1, 'latin1'));
+}

@@ -1,0 +1,32 @@
+/** Acceptor to supervisor, on the control stream. */
+export type ToCell =
+  /** Start a thread on a channel and load the servlet in it. */
+  | { type: 'lease'; order: LeaseOrder }
+  /** Sample this thread often: a request has been running for longer than a glance. */
+  | { type: 'watch'; lease: number; cpuMs: number }
+  /** That request is over. */
+  | { type: 'unwatch'; lease: number }
+  /** The thread is stalled: let it start no further request, and say which one it runs. */
+  | { type: 'revoke'; lease: number }
+  /** The stalled request is over: the thread may start requests again. */
+  | { type: 'restore'; lease: number }
+  /** End the thread now, whatever it does. */
+  | { type: 'kill'; lease: number }
+  /** Requests are coming in (or not): sample all threads from time to time. */
+  | { type: 'active'; isActive: boolean };
+
+/** All that a thread needs to know to run one servlet. */
+export interface LeaseOrder {
+  lease: number;
+  /** The descriptor, in the cell, of the thread's channel. */
+  channelFd: number;
+  /** `file:` URL of the servlet's module. */
+  servletUrl: string;
+  servletName: string;
+  unit: 'connection' | 'instance' | 'servlet';
+  /** Cap on V8 heap plus off-heap memory, in bytes. */
+  heapMaxBytes: number;
+  /** Node's permission flags for the thread; empty for a trusted servlet. */
+  execArgv: string[];
+  isDevelopment: boolean;
+}

@@ -1,0 +1,22 @@
+import type { Failure } from './failure.ts';
+
+/** Supervisor to acceptor, on the control stream. Hostile input, since the guest shares the process. */
+export type ToSupervisor =
+  /** The cell is up and takes orders. */
+  | { type: 'booted' }
+  /** What the threads hold and have used. */
+  | { type: 'sample'; threads: ThreadSample[] }
+  /** A thread is over a limit; it is being ended. */
+  | { type: 'breach'; lease: number; cause: 'heap' | 'rss' | 'cpu'; value: number; max: number }
+  /** Answer to `revoke`: the request that the thread runs (0: none). */
+  | { type: 'revoked'; lease: number; running: number }
+  /** The thread is gone, and with it all that it held. `running`: the request that it ran (0: none). */
+  | { type: 'exit'; lease: number; running: number; failure: Failure | null };
+
+export interface ThreadSample {
+  lease: number;
+  heapBytes: number;
+  offHeapBytes: number;
+  /** CPU time of the thread so far, in ms. */
+  cpuMs: number;
+}

@@ -1,0 +1,13 @@
+/** Acceptor to thread, on the thread's own channel. */
+export const ToWorker = {
+  /** A request's head; flag 1 in its first byte says that a body follows. */
+  Request: 1,
+  /** The next bytes of a request's body, within the window that the thread granted. */
+  Body: 2,
+  /** The request's body is complete. */
+  BodyEnd: 3,
+  /** The client is gone: nothing that is still sent for this request will be read. */
+  Abort: 4,
+  /** u32: so many more bytes of the response's body may be sent. */
+  Credit: 5,
+} as const;

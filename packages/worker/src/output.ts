@@ -1,0 +1,79 @@
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import { type FrameWriter, type LogLevel, ToHost } from '@custodian/protocol';
+
+const LINE_MAX_CHARS = 8 * 1024;
+const BYTES_PER_SECOND = 256 * 1024;
+
+/**
+ * Sends what the servlet prints to the acceptor's log, and hides the thread's real streams: they hold the port to the
+ * supervisor's message handler, where forged messages do harm.
+ */
+export function replaceOutput(writer: FrameWriter): void {
+  const budget = new OutputBudget();
+  const stdout = lineStream(writer, budget, 1);
+  const stderr = lineStream(writer, budget, 3);
+  for (const [name, stream] of [['stdout', stdout], ['stderr', stderr]] as const) {
+    Object.defineProperty(process, name, { value: stream, configurable: false, enumerable: true, writable: false });
+  }
+  globalThis.console = new Console({ stdout, stderr });
+}
+
+/** So much output a second; the rest is dropped and counted, so that a flood costs the thread and nobody else. */
+class OutputBudget {
+  #bytes = BYTES_PER_SECOND;
+  #refilledAt = performance.now();
+  #dropped = 0;
+
+  /** May a line of that length go out? Otherwise it is counted as dropped. */
+  take(bytes: number): boolean {
+    const now = performance.now();
+    this.#bytes = Math.min(BYTES_PER_SECOND, this.#bytes + ((now - this.#refilledAt) * BYTES_PER_SECOND) / 1000);
+    this.#refilledAt = now;
+    if (this.#bytes < bytes) {
+      this.#dropped++;
+      return false;
+    }
+    this.#bytes -= bytes;
+    return true;
+  }
+
+  /** Lines dropped since the last call. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+}
+
+function lineStream(writer: FrameWriter, budget: OutputBudget, level: LogLevel): Writable {
+  let partial = '';
+  function emit(line: string): void {
+    const text = line.length > LINE_MAX_CHARS ? `${line.slice(0, LINE_MAX_CHARS)}…` : line;
+    if (!budget.take(text.length)) return;
+    const dropped = budget.takeDropped();
+    if (dropped > 0) sendLine(writer, 2, `${dropped} lines of output were dropped: too much in a second`);
+    sendLine(writer, level, text);
+  }
+  return new Writable({
+    decodeStrings: false,
+    write(chunk: string | Buffer, _encoding, done) {
+      const lines = (partial + chunk.toString()).split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines) emit(line);
+      if (partial.length > LINE_MAX_CHARS) {
+        emit(partial);
+        partial = '';
+      }
+      done();
+    },
+  });
+}
+
+function sendLine(writer: FrameWriter, level: LogLevel, text: string): void {
+  const bytes = Buffer.from(text);
+  const start = writer.begin(ToHost.Log, 0, bytes.length + 1);
+  writer.buffer[start] = level;
+  writer.buffer.set(bytes, start + 1);
+  writer.end(start + 1 + bytes.length);
+}

@@ -1,0 +1,259 @@
+import {
+  CHUNK_MAX_BYTES,
+  failureOf,
+  type FrameWriter,
+  HEAD_MAX_BYTES,
+  type LeaseOrder,
+  RequestHead,
+  type RunningRequest,
+  ToHost,
+  type Usage,
+  writeHead,
+  writeReply,
+} from '@custodian/protocol';
+import { type Reply, toReply } from './http/reply.ts';
+import { needsForm, readForm, ServletRequest } from './http/request.ts';
+import { ClientGoneError, RequestBody } from './request-body.ts';
+import { ResponseBody } from './response-body.ts';
+import type { Servlet } from './servlet/servlet.ts';
+
+/** Below this a request's CPU time is taken to be its wall time: asking the kernel would cost more than it did. */
+const CPU_FROM_WALL_MAX_MS = 0.2;
+
+/** A request that has arrived. */
+interface Pending {
+  readonly id: number;
+  readonly head: RequestHead;
+  readonly requestBody: RequestBody | null;
+  responseBody: ResponseBody | null;
+  pieces: AsyncIterator<Uint8Array | string> | null;
+  startedAt: number;
+  isAborted: boolean;
+}
+
+/**
+ * Runs the requests of one thread. With `unit: 'servlet'` they overlap. Otherwise they run strictly one after
+ * another, and each start is a claim that the supervisor can refuse: see {@link RunningRequest}.
+ */
+export class RequestRunner {
+  readonly #servlet: Servlet;
+  readonly #name: string;
+  readonly #isSequential: boolean;
+  readonly #writer: FrameWriter;
+  readonly #running: RunningRequest;
+  readonly #pending = new Map<number, Pending>();
+  readonly #queue: Pending[] = [];
+  #current: Pending | null = null;
+  /** An unsafe request's answer is collected but has not left: it goes out before anything else starts. */
+  #holdsUnsafeAnswer = false;
+  #chargedCpuMs: number = threadCpuMs();
+
+  constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest) {
+    this.#servlet = servlet;
+    this.#name = order.servletName;
+    this.#isSequential = order.unit !== 'servlet';
+    this.#writer = writer;
+    this.#running = running;
+  }
+
+  onRequest(id: number, buffer: Buffer, start: number, end: number): void {
+    const head = new RequestHead(buffer, start, end);
+    const request: Pending = {
+      id,
+      head,
+      requestBody: head.hasBody ? new RequestBody(id, this.#writer) : null,
+      responseBody: null,
+      pieces: null,
+      startedAt: 0,
+      isAborted: false,
+    };
+    this.#pending.set(id, request);
+    if (this.#isSequential) this.#queue.push(request);
+    else this.#start(request);
+  }
+
+  onBody(id: number, piece: Uint8Array): void {
+    this.#pending.get(id)?.requestBody?.push(piece);
+  }
+
+  onBodyEnd(id: number): void {
+    this.#pending.get(id)?.requestBody?.complete();
+  }
+
+  onAbort(id: number): void {
+    const request = this.#pending.get(id);
+    if (request === undefined) return;
+    request.isAborted = true;
+    request.requestBody?.abort();
+    request.responseBody?.abort();
+    if (request.pieces === null) return;
+    // Not awaited: an author's generator that is stuck does not return either, and the thread must go on.
+    void request.pieces.return?.().catch(() => {});
+    this.#fail(request, new ClientGoneError('Cannot send the response: the client is gone'));
+  }
+
+  onCredit(id: number, bytes: number): void {
+    this.#pending.get(id)?.responseBody?.grant(bytes);
+  }
+
+  /** Starts what has arrived. Called after each read, so that what the acceptor sent together is seen together. */
+  runQueued(): void {
+    while (this.#current === null) {
+      const request = this.#queue.shift();
+      if (request === undefined) return;
+      if (!this.#running.start(request.id)) {
+        this.#giveBack(request);
+        continue;
+      }
+      if (this.#holdsUnsafeAnswer) {
+        // If the next request takes this thread down, an answer whose request must not be repeated is not lost.
+        this.#writer.flush();
+        this.#holdsUnsafeAnswer = false;
+      }
+      this.#current = request;
+      this.#start(request);
+    }
+  }
+
+  #giveBack(request: Pending): void {
+    this.#pending.delete(request.id);
+    this.#writer.frame(ToHost.NotStarted, request.id);
+  }
+
+  #start(request: Pending): void {
+    request.startedAt = performance.now();
+    try {
+      if (request.requestBody !== null && this.#servlet.kind === 'servlet' && needsForm(request.head)) {
+        void this.#runForm(request, request.requestBody);
+        return;
+      }
+      this.#settle(request, this.#servlet.handle(new ServletRequest(request.head, request.requestBody)));
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  async #runForm(request: Pending, body: RequestBody): Promise<void> {
+    try {
+      const servletRequest = new ServletRequest(request.head, body);
+      servletRequest.setForm(await readForm(body));
+      this.#settle(request, this.#servlet.handle(servletRequest));
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  #settle(request: Pending, result: unknown): void {
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#reply(request, value),
+        (error: unknown) => this.#fail(request, error),
+      );
+    } else this.#reply(request, result);
+  }
+
+  #reply(request: Pending, value: unknown): void {
+    try {
+      const reply = toReply(value, this.#name);
+      if (reply instanceof Promise) {
+        reply.then(
+          (settled) => this.#send(request, settled),
+          (error: unknown) => this.#fail(request, error),
+        );
+      } else this.#send(request, reply);
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  #send(request: Pending, reply: Reply): void {
+    if (reply.headerLines.length > HEAD_MAX_BYTES || reply.reason.length > 255) {
+      this.#fail(request, new RangeError('Cannot send the response: its head is too long'));
+      return;
+    }
+    const { body } = reply;
+    if (typeof body === 'string' ? body.length * 3 <= CHUNK_MAX_BYTES : body instanceof Uint8Array && body.length <= CHUNK_MAX_BYTES) {
+      const whole = body as string | Uint8Array;
+      writeReply(this.#writer, request.id, this.#usage(request), reply.status, reply.reason, reply.headerLines, whole);
+      this.#finish(request);
+      return;
+    }
+    void this.#stream(request, reply);
+  }
+
+  async #stream(request: Pending, reply: Reply): Promise<void> {
+    try {
+      const whole = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body instanceof Uint8Array ? reply.body : null;
+      const bytes = whole === null ? reply.bodyBytes : whole.length;
+      writeHead(this.#writer, request.id, this.#usage(request), reply.status, reply.reason, reply.headerLines, bytes);
+      const body = new ResponseBody(request.id, this.#writer);
+      request.responseBody = body;
+      if (request.isAborted) body.abort();
+      const isHead = request.head.method === 'HEAD';
+      if (whole === null) await this.#sendPieces(request, body, reply.body as AsyncIterable<Uint8Array | string>, isHead);
+      else if (!isHead) await body.send(whole);
+      if (!this.#pending.has(request.id)) return;
+      this.#writer.frame(ToHost.End, request.id, usageBytes(this.#usage(request)));
+      this.#finish(request);
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  async #sendPieces(request: Pending, body: ResponseBody, iterable: AsyncIterable<Uint8Array | string>, isHead: boolean): Promise<void> {
+    const pieces = iterable[Symbol.asyncIterator]();
+    request.pieces = pieces;
+    if (!isHead) {
+      for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+        await body.send(typeof next.value === 'string' ? Buffer.from(next.value) : next.value);
+      }
+    } else void pieces.return?.().catch(() => {});
+  }
+
+  #fail(request: Pending, error: unknown): void {
+    // A stream that was given up when its client went away may fail once more.
+    if (!this.#pending.has(request.id)) return;
+    const failure = Buffer.from(JSON.stringify(failureOf(error)));
+    this.#writer.frame(ToHost.Fail, request.id, Buffer.concat([usageBytes(this.#usage(request)), failure]));
+    this.#finish(request);
+  }
+
+  #finish(request: Pending): void {
+    this.#pending.delete(request.id);
+    if (!this.#isSequential) return;
+    if (request.head.method !== 'GET' && request.head.method !== 'HEAD') this.#holdsUnsafeAnswer = true;
+    this.#running.finish();
+    const wasCurrent = this.#current === request;
+    this.#current = null;
+    // In a turn of its own the loop of `runQueued` goes on by itself; after a wait nobody else would.
+    if (wasCurrent && this.#queue.length > 0) queueMicrotask(() => this.runQueued());
+  }
+
+  #usage(request: Pending): Usage {
+    const wallMs = performance.now() - request.startedAt;
+    let cpuMs = wallMs;
+    if (wallMs < CPU_FROM_WALL_MAX_MS) this.#chargedCpuMs += wallMs;
+    else {
+      const nowMs = threadCpuMs();
+      cpuMs = Math.max(0, nowMs - this.#chargedCpuMs);
+      this.#chargedCpuMs = nowMs;
+    }
+    return { cpuMicros: Math.min(0xffffffff, Math.round(cpuMs * 1000)), wallMicros: Math.min(0xffffffff, Math.round(wallMs * 1000)) };
+  }
+}
+
+function threadCpuMs(): number {
+  const usage = process.threadCpuUsage();
+  return (usage.user + usage.system) / 1000;
+}
+
+function usageBytes(usage: Usage): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeUInt32BE(usage.cpuMicros, 0);
+  bytes.writeUInt32BE(usage.wallMicros, 4);
+  return bytes;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
