@@ -22,7 +22,10 @@ interface RunOptions {
   node?: string;
 }
 
-export function runCustodian(args: readonly string[], { env = {}, cwd, node = process.execPath }: RunOptions = {}): Run {
+export function runCustodian(
+  args: readonly string[],
+  { env = {}, cwd, node = process.execPath }: RunOptions = {},
+): Run {
   const child = spawn(node, [PROGRAM, ...args], {
     // Of this process only what a program needs to find others: Vitest has NODE_OPTIONS and colours of its own.
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },

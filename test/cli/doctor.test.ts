@@ -60,7 +60,9 @@ describe('outputOf()', () => {
   });
 
   test('reports what a program that fails has to say', async () => {
-    await expect(outputOf(process.execPath, ['--eval', `console.error('why\\nmore'); process.exit(3)`])).rejects.toThrow(/^why$/);
+    await expect(
+      outputOf(process.execPath, ['--eval', `console.error('why\\nmore'); process.exit(3)`]),
+    ).rejects.toThrow(/^why$/);
   });
 });
 

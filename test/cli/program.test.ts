@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { outcomeOf, PROGRAM } from './custodian-program.ts';
+import { outcomeOf, PROGRAM, runCustodian } from './custodian-program.ts';
 
 describe('custodian', () => {
   test('--version prints the version of the package', async () => {
@@ -24,18 +25,14 @@ describe('custodian', () => {
 
   test.each([
     [['sreve'], 'custodian: Unknown command "sreve" (did you mean "serve"?)\n'],
+    [['serve', '/nowhere'], 'custodian: Cannot serve "/nowhere": it does not exist\n'],
     [['serve', '.', '--prot', '1'], 'custodian: Unknown option "--prot" of custodian serve (did you mean "--port"?)\n'],
-    [['serve', '.', '--config', '/nowhere.json'], 'custodian: Cannot read config "/nowhere.json": there is no such file\n'],
+    [
+      ['serve', '.', '--config', '/nowhere.json'],
+      'custodian: Cannot read config "/nowhere.json": there is no such file\n',
+    ],
   ])('%j ends with 2 and one line on the standard error', async (args, stderr) => {
     expect(await outcomeOf(args)).toEqual({ code: 2, stdout: '', stderr });
-  });
-
-  test('ends with 1 when it cannot do what was asked', async () => {
-    expect(await outcomeOf(['serve', '/nowhere'])).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: 'custodian: Cannot serve "/nowhere": there is no such file or directory\n',
-    });
   });
 
   test('doctor prints a table for people, and --json for programs', async () => {
@@ -70,6 +67,14 @@ describe.skipIf(oldNode === undefined)('custodian under an old Node', () => {
     const report = await outcomeOf(['doctor', '--json'], { node: oldNode! });
     expect((JSON.parse(report.stdout) as { node: string }).node).toMatch(/^v(2[4-9]|[3-9]\d)\./);
     expect(await outcomeOf(['sreve'], { node: oldNode! })).toMatchObject({ code: 2 });
+  });
+
+  test('passes on a signal, and the way in which it ended', async () => {
+    const hello = fileURLToPath(new URL('../../examples/hello.ts', import.meta.url));
+    const run = runCustodian(['serve', hello, '--port', '0'], { node: oldNode! });
+    await run.line('Custodian ready at ');
+    run.child.kill('SIGTERM');
+    expect(await run.ended).toEqual({ code: 0, signal: null });
   });
 
   test('says in one line what it needs where there is no other, and where the other one is old as well', async () => {

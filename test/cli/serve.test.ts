@@ -46,7 +46,10 @@ async function urlOf(run: Run): Promise<string> {
 
 describe('custodian serve', () => {
   test('prints a line for each servlet with its URL and caps, why one is benched, and then that it is ready', async () => {
-    const run = serving([folder, '--port', '0', '--limit', 'wallMs=2500']);
+    const config = join(outside, 'eager.json');
+    const servlets = ['hello', 'broken'].map((name) => ({ file: join(folder, `${name}.ts`), isEager: true }));
+    await writeFile(config, JSON.stringify({ servlets }));
+    const run = serving(['--config', config, '--port', '0', '--limit', 'wallMs=2500']);
     const url = await urlOf(run);
     const lines = run.stdout().split('\n');
     const hello = lines.find((line) => line.startsWith('hello '));
@@ -75,7 +78,10 @@ describe('custodian serve', () => {
 
   test('serves a single file, by a config file, with log lines in a file', async () => {
     const config = join(outside, 'custodian.json');
-    await writeFile(config, JSON.stringify({ servlets: [{ file: join(folder, 'hello.ts'), mount: 'deep/hello' }], port: 0 }));
+    await writeFile(
+      config,
+      JSON.stringify({ servlets: [{ file: join(folder, 'hello.ts'), mount: 'deep/hello' }], port: 0 }),
+    );
     const log = join(outside, 'log');
     const run = serving(['--config', config, '--log-file', log]);
     const url = await urlOf(run);
@@ -164,7 +170,9 @@ describe('custodian serve at a signal', () => {
 
   test('one that comes before it is ready ends it as well', async () => {
     await writeFile(join(outside, 'late.ts'), `await new Promise((resolve) => setTimeout(resolve, 60_000));`);
-    const run = serving([join(outside, 'late.ts'), '--port', '0']);
+    const config = join(outside, 'late.json');
+    await writeFile(config, JSON.stringify({ servlets: [{ file: 'late.ts', isEager: true }] }));
+    const run = serving(['--config', config, '--port', '0']);
     await delay(1500);
     run.child.kill('SIGTERM');
     expect(await run.ended).toEqual({ code: 0, signal: null });

@@ -43,6 +43,8 @@ test('docs/errors.md says under every limit its name and its status', async () =
 test('docs/errors.md says under every code when it happens, and links only to what is there', async () => {
   const text = await page();
   for (const section of text.split(/^### /m).slice(1)) expect(section).toMatch(/^\S+\n\n\*\*When:\*\* /);
-  const anchors = new Set([...text.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!.toLowerCase().replaceAll(' ', '-')));
+  const anchors = new Set(
+    [...text.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!.toLowerCase().replaceAll(' ', '-')),
+  );
   for (const [, target] of text.matchAll(/\]\(#([^)]*)\)/g)) expect(anchors).toContain(target);
 });

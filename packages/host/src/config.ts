@@ -4,12 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { LIMITS } from './limits.ts';
 import { didYouMean } from './cli/nearest-name.ts';
 import type { Profile, ServeOptions, ServletOptions, Unit } from './options.ts';
-
-/** The config file cannot be read, or says something that serve() does not know. The message has a line for each mistake. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code = 'CUSTODIAN_CONFIG';
-}
+import { ConfigError } from './servlet-list.ts';
 
 export const UNITS: readonly Unit[] = ['connection', 'instance', 'servlet'];
 export const PROFILES: readonly Profile[] = ['trusted', 'guest'];
@@ -49,7 +44,7 @@ const CONFIG_CHECKS = {
 
 /**
  * Reads options of serve() from a JSON file, or from the default export of a .ts, .mts, .js, .mjs or .cjs. Relative paths in it
- * count from the file's directory. @throws ConfigError
+ * count from the file's directory. @throws ConfigError, whose message has a line for each mistake
  */
 export async function readConfig(file: string): Promise<Partial<ServeOptions>> {
   const path = resolve(file);

@@ -29,9 +29,12 @@ export async function examine(): Promise<DoctorReport> {
   };
 }
 
+// The others start a Node each, which a server that starts would notice.
+const QUICK = new Set(['RSS sampling from /proc', 'RLIMIT_DATA by prlimit']);
+
 /** The walls that the host would use and this machine lacks. Tries only those that are quick to try. */
 export async function missingWalls(): Promise<Wall[]> {
-  const quick = PROBES.filter(({ name }) => name === 'RSS sampling from /proc' || name === 'RLIMIT_DATA by prlimit');
+  const quick = PROBES.filter(({ name, isUsed }) => isUsed && QUICK.has(name));
   const walls = await Promise.all(quick.map(probe));
   return walls.filter((wall) => wall.state === 'missing');
 }

@@ -9,12 +9,12 @@ Usage:
 
 Run "custodian serve --help" for the options of serve.
 
-Exit codes: 0 done, 1 it failed, 2 the command line or the config file is wrong.
+Exit codes: 0 done, 1 it failed, 2 the command line or the config file is wrong, or names what is not there.
 `;
 
 export const SERVE_HELP: string = `Usage: custodian serve <file or directory>... [options]
 
-Serves each servlet at /<its name>, and prints a line that begins "Custodian ready at http://..." when all are loaded.
+Serves each servlet at /<its name>, "index" at / as well. Prints a line that begins "Custodian ready at http://..." when it is.
 What the host has to say goes to the standard output; log lines (JSON, one each) go to the standard error.
 
 Where to listen:
@@ -24,7 +24,7 @@ Where to listen:
 
 How servlets are held (a servlet's own options in the config file go before these):
       --unit U             what has a thread to itself: connection (default), instance or servlet
-      --profile P          guest: Node's permission model besides the caps; trusted: caps only
+      --profile P          guest (default): Node's permission model besides the caps; trusted: caps only
       --limit NAME=VALUE   any limit of the table, as often as needed: --limit heapMb=100 --limit wallMs=5000
       --warm-cells N       empty cells kept booted (default 1)
 

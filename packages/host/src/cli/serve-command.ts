@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { readConfig } from '../config.ts';
 import { missingWalls } from '../doctor.ts';
 import { strippedNodeOptions } from '../doctor/node-options.ts';
 import type { Host, ServeOptions, ServletStatus } from '../options.ts';
+import { ConfigError } from '../servlet-list.ts';
 import type { Command } from './arguments.ts';
 import { openBrowser } from './browser.ts';
 import { createPaint, type Paint } from './paint.ts';
@@ -54,26 +54,16 @@ export async function optionsOf(command: ServeCommand): Promise<ServeOptions> {
     options.port = DEFAULT_PORT;
   }
   if (command.paths.length > 0) {
-    for (const path of command.paths) await checkExists(path);
     options.servlets = command.paths.length === 1 ? command.paths[0]! : command.paths;
   }
   if (options.servlets === undefined) {
-    throw new Error(`Cannot serve: neither the command line nor config "${command.config}" names a servlet`);
+    throw new ConfigError(`Cannot serve: neither the command line nor config "${command.config}" names a servlet`);
   }
   return { ...options, servlets: options.servlets };
 }
 
-async function checkExists(path: string): Promise<void> {
-  try {
-    await stat(path);
-  } catch (cause) {
-    throw new Error(`Cannot serve "${path}": there is no such file or directory`, { cause });
-  }
-}
-
 async function announce(host: Host, paint: Paint): Promise<void> {
   for (const line of servletLines(host.servlets, paint)) say(line);
-  if (host.servlets.length === 0) say(paint('yellow', 'No servlets: the directory has no .ts, .js or .mjs file'));
   for (const { flag, why } of strippedNodeOptions(process.env)) {
     say(paint('yellow', `NODE_OPTIONS: cells do not get ${flag} (${why})`));
   }

@@ -4,6 +4,19 @@ import { DEFAULT_LIMITS } from '../limits.ts';
 const MB = 1024 * 1024;
 const HOST_SHARE = 0.75;
 
+/** What the host gives to all cells together when `memoryMb` is 0: three quarters of the machine, or of the container. */
+export function defaultBudgetBytes(
+  machineBytes: number = totalmem(),
+  containerBytes: number = process.constrainedMemory(),
+): number {
+  return HOST_SHARE * (isContainer(machineBytes, containerBytes) ? containerBytes : machineBytes);
+}
+
+// Without a constraint Node says 0, or a number beyond any machine.
+function isContainer(machineBytes: number, containerBytes: number): boolean {
+  return containerBytes > 0 && containerBytes < machineBytes;
+}
+
 /** The default caps against what the machine has. */
 export interface MemoryReport {
   machineMb: number;
@@ -24,11 +37,9 @@ export function examineMemory(
   containerBytes: number = process.constrainedMemory(),
 ): MemoryReport {
   const { heapMb, threadsMaxCount } = DEFAULT_LIMITS;
-  // Without a constraint Node says 0, or a number beyond any machine.
-  const isContained = containerBytes > 0 && containerBytes < machineBytes;
   const machineMb = Math.floor(machineBytes / MB);
-  const containerMb = isContained ? Math.floor(containerBytes / MB) : null;
-  const budgetMb = Math.floor((containerMb ?? machineMb) * HOST_SHARE);
+  const containerMb = isContainer(machineBytes, containerBytes) ? Math.floor(containerBytes / MB) : null;
+  const budgetMb = Math.floor(defaultBudgetBytes(machineBytes, containerBytes) / MB);
   const servletMb = heapMb * threadsMaxCount;
   return {
     machineMb,

@@ -104,7 +104,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'RLIMIT_DATA by prlimit',
     stops: 'a cell from allocating past its budget, between two samples too',
-    isUsed: true,
+    isUsed: false,
     async attempt() {
       const version = await outputOf('prlimit', ['--version']);
       const limits = await outputOf('prlimit', [

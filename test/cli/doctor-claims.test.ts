@@ -1,0 +1,29 @@
+import { glob, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { PROBES } from '../../packages/host/src/doctor/probes.ts';
+
+const SRC = fileURLToPath(new URL('../../packages/host/src/', import.meta.url));
+
+/** What stands in the host's source, outside doctor, when it uses a wall. */
+const EVIDENCE: Record<string, RegExp> = {
+  'process-group kill': /process\.kill\(-/,
+  'permission model': /'--permission'/,
+  'RSS sampling from /proc': /\/proc\/\$\{.*\}\/statm/,
+  'RLIMIT_DATA by prlimit': /['"`]prlimit['"`]/,
+  'cgroup v2': /cgroup\.procs/,
+  bubblewrap: /['"`]bwrap['"`]/,
+  'namespaces by unshare': /['"`]unshare['"`]/,
+  seccomp: /--seccomp/,
+};
+
+test('doctor claims a wall exactly when the host uses it', async () => {
+  let source = '';
+  for await (const file of glob('**/*.ts', { cwd: SRC })) {
+    if (!file.startsWith('doctor')) source += await readFile(SRC + file, 'utf8');
+  }
+  for (const [name, evidence] of Object.entries(EVIDENCE)) {
+    const probe = PROBES.find((each) => each.name === name);
+    expect(probe?.isUsed, name).toBe(evidence.test(source));
+  }
+});
