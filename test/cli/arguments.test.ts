@@ -90,14 +90,18 @@ describe('parseCommand()', () => {
     [['serve'], 'name a servlet file, a directory of them, or a --config'],
     [['doctor', 'me'], 'takes no arguments'],
   ])('%j is refused in one line', (argv, part) => {
-    let message = '';
-    try {
-      parseCommand(argv);
-    } catch (error) {
-      expect(error).toBeInstanceOf(UsageError);
-      message = (error as Error).message;
-    }
-    expect(message).toContain(part);
-    expect(message).not.toContain('\n');
+    const refusal = refusalOf(argv);
+    expect(refusal).toBeInstanceOf(UsageError);
+    expect(refusal.message).toContain(part);
+    expect(refusal.message).not.toContain('\n');
   });
 });
+
+function refusalOf(argv: string[]): Error {
+  try {
+    parseCommand(argv);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('it was not refused');
+}

@@ -60,6 +60,8 @@ export class HostLog implements Closable {
 
   close(): void {
     clearInterval(this.#timer);
+    // The obituaries of what was killed with the host come later than this, and an ended destination throws.
+    this.#logger.level = 'silent';
     try {
       this.#destination.flushSync?.();
     } catch {
