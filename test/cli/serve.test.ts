@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -5,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { outcomeOf, type Run, runCustodian } from './custodian-program.ts';
+import { outcomeOf, PROGRAM, type Run, runCustodian } from './custodian-program.ts';
 
 let folder: string;
 let outside: string;
@@ -177,6 +178,19 @@ describe('custodian serve at a signal', () => {
     run.child.kill('SIGTERM');
     expect(await run.ended).toEqual({ code: 0, signal: null });
     expect(run.stdout()).not.toContain('Custodian ready');
+  });
+
+  test('the end of npm, which keeps SIGTERM to itself, ends it as well', async () => {
+    const command = `"${process.execPath}" "${PROGRAM}" serve "${join(folder, 'hello.ts')}" --port 0; true`;
+    const shell = spawn('sh', ['-c', command], { env: { npm_command: 'exec' }, stdio: ['ignore', 'pipe', 'ignore'] });
+    let said = '';
+    shell.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const closed = once(shell, 'close');
+    await expect.poll(() => said, { timeout: 10_000 }).toContain('Custodian ready at ');
+    shell.kill('SIGTERM');
+    // Not the shell's end but its output's, which the program holds open for as long as it lives.
+    await closed;
+    expect(said).toContain('SIGTERM: closing');
   });
 
   test('a client that only stays connected does not hold it up', async () => {

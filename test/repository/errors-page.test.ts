@@ -5,7 +5,7 @@ import { LIMITS } from '../../packages/host/src/limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST)_[A-Z][A-Z_]*)['"`]/g;
-// Names of environment variables, which look like codes.
+// The name of an environment variable, which looks like a code.
 const NO_CODES = new Set(['CUSTODIAN_FOUND_NODE']);
 
 async function codesInSource(): Promise<Set<string>> {

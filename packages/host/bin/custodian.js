@@ -8,7 +8,6 @@ import { NODE_MIN_MAJOR, complaint, findNode, majorOf } from './find-node.js';
 const MARK = 'CUSTODIAN_FOUND_NODE';
 
 if (majorOf(process.version) >= NODE_MIN_MAJOR) {
-  delete process.env[MARK];
   import('../src/cli.ts').then(
     (cli) => cli.main(process.argv.slice(2)),
     (error) => {

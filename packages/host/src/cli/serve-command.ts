@@ -12,6 +12,7 @@ const GRACE_MS = 5000;
 // npm passes Ctrl-C on to a program that has had it from the terminal already; so does our own starter. Those are
 // milliseconds apart, and a person's second Ctrl-C is not.
 const SAME_SIGNAL_MS = 100;
+const PARENT_POLL_MS = 200;
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 type ServeCommand = Extract<Command, { name: 'serve' }>;
@@ -125,16 +126,33 @@ function listenForSignals(): Signals {
   const first = Promise.withResolvers<Signal>();
   const second = Promise.withResolvers<Signal>();
   let raised: { signal: Signal; at: number } | null = null;
-  for (const signal of Object.keys(SIGNAL_NUMBERS) as Signal[]) {
-    process.on(signal, () => {
-      const at = performance.now();
-      if (raised === null) {
-        raised = { signal, at };
-        first.resolve(signal);
-      } else if (signal !== raised.signal || at - raised.at > SAME_SIGNAL_MS) {
-        second.resolve(signal);
-      }
-    });
-  }
+  const raise = (signal: Signal): void => {
+    const at = performance.now();
+    if (raised === null) {
+      raised = { signal, at };
+      first.resolve(signal);
+    } else if (signal !== raised.signal || at - raised.at > SAME_SIGNAL_MS) {
+      second.resolve(signal);
+    }
+  };
+  for (const signal of Object.keys(SIGNAL_NUMBERS) as Signal[]) process.on(signal, raise);
+  if (hasStarter(process.env)) onParentGone(() => raise('SIGTERM'));
   return { first: first.promise, second: second.promise, isRaised: () => raised !== null };
+}
+
+// npm hands a SIGTERM to the shell between us and itself, which dies of it and does not pass it on. Without this,
+// `npm start &` and `kill %1` would leave a server that nobody sees and that holds its port.
+function onParentGone(end: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end();
+  }, PARENT_POLL_MS);
+  timer.unref();
+}
+
+/** Were we started by npm, or by our own program under an older Node? Any other parent may go, as `nohup` wants it. */
+function hasStarter(env: NodeJS.ProcessEnv): boolean {
+  return env['npm_command'] !== undefined || env['CUSTODIAN_FOUND_NODE'] !== undefined;
 }
