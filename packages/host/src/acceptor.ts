@@ -138,13 +138,34 @@ function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, so
 function pageFor(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): ErrorPage {
   switch (error.code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, title: 'Request timed out', text: 'No complete request arrived in time.', code: 'LIMIT_HEAD_TIMEOUT' };
+      return {
+        status: 408,
+        title: 'Request timed out',
+        text: 'No complete request arrived in time.',
+        code: 'LIMIT_HEAD_TIMEOUT',
+      };
     case 'HPE_HEADER_OVERFLOW':
       // One line without an end in sight: the request line itself is too long.
       return error.rawPacket !== undefined && /^[A-Z]+ [^\r\n]*$/.test(error.rawPacket.toString('latin1', 0, 16 * 1024))
-        ? { status: 414, title: 'Address too long', text: 'The address of this request is longer than this server takes.', code: 'LIMIT_REQUEST_LINE' }
-        : { status: 431, title: 'Headers too long', text: 'The headers of this request are longer than this server takes.', code: 'LIMIT_HEAD' };
+        ? {
+            status: 414,
+            title: 'Address too long',
+            text: 'The address of this request is longer than this server takes.',
+            code: 'LIMIT_REQUEST_LINE',
+          }
+        : {
+            status: 431,
+            title: 'Headers too long',
+            text: 'The headers of this request are longer than this server takes.',
+            code: 'LIMIT_HEAD',
+          };
     default:
-      return { status: 400, title: 'Bad request', text: 'This is not a request that an HTTP server can read.', code: 'REQUEST_MALFORMED', detail: error.message };
+      return {
+        status: 400,
+        title: 'Bad request',
+        text: 'This is not a request that an HTTP server can read.',
+        code: 'REQUEST_MALFORMED',
+        detail: error.message,
+      };
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
@@ -45,9 +45,10 @@ export class ServletHost implements Host {
     const log = options.log ?? false;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
     const stateDir = options.stateDir ?? join(tmpdir(), '.custodian');
-    const emptyDir = this.#emptyDir();
+    const emptyDir = join(stateDir, 'empty');
     const cacheDir = join(stateDir, 'compile-cache');
     mkdirSync(cacheDir, { recursive: true });
+    mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
     const watchdog = new Watchdog(() => this.#sweep());
     this.custodian.own({ label: 'watchdog', close: () => watchdog.close() });
@@ -135,12 +136,18 @@ export class ServletHost implements Host {
     await this.custodian.shutdownAll();
   }
 
-  #add(servlet: ListedServlet, named: Map<string, CellGroup>, site: { watchdog: Watchdog; budget: MemoryBudget; isDevelopment: boolean }): void {
+  #add(
+    servlet: ListedServlet,
+    named: Map<string, CellGroup>,
+    site: { watchdog: Watchdog; budget: MemoryBudget; isDevelopment: boolean },
+  ): void {
     const { held } = servlet;
     const isNamed = held.cell.startsWith('group ');
     // A group has one set of process flags: guests and trusted servlets never share a process.
     const groupName = isNamed ? `${held.profile} ${held.cell}` : held.name;
-    const group = (isNamed ? named.get(groupName) : undefined) ?? new CellGroup(groupName, held.profile, held.cell === 'instance', this.#warm);
+    const group =
+      (isNamed ? named.get(groupName) : undefined) ??
+      new CellGroup(groupName, held.profile, held.cell === 'instance', this.#warm);
     if (isNamed) named.set(groupName, group);
     const pool = new ServletPool(held, group, {
       ...site,
@@ -192,11 +199,5 @@ export class ServletHost implements Host {
     const now = performance.now();
     for (const pool of this.#pools) if (pool.sweep(now)) this.#groups.get(pool)?.retire();
     this.custodian.enforceMemory();
-  }
-
-  #emptyDir(): string {
-    const path = mkdtempSync(join(tmpdir(), 'custodian-'));
-    this.custodian.own({ label: `directory ${path}`, close: () => rmSync(path, { recursive: true, force: true }) });
-    return path;
   }
 }

@@ -38,7 +38,8 @@ function addressesOf(options: ServeOptions): ListenAddress[] {
   for (const port of options.ports ?? []) addresses.push({ host, port });
   if (options.port !== undefined || addresses.length === 0) addresses.unshift({ host, port: options.port ?? 0 });
   for (const { port } of addresses) {
-    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new ConfigError(`Cannot listen on port ${String(port)}: it is not a number from 0 to 65535`);
+    if (!Number.isInteger(port) || port < 0 || port > 65535)
+      throw new ConfigError(`Cannot listen on port ${String(port)}: it is not a number from 0 to 65535`);
   }
   return addresses;
 }

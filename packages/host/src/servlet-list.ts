@@ -55,8 +55,10 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
   const name = (servlet.mount ?? fileName).replace(/^\/+|\/+$/g, '');
   const profile = servlet.profile ?? options.profile ?? 'guest';
   const unit = servlet.unit ?? options.unit ?? 'connection';
-  if (profile !== 'guest' && profile !== 'trusted') throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
-  if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet') throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
+  if (profile !== 'guest' && profile !== 'trusted')
+    throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
+  if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet')
+    throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
   const cell = servlet.cell ?? 'servlet';
   if (typeof cell !== 'string' || cell === '') throw new ConfigError(`Cannot serve "${name}": its cell has no name`);
   const limits = resolveLimits(servlet.limits, resolveLimits(options.limits));

@@ -9,25 +9,31 @@ export const FRAME_HEAD_BYTES = 9;
 /** The largest payload a frame may carry; larger bodies travel as chunks. */
 export const FRAME_PAYLOAD_MAX_BYTES: number = 1 << 20;
 
+/** Memory smaller than this is not worth keeping. */
+const ASSEMBLY_MIN_BYTES = 1024;
+
 /** The peer sent bytes that are not the protocol; the stream can't be trusted any further. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code = 'CUSTODIAN_PROTOCOL';
 }
 
-/** Gets each frame in order. The payload is `buffer[start, end)`; the buffer is never reused, but a kept slice keeps all of it. */
+/** Gets each frame in order. The payload is `buffer[start, end)`; it is the chunk's memory: copy what is kept if the chunk's is used again. */
 export type FrameHandler = (type: number, id: number, buffer: Buffer, start: number, end: number) => void;
 
 /** Cuts a stream of arbitrary chunks into frames. */
 export class FrameReader {
   readonly #onFrame: FrameHandler;
-  readonly #payloadMaxBytes: number;
+  readonly #reusesMemory: boolean;
   #pending: Buffer | null = null;
   #pendingBytes = 0;
+  /** What the last frame was put together in. */
+  #spare: Buffer | null = null;
 
-  constructor(onFrame: FrameHandler, payloadMaxBytes: number = FRAME_PAYLOAD_MAX_BYTES) {
+  /** `reusesMemory`: frames that came in pieces are put together in the same memory again and again. */
+  constructor(onFrame: FrameHandler, options: { reusesMemory?: boolean } = {}) {
     this.#onFrame = onFrame;
-    this.#payloadMaxBytes = payloadMaxBytes;
+    this.#reusesMemory = options.reusesMemory ?? false;
   }
 
   /** Bytes of an incomplete frame that are held until the rest arrives. */
@@ -42,11 +48,7 @@ export class FrameReader {
       // Complete the frame that an earlier chunk began: first its head, then, once its length is known, the rest.
       const need = this.#pendingBytes < FRAME_HEAD_BYTES ? FRAME_HEAD_BYTES : this.#lengthOf(this.#pending, 0);
       const take = Math.min(need - this.#pendingBytes, chunk.length - at);
-      if (this.#pending.length < need) {
-        const larger = Buffer.allocUnsafeSlow(need);
-        this.#pending.copy(larger, 0, 0, this.#pendingBytes);
-        this.#pending = larger;
-      }
+      if (this.#pending.length < need) this.#pending = this.#larger(this.#pending, need);
       chunk.copy(this.#pending, this.#pendingBytes, at, at + take);
       this.#pendingBytes += take;
       at += take;
@@ -56,6 +58,7 @@ export class FrameReader {
       this.#pending = null;
       this.#pendingBytes = 0;
       this.#onFrame(whole[4] as number, whole.readUInt32BE(5), whole, FRAME_HEAD_BYTES, need);
+      if (this.#reusesMemory && whole.length >= (this.#spare?.length ?? ASSEMBLY_MIN_BYTES)) this.#spare = whole;
     }
     while (chunk.length - at >= FRAME_HEAD_BYTES) {
       const bytes = this.#lengthOf(chunk, at);
@@ -64,15 +67,31 @@ export class FrameReader {
       at += bytes;
     }
     if (at < chunk.length) {
-      this.#pending = Buffer.from(chunk.subarray(at));
-      this.#pendingBytes = this.#pending.length;
+      this.#pendingBytes = chunk.length - at;
+      this.#pending = this.#memory(this.#pendingBytes);
+      chunk.copy(this.#pending, 0, at);
     }
+  }
+
+  #memory(bytes: number): Buffer {
+    const spare = this.#spare;
+    if (spare !== null && spare.length >= bytes) {
+      this.#spare = null;
+      return spare;
+    }
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+
+  #larger(pending: Buffer, bytes: number): Buffer {
+    const larger = this.#memory(bytes);
+    pending.copy(larger, 0, 0, this.#pendingBytes);
+    return larger;
   }
 
   /** The whole frame's size in bytes, its length field included. */
   #lengthOf(buffer: Buffer, at: number): number {
     const length = buffer.readUInt32BE(at);
-    if (length < FRAME_HEAD_BYTES - 4 || length > this.#payloadMaxBytes + FRAME_HEAD_BYTES - 4) {
+    if (length < FRAME_HEAD_BYTES - 4 || length > FRAME_PAYLOAD_MAX_BYTES + FRAME_HEAD_BYTES - 4) {
       throw new ProtocolError(`Cannot read a frame: its length is ${length}`);
     }
     return length + 4;
@@ -84,7 +103,10 @@ export interface ByteSink {
   write(bytes: Uint8Array, done: () => void): boolean;
 }
 
-const SLAB_BYTES = 64 * 1024;
+/** Room for one chunk of a body and some small frames. */
+const SLAB_BYTES = 66 * 1024;
+/** Slabs that are kept for reuse: as many as a body's window may have under way. */
+const SPARE_MAX_COUNT = 4;
 
 /**
  * Collects frames and writes them in one piece. The writer flushes itself at the end of the turn (`setImmediate`);
@@ -93,7 +115,7 @@ const SLAB_BYTES = 64 * 1024;
 export class FrameWriter {
   readonly #sink: ByteSink;
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  #spare: Buffer | null = null;
+  readonly #spares: Buffer[] = [];
   #used = 0;
   #inFlightBytes = 0;
   #isScheduled = false;
@@ -166,14 +188,13 @@ export class FrameWriter {
     if (this.#used === 0) return;
     const slab = this.#slab;
     const bytes = this.#used;
-    this.#slab = this.#spare ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-    this.#spare = null;
+    this.#slab = this.#spares.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
     this.#used = 0;
     this.#inFlightBytes += bytes;
     this.#sink.write(slab.subarray(0, bytes), () => {
       this.#inFlightBytes -= bytes;
-      // Keep one slab of the ordinary size for the next turn; larger ones were for one frame.
-      if (slab.length === SLAB_BYTES) this.#spare = slab;
+      // Larger ones were for one frame.
+      if (slab.length === SLAB_BYTES && this.#spares.length < SPARE_MAX_COUNT) this.#spares.push(slab);
     });
   }
 

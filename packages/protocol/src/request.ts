@@ -11,7 +11,7 @@ export class RequestHead {
   #parts: string[] | null = null;
 
   constructor(buffer: Buffer, start: number, end: number) {
-    this.hasBody = (buffer[start] as number & 1) === 1;
+    this.hasBody = ((buffer[start] as number) & 1) === 1;
     this.#text = buffer.toString('latin1', start + 1, end);
   }
 

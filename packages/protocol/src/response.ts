@@ -98,7 +98,8 @@ export function readReply(buffer: Buffer, start: number, end: number): ReplyFram
     throw new ProtocolError(`Cannot read a response: its headers take ${headerBytes} bytes`);
   }
   const reason = reasonBytes === 0 ? '' : buffer.toString('latin1', headersStart - reasonBytes, headersStart);
-  if (reasonBytes > 0 && !REASON.test(reason)) throw new ProtocolError('Cannot read a response: its reason phrase is malformed');
+  if (reasonBytes > 0 && !REASON.test(reason))
+    throw new ProtocolError('Cannot read a response: its reason phrase is malformed');
   const headerLines = buffer.toString('latin1', headersStart, headersStart + headerBytes);
   if (headerLines !== lastChecked) {
     checkHeaderLines(headerLines);
@@ -131,7 +132,8 @@ const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 // RFC 9110 §5.1 and §5.5: a token, then visible characters, blanks and obs-text.
 const HEADER_LINES = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 // Framing and the connection belong to the acceptor: a guest that could set them could answer for its neighbours.
-const OWN_HEADERS = /(?:^|\n)(?:content-length|transfer-encoding|connection|keep-alive|upgrade|trailer|te|proxy-connection): /i;
+const OWN_HEADERS =
+  /(?:^|\n)(?:content-length|transfer-encoding|connection|keep-alive|upgrade|trailer|te|proxy-connection): /i;
 
 /** @throws ProtocolError when the lines are malformed or set a header that is the acceptor's. */
 export function checkHeaderLines(lines: string): void {

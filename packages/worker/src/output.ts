@@ -13,7 +13,10 @@ export function replaceOutput(writer: FrameWriter): void {
   const budget = new OutputBudget();
   const stdout = lineStream(writer, budget, 1);
   const stderr = lineStream(writer, budget, 3);
-  for (const [name, stream] of [['stdout', stdout], ['stderr', stderr]] as const) {
+  for (const [name, stream] of [
+    ['stdout', stdout],
+    ['stderr', stderr],
+  ] as const) {
     Object.defineProperty(process, name, { value: stream, configurable: false, enumerable: true, writable: false });
   }
   globalThis.console = new Console({ stdout, stderr });

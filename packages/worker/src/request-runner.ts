@@ -11,6 +11,7 @@ import {
   writeHead,
   writeReply,
 } from '@custodian/protocol';
+import type { Collector } from './collector.ts';
 import { type Reply, toReply } from './http/reply.ts';
 import { needsForm, readForm, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
@@ -41,6 +42,7 @@ export class RequestRunner {
   readonly #isSequential: boolean;
   readonly #writer: FrameWriter;
   readonly #running: RunningRequest;
+  readonly #collector: Collector;
   readonly #pending = new Map<number, Pending>();
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
@@ -48,12 +50,13 @@ export class RequestRunner {
   #holdsUnsafeAnswer = false;
   #chargedCpuMs: number = threadCpuMs();
 
-  constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest) {
+  constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest, collector: Collector) {
     this.#servlet = servlet;
     this.#name = order.servletName;
     this.#isSequential = order.unit !== 'servlet';
     this.#writer = writer;
     this.#running = running;
+    this.#collector = collector;
   }
 
   onRequest(id: number, buffer: Buffer, start: number, end: number): void {
@@ -74,6 +77,7 @@ export class RequestRunner {
 
   onBody(id: number, piece: Uint8Array): void {
     this.#pending.get(id)?.requestBody?.push(piece);
+    this.#collector.moved(piece.length);
   }
 
   onBodyEnd(id: number): void {
@@ -172,7 +176,11 @@ export class RequestRunner {
       return;
     }
     const { body } = reply;
-    if (typeof body === 'string' ? body.length * 3 <= CHUNK_MAX_BYTES : body instanceof Uint8Array && body.length <= CHUNK_MAX_BYTES) {
+    if (
+      typeof body === 'string'
+        ? body.length * 3 <= CHUNK_MAX_BYTES
+        : body instanceof Uint8Array && body.length <= CHUNK_MAX_BYTES
+    ) {
       const whole = body as string | Uint8Array;
       writeReply(this.#writer, request.id, this.#usage(request), reply.status, reply.reason, reply.headerLines, whole);
       this.#finish(request);
@@ -183,14 +191,16 @@ export class RequestRunner {
 
   async #stream(request: Pending, reply: Reply): Promise<void> {
     try {
-      const whole = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body instanceof Uint8Array ? reply.body : null;
+      const whole =
+        typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body instanceof Uint8Array ? reply.body : null;
       const bytes = whole === null ? reply.bodyBytes : whole.length;
       writeHead(this.#writer, request.id, this.#usage(request), reply.status, reply.reason, reply.headerLines, bytes);
       const body = new ResponseBody(request.id, this.#writer);
       request.responseBody = body;
       if (request.isAborted) body.abort();
       const isHead = request.head.method === 'HEAD';
-      if (whole === null) await this.#sendPieces(request, body, reply.body as AsyncIterable<Uint8Array | string>, isHead);
+      if (whole === null)
+        await this.#sendPieces(request, body, reply.body as AsyncIterable<Uint8Array | string>, isHead);
       else if (!isHead) await body.send(whole);
       if (!this.#pending.has(request.id)) return;
       this.#writer.frame(ToHost.End, request.id, usageBytes(this.#usage(request)));
@@ -200,12 +210,19 @@ export class RequestRunner {
     }
   }
 
-  async #sendPieces(request: Pending, body: ResponseBody, iterable: AsyncIterable<Uint8Array | string>, isHead: boolean): Promise<void> {
+  async #sendPieces(
+    request: Pending,
+    body: ResponseBody,
+    iterable: AsyncIterable<Uint8Array | string>,
+    isHead: boolean,
+  ): Promise<void> {
     const pieces = iterable[Symbol.asyncIterator]();
     request.pieces = pieces;
     if (!isHead) {
       for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-        await body.send(typeof next.value === 'string' ? Buffer.from(next.value) : next.value);
+        const piece = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+        await body.send(piece);
+        this.#collector.moved(piece.length);
       }
     } else void pieces.return?.().catch(() => {});
   }
@@ -238,7 +255,10 @@ export class RequestRunner {
       cpuMs = Math.max(0, nowMs - this.#chargedCpuMs);
       this.#chargedCpuMs = nowMs;
     }
-    return { cpuMicros: Math.min(0xffffffff, Math.round(cpuMs * 1000)), wallMicros: Math.min(0xffffffff, Math.round(wallMs * 1000)) };
+    return {
+      cpuMicros: Math.min(0xffffffff, Math.round(cpuMs * 1000)),
+      wallMicros: Math.min(0xffffffff, Math.round(wallMs * 1000)),
+    };
   }
 }
 

@@ -2,18 +2,54 @@
  * What runs in a worker thread: one lease. It opens the thread's channel to the acceptor, loads the servlet, and
  * answers requests until its supervisor ends it. The only file that knows that there are threads.
  */
-import { Socket } from 'node:net';
-import { failureOf, FrameReader, FrameWriter, type LeaseOrder, RunningRequest, ToHost, ToWorker } from '@custodian/protocol';
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { MessagePort } from 'node:worker_threads';
+import {
+  failureOf,
+  type FrameHandler,
+  FrameReader,
+  FrameWriter,
+  type LeaseOrder,
+  RunningRequest,
+  ToHost,
+  ToWorker,
+} from '@custodian/protocol';
+import { Collector, collectFunction } from './collector.ts';
 import { replaceOutput } from './output.ts';
 import { RequestRunner } from './request-runner.ts';
 import { installResolver, loadServlet } from './servlet/load.ts';
 
-export default async function lease(task: { order: LeaseOrder; memory: SharedArrayBuffer }): Promise<never> {
+const READ_BYTES = 64 * 1024;
+
+/** What the supervisor hands over with a lease. */
+export interface LeaseTask {
+  order: LeaseOrder;
+  /** See {@link RunningRequest}. */
+  memory: SharedArrayBuffer;
+  /** See {@link Collector}. */
+  collectorPort: MessagePort;
+}
+
+export default async function lease(task: LeaseTask): Promise<never> {
   const { order } = task;
   // Kept from the servlet, which may replace it.
   const exit = process.exit.bind(process);
-  const channel = new Socket({ fd: order.channelFd, readable: true, writable: true });
+  let onData: (bytes: Buffer) => void = () => {};
+  const channel = new Socket({
+    fd: order.channelFd,
+    readable: true,
+    writable: true,
+    // One buffer for all reads: a new one for each would be garbage that counts as the servlet's memory.
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (bytes, buffer) => {
+        onData((buffer as Buffer).subarray(0, bytes));
+        return true;
+      },
+    },
+  } as SocketConstructorOpts);
   const writer = new FrameWriter(channel);
+  const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
@@ -27,13 +63,13 @@ export default async function lease(task: { order: LeaseOrder; memory: SharedArr
   // A servlet that can't be loaded: the acceptor ends the thread when it has read why.
   if (servlet === null) return never();
 
-  const runner = new RequestRunner(servlet, order, writer, new RunningRequest(task.memory));
-  const reader = new FrameReader((type, id, buffer, start, end) => {
+  const runner = new RequestRunner(servlet, order, writer, new RunningRequest(task.memory), collector);
+  const onFrame: FrameHandler = (type, id, buffer, start, end) => {
     switch (type) {
       case ToWorker.Request:
         return runner.onRequest(id, buffer, start, end);
       case ToWorker.Body:
-        return runner.onBody(id, buffer.subarray(start, end));
+        return runner.onBody(id, Buffer.from(buffer.subarray(start, end)));
       case ToWorker.BodyEnd:
         return runner.onBodyEnd(id);
       case ToWorker.Abort:
@@ -41,11 +77,12 @@ export default async function lease(task: { order: LeaseOrder; memory: SharedArr
       case ToWorker.Credit:
         return runner.onCredit(id, buffer.readUInt32BE(start));
     }
-  });
-  channel.on('data', (chunk: Buffer) => {
+  };
+  const reader = new FrameReader(onFrame, { reusesMemory: true });
+  onData = (chunk) => {
     reader.push(chunk);
     runner.runQueued();
-  });
+  };
   writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify({ kind: servlet.kind, limits: servlet.limits })));
   return never();
 }

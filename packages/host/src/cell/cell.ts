@@ -7,7 +7,7 @@ import { type Closable, Custodian } from '../custodian.ts';
 import type { Profile } from '../options.ts';
 import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
-import { cellFlags, THREAD_ENTRY } from './profile.ts';
+import { cellFlags } from './profile.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const CONTROL_FD = 3;
@@ -66,8 +66,14 @@ export class Cell implements Closable {
     if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
     const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
     // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
-    const args = [...cellFlags(profile, site.cacheDir), '--no-warnings', '--initial-old-space-size=16', '--heap-growing-percent=50'];
-    this.#child = spawn(process.execPath, [...args, MAIN, THREAD_ENTRY, String(CHANNEL_COUNT), site.emptyDir], {
+    const args = [
+      ...cellFlags(profile, site.cacheDir),
+      '--no-warnings',
+      '--initial-old-space-size=16',
+      '--heap-growing-percent=50',
+      '--expose-gc',
+    ];
+    this.#child = spawn(process.execPath, [...args, MAIN, site.cacheDir, site.emptyDir, String(CHANNEL_COUNT)], {
       cwd: site.emptyDir,
       env,
       stdio: ['ignore', 'ignore', 'pipe', ...pipes],
@@ -112,7 +118,9 @@ export class Cell implements Closable {
         this.isGone = true;
         this.exitDetail = signal === null ? `exit code ${code}` : `signal ${signal}`;
         this.deathCause ??= 'abort';
-        onFailed(new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`));
+        onFailed(
+          new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`),
+        );
         // The leader is gone; what it started must not outlive it.
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
@@ -218,7 +226,8 @@ export class Cell implements Closable {
   #onMessage(message: ToSupervisor): void {
     switch (message?.type) {
       case 'sample':
-        for (const thread of Array.isArray(message.threads) ? message.threads : []) this.leases.get(thread?.lease)?.onSample(thread);
+        for (const thread of Array.isArray(message.threads) ? message.threads : [])
+          this.leases.get(thread?.lease)?.onSample(thread);
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));

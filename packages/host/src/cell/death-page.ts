@@ -16,7 +16,11 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
   switch (obituary.cause) {
     case 'heap':
     case 'rss':
-      return page(503, `It used more memory than it may: its limit is ${obituary.limitValue === 0 ? "its process's" : `${obituary.limitValue} MB`}.`, obituary.cause === 'heap' || obituary.limit === 'heapMb' ? 'LIMIT_HEAP' : 'LIMIT_RSS');
+      return page(
+        503,
+        `It used more memory than it may: its limit is ${obituary.limitValue === 0 ? "its process's" : `${obituary.limitValue} MB`}.`,
+        obituary.cause === 'heap' || obituary.limit === 'heapMb' ? 'LIMIT_HEAP' : 'LIMIT_RSS',
+      );
     case 'cpu':
       return page(504, `It used more CPU time than it may: its limit is ${obituary.limitValue} ms.`, 'LIMIT_CPU');
     case 'wall':
@@ -30,22 +34,42 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
     case 'idle':
     case 'drain':
     case 'operator':
-      return { ...page(503, 'It was stopped by its operator. Try again in a moment.', 'SERVLET_STOPPED'), retryAfterSeconds: 1 };
+      return {
+        ...page(503, 'It was stopped by its operator. Try again in a moment.', 'SERVLET_STOPPED'),
+        retryAfterSeconds: 1,
+      };
   }
 }
 
 function deathDetail(obituary: Obituary, failure: Failure | null): string {
   const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`, `request: ${obituary.request}`];
   if (obituary.limit !== null) {
-    lines.push(`limit: ${obituary.limit} = ${obituary.limitValue} (${LIMITS[obituary.limit].what})`, `to raise it: limits: { ${obituary.limit}: … }`);
+    lines.push(
+      `limit: ${obituary.limit} = ${obituary.limitValue} (${LIMITS[obituary.limit].what})`,
+      `to raise it: limits: { ${obituary.limit}: … }`,
+    );
   }
   if (obituary.detail !== '') lines.push(obituary.detail);
   if (failure?.stack !== undefined) lines.push('', failure.stack);
   return lines.join('\n');
 }
 
+/** Failures that are the request's own: what it lacks, or has too much of. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = { SERVLET_BINDING: 400, SERVLET_FORM_TOO_LARGE: 413 };
+
 /** A servlet threw, or can't be loaded. */
 export function failurePage(failure: Failure, servlet: string, isDevelopment: boolean, isLoad = false): ErrorPage {
+  const status = isLoad ? undefined : STATUS_OF_CODE[failure.code ?? ''];
+  if (status !== undefined) {
+    const detail = isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {};
+    return {
+      status,
+      title: 'Bad request',
+      text: 'This request is not what the program of this page expects.',
+      code: failure.code as string,
+      ...detail,
+    };
+  }
   return {
     status: isLoad ? 503 : 500,
     title: isLoad ? 'This program can not be loaded' : 'Internal Server Error',
@@ -57,7 +81,10 @@ export function failurePage(failure: Failure, servlet: string, isDevelopment: bo
 }
 
 function describeFailure(failure: Failure): string {
-  const own = failure.stack?.includes(failure.message) === true ? failure.stack : `${failure.name}: ${failure.message}\n${failure.stack ?? ''}`;
+  const own =
+    failure.stack?.includes(failure.message) === true
+      ? failure.stack
+      : `${failure.name}: ${failure.message}\n${failure.stack ?? ''}`;
   return failure.cause === undefined ? own : `${own}\ncaused by: ${describeFailure(failure.cause)}`;
 }
 
@@ -76,11 +103,17 @@ const BUSY_TEXTS = {
   LIMIT_QUEUE: 'Too many requests are waiting for this program already.',
   LIMIT_QUEUE_TIMEOUT: 'This program had no time for this request.',
   SERVLET_BENCHED: 'This program fails whenever it is started. It is tried again from time to time.',
-  SERVLET_BYSTANDER: 'The program of this page was stopped because of another request, and this one may not be repeated by itself.',
+  SERVLET_BYSTANDER:
+    'The program of this page was stopped because of another request, and this one may not be repeated by itself.',
 };
 
 /** The servlet can't take a request now. */
-export function busyPage(code: keyof typeof BUSY_TEXTS, servlet: string, error: string | null, waitMs = 1000): ErrorPage {
+export function busyPage(
+  code: keyof typeof BUSY_TEXTS,
+  servlet: string,
+  error: string | null,
+  waitMs = 1000,
+): ErrorPage {
   return {
     status: 503,
     title: 'Not available at the moment',

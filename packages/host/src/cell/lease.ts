@@ -79,7 +79,14 @@ export class Lease implements Carrier, Closable {
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
 
-  constructor(number: number, channel: Socket, cell: Cell, isSequential: boolean, heapMaxBytes: number, follower: LeaseFollower) {
+  constructor(
+    number: number,
+    channel: Socket,
+    cell: Cell,
+    isSequential: boolean,
+    heapMaxBytes: number,
+    follower: LeaseFollower,
+  ) {
     this.number = number;
     this.cell = cell;
     this.isSequential = isSequential;
@@ -166,7 +173,8 @@ export class Lease implements Carrier, Closable {
   }
 
   grant(exchange: Exchange, bytes: number): void {
-    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frameU32(ToWorker.Credit, exchange.requestId, bytes);
+    if (this.exchanges.get(exchange.requestId) === exchange)
+      this.#writer.frameU32(ToWorker.Credit, exchange.requestId, bytes);
   }
 
   // -- What the watchdog does ----------------------------------------------------------------------------------------
@@ -285,15 +293,18 @@ export class Lease implements Carrier, Closable {
     switch (type) {
       case ToHost.Head: {
         const reply = readReply(buffer, start, end);
-        if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its head comes twice');
+        if (exchange.isHeadSent && !exchange.isDone)
+          throw new ProtocolError('Cannot read a response: its head comes twice');
         if (!exchange.isDone) exchange.beginAnswer(reply);
         return;
       }
       case ToHost.Chunk:
-        if (!exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its body comes before its head');
+        if (!exchange.isHeadSent && !exchange.isDone)
+          throw new ProtocolError('Cannot read a response: its body comes before its head');
         return exchange.sendChunk(buffer, start, end);
       case ToHost.End: {
-        if (!exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: its end comes before its head');
+        if (!exchange.isHeadSent && !exchange.isDone)
+          throw new ProtocolError('Cannot read a response: its end comes before its head');
         const usage = readUsage(buffer, start, end);
         exchange.endAnswer(usage);
         return this.#answered(exchange, usage, null);
@@ -356,12 +367,14 @@ export class Lease implements Carrier, Closable {
       this.#logBytes = 0;
     }
     this.#logBytes += end - start;
-    if (this.#logBytes > LOG_BYTES_PER_SECOND) throw new ProtocolError('Cannot read a log line: there is too much output in a second');
+    if (this.#logBytes > LOG_BYTES_PER_SECOND)
+      throw new ProtocolError('Cannot read a log line: there is too much output in a second');
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
   }
 
   #onStray(): void {
-    if (++this.#strayFrames > STRAY_FRAMES_MAX_COUNT) throw new ProtocolError('Cannot read a frame: too many are for no request');
+    if (++this.#strayFrames > STRAY_FRAMES_MAX_COUNT)
+      throw new ProtocolError('Cannot read a frame: too many are for no request');
   }
 
   #goneWhenAll(): void {

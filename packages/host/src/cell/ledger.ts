@@ -78,6 +78,9 @@ export class Ledger {
   /** The last requests, oldest first. */
   get recent(): readonly RequestRecord[] {
     const start = Math.max(0, this.#count - RECENT_MAX_COUNT);
-    return Array.from({ length: this.#count - start }, (_, index) => this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord);
+    return Array.from(
+      { length: this.#count - start },
+      (_, index) => this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord,
+    );
   }
 }

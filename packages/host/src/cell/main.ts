@@ -4,13 +4,23 @@
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
 import { Socket } from 'node:net';
-import { failureOf, JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
+import { fileURLToPath } from 'node:url';
+import {
+  failureOf,
+  JsonLineReader,
+  type LeaseOrder,
+  type ToCell,
+  type ToSupervisor,
+  writeJsonLine,
+} from '@custodian/protocol';
 import { Piscina } from 'piscina';
+import { ModuleSources } from './module-sources.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 
 const CONTROL_FD = 3;
-const THREAD_ENTRY = process.argv[2] as string;
-const CHANNELS = Number(process.argv[3]);
+const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
+const BOOT = fileURLToPath(import.meta.resolve('@custodian/worker/boot'));
+const THREAD = new URL('thread.ts', import.meta.resolve('@custodian/worker/boot')).href;
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
@@ -62,9 +72,9 @@ function poolFor(order: LeaseOrder): Piscina {
   let pool = pools.get(order.servletName);
   if (pool === undefined) {
     pool = new Piscina({
-      filename: THREAD_ENTRY,
+      filename: BOOT,
       minThreads: 0,
-      maxThreads: CHANNELS,
+      maxThreads: Number(CHANNELS),
       concurrentTasksPerWorker: 1,
       // The default would freeze the thread's event loop between tasks.
       atomics: 'disabled',
@@ -81,16 +91,32 @@ function poolFor(order: LeaseOrder): Piscina {
   return pool;
 }
 
+const sources = new ModuleSources(CACHE_DIR, {
+  '@custodian/protocol': import.meta.resolve('@custodian/protocol'),
+  '@custodian/worker': import.meta.resolve('@custodian/worker'),
+});
+const runtimeSources = sources.collect(THREAD);
+
+function sourcesFor(servletUrl: string): Record<string, string> {
+  return sources.collect(servletUrl, { ...runtimeSources });
+}
+
 function startThread(order: LeaseOrder): void {
   const pool = poolFor(order);
-  const thread = new SupervisedThread(order, (failure) => {
-    threads.delete(order.lease);
-    send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
-  });
+  const thread = new SupervisedThread(
+    order,
+    (over) => breach(thread, over.cause, over.value, over.max),
+    (failure) => {
+      threads.delete(order.lease);
+      send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
+    },
+  );
   threads.set(order.lease, thread);
   try {
     const known = new Set(pool.threads);
-    const run = pool.run({ order, memory: thread.memory }, { signal: thread.signal });
+    const { memory, collectorPort, signal } = thread;
+    const task = { order, memory, collectorPort, entry: THREAD, sources: sourcesFor(order.servletUrl) };
+    const run = pool.run(task, { signal, transferList: [collectorPort] });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
     if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');
     thread.attach(worker);
@@ -121,25 +147,33 @@ function tick(): void {
   const rss = process.memoryUsage.rss();
   let heldBytes = 0;
   let busiest: SupervisedThread | null = null;
+  let isStarting = false;
   for (const thread of threads.values()) {
     heldBytes += thread.committedBytes;
     if (thread.isWatched) {
       isWatching = true;
-      if (busiest === null || thread.recentCpuMs > busiest.recentCpuMs) busiest = thread;
+      // What a starting thread takes is its own runtime first of all; the cell's wall stands meanwhile.
+      if (thread.running.current === 0) isStarting = true;
+      else if (busiest === null || thread.recentCpuMs > busiest.recentCpuMs) busiest = thread;
     }
   }
-  if (busiest === null) explainedRss = rss - heldBytes;
+  if (busiest === null || isStarting) explainedRss = rss - heldBytes;
   else {
     const unexplained = rss - heldBytes - explainedRss;
     if (unexplained > busiest.order.heapMaxBytes) breach(busiest, 'rss', unexplained, busiest.order.heapMaxBytes);
   }
   for (const thread of threads.values()) {
-    if (thread.isWatched || isFull) void thread.sample().then((over) => over !== null && breach(thread, over.cause, over.value, over.max));
+    if (thread.isWatched || isFull) void thread.sample();
   }
   if (isFull && threads.size > 0) {
     send({ type: 'sample', threads: Array.from(threads.values(), (thread) => thread.lastSample) });
   } else if (isWatching) {
-    send({ type: 'sample', threads: Array.from(threads.values()).filter((thread) => thread.isWatched).map((thread) => thread.lastSample) });
+    send({
+      type: 'sample',
+      threads: Array.from(threads.values())
+        .filter((thread) => thread.isWatched)
+        .map((thread) => thread.lastSample),
+    });
   }
   schedule(isWatching ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
 }
@@ -153,7 +187,8 @@ function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: 
 // A guest can post forged messages on its thread's hidden ports, and Node's handlers for them throw here.
 process.on('uncaughtException', () => {});
 process.on('unhandledRejection', () => {});
-process.chdir(process.argv[4] as string);
+// A permissioned thread may read its process's current directory, whatever it is granted.
+process.chdir(EMPTY_DIR);
 
 const orders = new JsonLineReader((value) => onOrder(value as ToCell));
 control.on('data', (chunk: Buffer) => orders.push(chunk));

@@ -49,7 +49,13 @@ export interface Obituary {
   deathMs: number;
 }
 
-const LIMIT_OF_CAUSE: Partial<Record<DeathCause, LimitName>> = { heap: 'heapMb', rss: 'rssMb', cpu: 'cpuMs', wall: 'wallMs', idle: 'cellIdleTimeoutMs' };
+const LIMIT_OF_CAUSE: Partial<Record<DeathCause, LimitName>> = {
+  heap: 'heapMb',
+  rss: 'rssMb',
+  cpu: 'cpuMs',
+  wall: 'wallMs',
+  idle: 'cellIdleTimeoutMs',
+};
 
 /** The limit that a cause of death comes from, if it is one. */
 export function limitOfCause(cause: DeathCause): LimitName | null {

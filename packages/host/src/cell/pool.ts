@@ -37,6 +37,8 @@ const MB = 1 << 20;
 /** What may wait in a thread's channel, if its requests are quick: this much time of it, and so many. */
 const CHANNEL_QUEUE_MS = 4;
 const CHANNEL_QUEUE_MAX_COUNT = 64;
+/** Threads that may be on their way at once. */
+const STARTING_MAX_COUNT = 2;
 /** Before so many answers nobody knows whether a servlet is quick. */
 const QUICK_AFTER_COUNT = 8;
 
@@ -131,13 +133,16 @@ export class ServletPool implements LeaseFollower {
   /** How many requests a thread may hold at once. */
   #depth(): number {
     if (this.servlet.unit === 'servlet') return this.limits.queueMaxCount;
-    if (this.servlet.unit === 'instance' || this.#group.isExclusive || this.#answeredCount < QUICK_AFTER_COUNT) return 1;
+    if (this.servlet.unit === 'instance' || this.#group.isExclusive || this.#answeredCount < QUICK_AFTER_COUNT)
+      return 1;
     return Math.max(1, Math.min(CHANNEL_QUEUE_MAX_COUNT, Math.floor(CHANNEL_QUEUE_MS / this.#meanMs)));
   }
 
   /** A thread that belongs to one instance is not used for another. */
   #isSpent(lease: Lease): boolean {
-    return (this.servlet.unit === 'instance' || this.#group.isExclusive) && lease.answeredCount + lease.exchanges.size > 0;
+    return (
+      (this.servlet.unit === 'instance' || this.#group.isExclusive) && lease.answeredCount + lease.exchanges.size > 0
+    );
   }
 
   #runOn(lease: Lease, exchange: Exchange): void {
@@ -148,7 +153,14 @@ export class ServletPool implements LeaseFollower {
 
   #enqueue(exchange: Exchange): void {
     if (this.bench.isBenched && !this.bench.mayTryAgain()) {
-      exchange.refuse(busyPage('SERVLET_BENCHED', this.servlet.name, this.#site.isDevelopment ? this.bench.lastError : null, this.bench.waitMs));
+      exchange.refuse(
+        busyPage(
+          'SERVLET_BENCHED',
+          this.servlet.name,
+          this.#site.isDevelopment ? this.bench.lastError : null,
+          this.bench.waitMs,
+        ),
+      );
       return;
     }
     if (this.#queue.length >= this.limits.queueMaxCount) {
@@ -156,7 +168,14 @@ export class ServletPool implements LeaseFollower {
       return;
     }
     this.#queue.push(exchange);
-    if (this.#startingCount() < this.#queue.length) this.#grow();
+    this.#growForQueue();
+  }
+
+  /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
+  #growForQueue(): void {
+    if (this.#startingCount() >= STARTING_MAX_COUNT) return;
+    if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready') return;
+    this.#grow();
   }
 
   #startingCount(): number {
@@ -173,7 +192,9 @@ export class ServletPool implements LeaseFollower {
     if (!this.#site.budget.reserve(heapMaxBytes)) return;
     const cell = this.#group.cell();
     const { servlet } = this;
-    const lease = cell.openLease((number, channel) => new Lease(number, channel, cell, servlet.unit !== 'servlet', heapMaxBytes, this));
+    const lease = cell.openLease(
+      (number, channel) => new Lease(number, channel, cell, servlet.unit !== 'servlet', heapMaxBytes, this),
+    );
     if (this.limits.rssMb > 0) cell.rssMaxBytes = this.limits.rssMb * MB;
     this.#leases.add(lease);
     this.#site.watchdog.follow(lease, this);
@@ -212,7 +233,7 @@ export class ServletPool implements LeaseFollower {
     while (this.#queue.length > 0) {
       const lease = this.#pick();
       if (lease === null) {
-        if (this.#startingCount() === 0) this.#grow();
+        this.#growForQueue();
         return;
       }
       const exchange = this.#queue.shift() as Exchange;
@@ -268,7 +289,8 @@ export class ServletPool implements LeaseFollower {
       const guilty = guiltyOf(lease, running);
       const obituary = this.#obituary(lease, guilty);
       this.#site.onDeath(obituary);
-      if (lease.answeredCount === 0 && guilty === null) this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+      if (lease.answeredCount === 0 && guilty === null)
+        this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
       this.#decide(lease, guilty, obituary);
     }
     this.#settled();
@@ -286,7 +308,10 @@ export class ServletPool implements LeaseFollower {
       exchange.carrier = null;
       if (exchange === guilty) {
         isBehindGuilty = true;
-        exchange.usage = { cpuMicros: Math.round(obituary.cpuMs * 1000), wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000) };
+        exchange.usage = {
+          cpuMicros: Math.round(obituary.cpuMs * 1000),
+          wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000),
+        };
         exchange.refuse(deathPage(obituary, this.#site.isDevelopment, lease.failure));
         this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
       } else if (exchange.isDone) continue;
@@ -314,7 +339,9 @@ export class ServletPool implements LeaseFollower {
       limit: cause === 'rss' && !cell.isGone ? 'heapMb' : limit,
       limitValue: limit === null ? null : cause === 'rss' && !cell.isGone ? this.limits.heapMb : this.limits[limit],
       request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
-      detail: lease.deathDetail || (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
+      detail:
+        lease.deathDetail ||
+        (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
       peakHeapBytes: lease.peakHeapBytes,
       peakOffHeapBytes: lease.peakOffHeapBytes,
       peakRssBytes: cell.peakRssBytes,
@@ -344,6 +371,7 @@ export class ServletPool implements LeaseFollower {
 /** The request that a thread died of, as far as it can be told. */
 function guiltyOf(lease: Lease, running: number): Exchange | null {
   if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
-  if (lease.isSequential) return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
+  if (lease.isSequential)
+    return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
   return lease.exchanges.size === 1 ? lease.oldest : null;
 }

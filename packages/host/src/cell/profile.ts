@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Profile } from '../options.ts';
 
 /** The thread's runtime and the protocol: what every thread must be able to read. */
-export const THREAD_ENTRY: string = fileURLToPath(new URL('../../../worker/src/thread.ts', import.meta.url));
-const PACKAGES = dirname(dirname(dirname(dirname(THREAD_ENTRY))));
+const RUNTIME = ['@custodian/worker', '@custodian/protocol'].map(
+  (name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`,
+);
 
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
 export function cellFlags(profile: Profile, cacheDir: string): string[] {
@@ -18,7 +19,7 @@ export function cellFlags(profile: Profile, cacheDir: string): string[] {
  */
 export function threadFlags(profile: Profile, servletFile: string): string[] {
   if (profile === 'trusted') return [];
-  const readable = new Set([join(PACKAGES, '..', 'node_modules', '/'), `${PACKAGES}/`, `${dirname(servletFile)}/`]);
+  const readable = new Set([...RUNTIME, `${dirname(servletFile)}/`]);
   for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
     // Resolving a package looks at each of these upwards.
     readable.add(join(directory, 'node_modules', '/'));

@@ -1,4 +1,4 @@
-import type { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type Failure, failureOf, type LeaseOrder, RunningRequest, type ThreadSample } from '@custodian/protocol';
 
 /** A limit that a thread is over. */
@@ -8,7 +8,14 @@ export interface Breach {
   max: number;
 }
 
-/** How long a thread may take to end before its whole cell is given up (by the acceptor, which waits for the exit). */
+/** From this share of its cap on a thread is asked to collect its garbage, at most so often. */
+const COLLECT_FROM_SHARE = 0.7;
+const COLLECT_EVERY_MS = 200;
+/** A thread over its cap gets so long to collect, unless it is so far over that garbage is no excuse. */
+const COLLECT_GRACE_MS = 50;
+const COLLECT_GRACE_SHARE = 1.25;
+
+/** A thread of this cell, as its supervisor sees and ends it. */
 export class SupervisedThread {
   readonly order: LeaseOrder;
   /** Memory shared with the thread: see {@link RunningRequest}. */
@@ -21,6 +28,7 @@ export class SupervisedThread {
   recentCpuMs = 0;
   /** What the thread's heaps take from the process, garbage and free pages included. */
   committedBytes = 0;
+  readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
   readonly #abort = new AbortController();
   #worker: Worker | null = null;
@@ -29,10 +37,27 @@ export class SupervisedThread {
   #watchedCpuMaxMs = Infinity;
   #watchedFromCpuMs = 0;
 
-  constructor(order: LeaseOrder, onExit: (failure: Failure | null) => void) {
+  readonly #collector: MessagePort;
+  /** Goes to the thread. */
+  readonly collectorPort: MessagePort;
+  #askedAt = -Infinity;
+  #asked = 0;
+  #collectedAt = -Infinity;
+
+  constructor(order: LeaseOrder, onBreach: (breach: Breach) => void, onExit: (failure: Failure | null) => void) {
     this.order = order;
+    this.#onBreach = onBreach;
     this.#onExit = onExit;
     this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, cpuMs: 0 };
+    const { port1, port2 } = new MessageChannel();
+    this.#collector = port1;
+    this.collectorPort = port2;
+    port1.on('message', (question: unknown) => {
+      if (question !== this.#asked) return;
+      this.#askedAt = -Infinity;
+      void this.sample(true);
+    });
+    port1.unref();
   }
 
   /** Aborting it is how Piscina ends a thread. */
@@ -48,7 +73,10 @@ export class SupervisedThread {
     // Only now is the thread gone: `run()` rejects before that.
     worker.once('exit', (code: number) => {
       this.#worker = null;
-      this.#failure ??= this.isEnding ? null : { name: 'ThreadExit', message: `the thread ended itself with code ${code}` };
+      this.#collector.close();
+      this.#failure ??= this.isEnding
+        ? null
+        : { name: 'ThreadExit', message: `the thread ended itself with code ${code}` };
       this.#onExit(this.#failure);
     });
   }
@@ -77,10 +105,10 @@ export class SupervisedThread {
     this.isWatched = false;
   }
 
-  /** Reads the thread's memory and CPU time, which works while its JavaScript is busy. */
-  async sample(): Promise<Breach | null> {
+  /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. */
+  async sample(hasJustCollected = false): Promise<void> {
     const worker = this.#worker;
-    if (worker === null || this.#isSampling || this.isEnding) return null;
+    if (worker === null || this.#isSampling || this.isEnding) return;
     this.#isSampling = true;
     try {
       const [heap, cpu] = await Promise.all([worker.getHeapStatistics(), worker.cpuUsage()]);
@@ -91,19 +119,33 @@ export class SupervisedThread {
       this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
       this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
       const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
-      if (heldBytes > this.order.heapMaxBytes) return { cause: 'heap', value: heldBytes, max: this.order.heapMaxBytes };
-      if (this.isWatched) {
+      if (this.#isOverCap(heldBytes, hasJustCollected)) {
+        this.#onBreach({ cause: 'heap', value: heldBytes, max: this.order.heapMaxBytes });
+      } else if (this.isWatched) {
         if (this.#watchedFromCpuMs < 0) this.#watchedFromCpuMs = cpuMs;
-        else if (cpuMs - this.#watchedFromCpuMs > this.#watchedCpuMaxMs) {
-          return { cause: 'cpu', value: cpuMs - this.#watchedFromCpuMs, max: this.#watchedCpuMaxMs };
-        }
+        const usedMs = cpuMs - this.#watchedFromCpuMs;
+        if (usedMs > this.#watchedCpuMaxMs) this.#onBreach({ cause: 'cpu', value: usedMs, max: this.#watchedCpuMaxMs });
       }
-      return null;
     } catch {
       // The thread is ending; its exit will say so.
-      return null;
     } finally {
       this.#isSampling = false;
     }
+  }
+
+  /** Is what the thread holds too much, and not just garbage that it has had no time to collect? */
+  #isOverCap(heldBytes: number, hasJustCollected: boolean): boolean {
+    const { heapMaxBytes } = this.order;
+    const isOver = heldBytes > heapMaxBytes;
+    if (heldBytes > heapMaxBytes * COLLECT_GRACE_SHARE || (isOver && hasJustCollected)) return true;
+    const now = performance.now();
+    if (hasJustCollected) this.#collectedAt = now;
+    const isAsked = this.#askedAt > -Infinity;
+    if (isAsked) return isOver && now - this.#askedAt > COLLECT_GRACE_MS;
+    if (isOver || (heldBytes > heapMaxBytes * COLLECT_FROM_SHARE && now - this.#collectedAt > COLLECT_EVERY_MS)) {
+      this.#askedAt = now;
+      this.#collector.postMessage(++this.#asked);
+    }
+    return false;
   }
 }

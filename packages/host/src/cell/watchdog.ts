@@ -95,7 +95,8 @@ export class Watchdog {
       } else if (!oldest.isHeadSent && runningMs(oldest, lease.progressAt, now) > limits.wallMs) lease.end('wall');
     } else {
       for (const exchange of lease.exchanges.values()) {
-        if (!exchange.isHeadSent && !exchange.isDone && runningMs(exchange, 0, now) > limits.wallMs) pool.refuseLate(lease, exchange);
+        if (!exchange.isHeadSent && !exchange.isDone && runningMs(exchange, 0, now) > limits.wallMs)
+          pool.refuseLate(lease, exchange);
       }
     }
     return true;
@@ -103,7 +104,11 @@ export class Watchdog {
 }
 
 /** How long a request has run without waiting for its client. */
-function runningMs(exchange: { startedAt: number; movedAt: number; isAwaitingBody: boolean; hasBody: boolean }, progressAt: number, now: number): number {
+function runningMs(
+  exchange: { startedAt: number; movedAt: number; isAwaitingBody: boolean; hasBody: boolean },
+  progressAt: number,
+  now: number,
+): number {
   const startedAt = Math.max(exchange.startedAt, progressAt);
   return now - (exchange.hasBody ? Math.max(startedAt, exchange.movedAt) : startedAt);
 }

@@ -61,7 +61,8 @@ export class Connection implements Closable {
     this.custodian = new Custodian(this.label, listener);
     this.custodian.own(this);
     socket[connectionKey] = this;
-    if (socket.parser == null) throw new Error('Cannot serve a connection: this Node has no HTTP parser on its sockets');
+    if (socket.parser == null)
+      throw new Error('Cannot serve a connection: this Node has no HTTP parser on its sockets');
     socket.parser.onIncoming = (exchange, keepAlive) => this.#onIncoming(exchange, keepAlive);
     socket.once('close', () => this.#onClose());
   }

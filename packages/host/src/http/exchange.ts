@@ -50,7 +50,7 @@ export class Exchange {
   hasBody = false;
   /** Declared length of the body, or -1. */
   bodyBytes = -1;
-  bodyMaxBytes = Infinity;
+  bodyMaxBytes: number = Infinity;
   expectsContinue = false;
   keepAlive = false;
   bytesIn = 0;
@@ -185,7 +185,10 @@ export class Exchange {
     const bodyBytes = end - reply.bodyStart;
     this.usage = reply;
     const hasBody = !this.#isBodiless(reply.status);
-    const head = this.#headText(reply, reply.status === 204 || reply.status === 304 ? '' : `Content-Length: ${bodyBytes}\r\n`);
+    const head = this.#headText(
+      reply,
+      reply.status === 204 || reply.status === 304 ? '' : `Content-Length: ${bodyBytes}\r\n`,
+    );
     const { socket } = this.connection;
     if (!hasBody || bodyBytes === 0) this.#write(head);
     else if (bodyBytes <= ONE_STRING_MAX_BYTES) this.#write(head + buffer.toString('latin1', reply.bodyStart, end));
@@ -266,7 +269,11 @@ export class Exchange {
     if (this.isHeadSent) return this.cut();
     this.keepAlive = false;
     const body = Buffer.from(renderErrorPage(page));
-    this.#answerPage(page.status, body, page.retryAfterSeconds === undefined ? '' : `Retry-After: ${page.retryAfterSeconds}\r\n`);
+    this.#answerPage(
+      page.status,
+      body,
+      page.retryAfterSeconds === undefined ? '' : `Retry-After: ${page.retryAfterSeconds}\r\n`,
+    );
   }
 
   /** A page of the host's that is an ordinary answer. */
@@ -310,7 +317,11 @@ export class Exchange {
     this.status = reply.status;
     // What is left of an unread body can't be told from a next request: such a connection is not used again.
     if (this.connection.isClosing || this._last || (this.hasBody && !this.complete)) this.keepAlive = false;
-    const connection = this.keepAlive ? (this.httpVersionMinor === 0 ? 'Connection: keep-alive\r\n' : '') : 'Connection: close\r\n';
+    const connection = this.keepAlive
+      ? this.httpVersionMinor === 0
+        ? 'Connection: keep-alive\r\n'
+        : ''
+      : 'Connection: close\r\n';
     const date = reply.hasDate ? '' : dateLine(Date.now());
     return `${statusLine(reply.status, reply.reason)}${reply.headerLines}${framing}${date}${connection}\r\n`;
   }

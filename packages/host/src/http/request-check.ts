@@ -10,23 +10,49 @@ import type { Exchange } from './exchange.ts';
 export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | null {
   const { rawHeaders } = exchange;
   if (exchange.url.length > limits.requestLineMaxBytes) {
-    return limitPage(414, 'Address too long', 'The address of this request is longer than this server takes.', 'LIMIT_REQUEST_LINE', 'requestLineMaxBytes', limits);
+    return limitPage(
+      414,
+      'Address too long',
+      'The address of this request is longer than this server takes.',
+      'LIMIT_REQUEST_LINE',
+      'requestLineMaxBytes',
+      limits,
+    );
   }
   if (rawHeaders.length > limits.headersMaxCount * 2) {
-    return limitPage(431, 'Too many headers', 'This request has more header lines than this server takes.', 'LIMIT_HEADERS_COUNT', 'headersMaxCount', limits);
+    return limitPage(
+      431,
+      'Too many headers',
+      'This request has more header lines than this server takes.',
+      'LIMIT_HEADERS_COUNT',
+      'headersMaxCount',
+      limits,
+    );
   }
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     const value = rawHeaders[at + 1] as string;
     if (name.length + value.length > limits.headerMaxBytes) {
-      return limitPage(431, 'Header too long', `The header "${name.slice(0, 40)}" is longer than this server takes.`, 'LIMIT_HEADER', 'headerMaxBytes', limits);
+      return limitPage(
+        431,
+        'Header too long',
+        `The header "${name.slice(0, 40)}" is longer than this server takes.`,
+        'LIMIT_HEADER',
+        'headerMaxBytes',
+        limits,
+      );
     }
     // Only the three names that matter here, told apart by their lengths first.
     switch (name.length) {
       case 6:
         if (name.toLowerCase() === 'expect') {
           if (value.toLowerCase() !== '100-continue') {
-            return { status: 417, title: 'Expectation failed', text: `This server can not meet "${value.slice(0, 40)}".`, code: 'REQUEST_EXPECTATION' };
+            return {
+              status: 417,
+              title: 'Expectation failed',
+              text: `This server can not meet "${value.slice(0, 40)}".`,
+              code: 'REQUEST_EXPECTATION',
+            };
           }
           exchange.expectsContinue = exchange.httpVersionMinor >= 1;
         }
@@ -40,7 +66,12 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
       case 17:
         if (name.toLowerCase() === 'transfer-encoding') {
           if (value.toLowerCase() !== 'chunked') {
-            return { status: 501, title: 'Not implemented', text: 'This server takes no transfer coding but "chunked".', code: 'REQUEST_TRANSFER_ENCODING' };
+            return {
+              status: 501,
+              title: 'Not implemented',
+              text: 'This server takes no transfer coding but "chunked".',
+              code: 'REQUEST_TRANSFER_ENCODING',
+            };
           }
           exchange.hasBody = true;
         }
@@ -51,11 +82,23 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
     return { status: 501, title: 'Not implemented', text: 'This server is no proxy.', code: 'REQUEST_METHOD' };
   }
   if (exchange.httpVersionMajor !== 1) {
-    return { status: 505, title: 'Version not supported', text: 'This server speaks HTTP/1.1 and HTTP/1.0.', code: 'REQUEST_VERSION' };
+    return {
+      status: 505,
+      title: 'Version not supported',
+      text: 'This server speaks HTTP/1.1 and HTTP/1.0.',
+      code: 'REQUEST_VERSION',
+    };
   }
   return null;
 }
 
-function limitPage(status: number, title: string, text: string, code: string, name: keyof Limits, limits: Limits): ErrorPage {
+function limitPage(
+  status: number,
+  title: string,
+  text: string,
+  code: string,
+  name: keyof Limits,
+  limits: Limits,
+): ErrorPage {
   return { status, title, text, code, detail: `limit ${name}: ${limits[name]}` };
 }

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+
+/** Relative imports, static and dynamic, by their text: one too many costs a look, one too few a slower start. */
+const RELATIVE_IMPORT = /(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
+const TYPESCRIPT = /\.m?ts$/;
+
+interface Module {
+  version: string;
+  source: string;
+  imports: string[];
+}
+
+/**
+ * The JavaScript of TypeScript modules, kept on disk by the hash of their text. Only supervisors write there: a guest
+ * that could would write what others run.
+ */
+export class ModuleSources {
+  readonly #cacheDir: string;
+  readonly #aliases: Readonly<Record<string, string>>;
+  readonly #modules = new Map<string, Module>();
+
+  /** `aliases`: modules that are imported by a bare name, as `file:` URLs. */
+  constructor(cacheDir: string, aliases: Readonly<Record<string, string>>) {
+    this.#cacheDir = join(cacheDir, 'modules');
+    this.#aliases = aliases;
+    mkdirSync(this.#cacheDir, { recursive: true });
+  }
+
+  /**
+   * The stripped sources, by URL, of a module and all that it imports by relative paths. What can't be read or
+   * stripped is left out: the thread will meet the error where its author can see it.
+   */
+  collect(entry: string, into: Record<string, string> = {}): Record<string, string> {
+    if (into[entry] !== undefined) return into;
+    const module = this.#module(entry);
+    if (module === null) return into;
+    if (TYPESCRIPT.test(entry)) into[entry] = module.source;
+    for (const imported of module.imports) this.collect(imported, into);
+    return into;
+  }
+
+  #module(url: string): Module | null {
+    try {
+      const path = new URL(url);
+      const stat = statSync(path);
+      const version = `${stat.mtimeMs} ${stat.size}`;
+      let module = this.#modules.get(url);
+      if (module === undefined || module.version !== version) {
+        const text = readFileSync(path, 'utf8');
+        module = {
+          version,
+          source: TYPESCRIPT.test(url) ? this.#strip(text) : text,
+          imports: this.#importsOf(text, url),
+        };
+        this.#modules.set(url, module);
+      }
+      return module;
+    } catch {
+      return null;
+    }
+  }
+
+  #strip(text: string): string {
+    const file = join(this.#cacheDir, `${createHash('sha256').update(process.version).update(text).digest('hex')}.js`);
+    try {
+      return readFileSync(file, 'utf8');
+    } catch {
+      const stripped = stripTypeScriptTypes(text);
+      const partial = `${file}.${process.pid}`;
+      writeFileSync(partial, stripped);
+      renameSync(partial, file);
+      return stripped;
+    }
+  }
+
+  #importsOf(text: string, base: string): string[] {
+    const imports = Array.from(text.matchAll(RELATIVE_IMPORT), (match) => new URL(match[1] as string, base).href);
+    for (const [name, url] of Object.entries(this.#aliases))
+      if (text.includes(`'${name}'`) || text.includes(`"${name}"`)) imports.push(url);
+    return imports;
+  }
+}
