@@ -2,10 +2,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Profile } from '../options.ts';
 
-/** The thread's runtime and the protocol: what every thread must be able to read. */
-const RUNTIME = ['@custodian/worker', '@custodian/protocol'].map(
-  (name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`,
-);
+/** What every thread must be able to read: its runtime, the protocol, and Piscina's side of a thread. */
+const RUNTIME: readonly string[] = [
+  ...['@custodian/worker', '@custodian/protocol'].map((name) => directoryOf(import.meta.resolve(name))),
+  dirname(directoryOf(import.meta.resolve('piscina'))),
+].map((directory) => `${directory}/`);
+
+function directoryOf(url: string): string {
+  return dirname(fileURLToPath(url));
+}
 
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
 export function cellFlags(profile: Profile, cacheDir: string): string[] {
