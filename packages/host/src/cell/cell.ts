@@ -49,6 +49,10 @@ export class Cell implements Closable {
   rssMaxBytes = 0;
   /** Resident memory before any servlet was loaded. */
   baseRssBytes = 0;
+  /** Requests that its threads have answered. */
+  answeredCount = 0;
+  /** It died with a request running, or has its obituary: its idle threads get none of their own. */
+  isMourned = false;
   /** Exit code or signal, once it is gone. */
   exitDetail = '';
   readonly #child: ChildProcess;
@@ -62,7 +66,12 @@ export class Cell implements Closable {
 
   constructor(profile: Profile, site: CellSite) {
     this.profile = profile;
-    const env: Record<string, string> = { NODE_COMPILE_CACHE: site.cacheDir };
+    const env: Record<string, string> = {
+      NODE_COMPILE_CACHE: site.cacheDir,
+      // Large pieces of memory go back to the system when they are freed: a killed thread's must not count against the next.
+      MALLOC_MMAP_THRESHOLD_: '131072',
+      MALLOC_TRIM_THRESHOLD_: '131072',
+    };
     if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
     const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
     // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
@@ -125,6 +134,7 @@ export class Cell implements Closable {
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
         resolve();
+        this.isMourned = [...this.leases.values()].some((lease) => lease.exchanges.size > 0);
         for (const lease of this.leases.values()) lease.onCellGone();
         this.leases.clear();
         void this.custodian.shutdownAll().catch(() => {});

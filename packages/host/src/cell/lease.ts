@@ -256,6 +256,7 @@ export class Lease implements Carrier, Closable {
   }
 
   onCellGone(): void {
+    this.deathCause ??= this.cell.deathCause;
     this.#exit ??= { running: -1 };
     setTimeout(() => this.#gone(-1), LAST_FRAMES_MS).unref();
     this.#goneWhenAll();
@@ -325,6 +326,7 @@ export class Lease implements Carrier, Closable {
     this.exchanges.delete(exchange.requestId);
     exchange.carrier = null;
     this.answeredCount++;
+    this.cell.answeredCount++;
     if (this.isWatched) this.#unwatch();
     this.#restoreWhenBack();
     this.#follower.onAnswered(this, exchange, usage, failure);

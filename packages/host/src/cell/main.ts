@@ -21,6 +21,7 @@ import { SupervisedThread } from './supervised-thread.ts';
 const CONTROL_FD = 3;
 const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
 const BOOT = fileURLToPath(import.meta.resolve('@custodian/worker/boot'));
+const PROTOCOL = import.meta.resolve('@custodian/protocol');
 const THREAD = new URL('thread.ts', import.meta.resolve('@custodian/worker/boot')).href;
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
@@ -95,7 +96,7 @@ function poolFor(order: LeaseOrder): Piscina {
 }
 
 const sources = new ModuleSources(CACHE_DIR, {
-  '@custodian/protocol': import.meta.resolve('@custodian/protocol'),
+  '@custodian/protocol': PROTOCOL,
   '@custodian/worker': import.meta.resolve('@custodian/worker'),
 });
 const runtimeSources = sources.collect(THREAD);
@@ -118,7 +119,14 @@ function startThread(order: LeaseOrder): void {
   try {
     const known = new Set(pool.threads);
     const { memory, collectorPort, signal } = thread;
-    const task = { order, memory, collectorPort, entry: THREAD, sources: sourcesFor(order.servletUrl) };
+    const task = {
+      order,
+      memory,
+      collectorPort,
+      entry: THREAD,
+      protocol: PROTOCOL,
+      sources: sourcesFor(order.servletUrl),
+    };
     const run = pool.run(task, { signal, transferList: [collectorPort] });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
     if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');

@@ -288,9 +288,12 @@ export class ServletPool implements LeaseFollower {
     if (!isOrderly) {
       const guilty = guiltyOf(lease, running);
       const obituary = this.#obituary(lease, guilty);
-      this.#site.onDeath(obituary);
-      if (lease.answeredCount === 0 && guilty === null)
+      if (!lease.cell.isGone || lease.exchanges.size > 0 || !lease.cell.isMourned) this.#site.onDeath(obituary);
+      lease.cell.isMourned = true;
+      const answeredCount = lease.cell.isGone ? lease.cell.answeredCount : lease.answeredCount;
+      if (answeredCount === 0 && guilty === null) {
         this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+      }
       this.#decide(lease, guilty, obituary);
     }
     this.#settled();
