@@ -17,6 +17,9 @@ const STDERR_KEPT_CHARS = 8 * 1024;
 /** So much of a cell's error output is read in a second; beyond it the writer waits. */
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
 const PAGE_BYTES = 4096;
+/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
+const RSS_PER_THREAD_BYTES = 24 << 20;
+const RSS_SLACK_BYTES = 64 << 20;
 
 /** Where and how cells are started. */
 export interface CellSite {
@@ -62,6 +65,7 @@ export class Cell implements Closable {
   #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
+  #wallAtDeath = 0;
   #isActive = false;
 
   constructor(profile: Profile, site: CellSite) {
@@ -124,6 +128,7 @@ export class Cell implements Closable {
     this.gone = new Promise((resolve) => {
       const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (this.isGone) return;
+        this.#wallAtDeath = this.rssWallBytes();
         this.isGone = true;
         this.exitDetail = signal === null ? `exit code ${code}` : `signal ${signal}`;
         this.deathCause ??= 'abort';
@@ -212,6 +217,15 @@ export class Cell implements Closable {
       // Between its death and the news of it.
       return 0;
     }
+  }
+
+  /** The resident memory that it is killed above: the operator's, or what its base and its threads' caps come to. */
+  rssWallBytes(): number {
+    if (this.isGone) return this.#wallAtDeath;
+    if (this.rssMaxBytes > 0) return this.rssMaxBytes;
+    let wall = (this.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
+    for (const lease of this.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
+    return wall;
   }
 
   memoryUse(): number {

@@ -288,11 +288,14 @@ export class ServletPool implements LeaseFollower {
     if (!isOrderly) {
       const guilty = guiltyOf(lease, running);
       const obituary = this.#obituary(lease, guilty);
-      if (!lease.cell.isGone || lease.exchanges.size > 0 || !lease.cell.isMourned) this.#site.onDeath(obituary);
-      lease.cell.isMourned = true;
-      const answeredCount = lease.cell.isGone ? lease.cell.answeredCount : lease.answeredCount;
-      if (answeredCount === 0 && guilty === null) {
-        this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+      const { cell } = lease;
+      // An idle thread that goes down with its cell is no death of its own, and says nothing about the servlet.
+      if (!cell.isGone || lease.exchanges.size > 0 || !cell.isMourned) {
+        cell.isMourned = cell.isGone;
+        this.#site.onDeath(obituary);
+        if (guilty === null && (cell.isGone ? cell.answeredCount : lease.answeredCount) === 0) {
+          this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+        }
       }
       this.#decide(lease, guilty, obituary);
     }
@@ -330,8 +333,9 @@ export class ServletPool implements LeaseFollower {
 
   #obituary(lease: Lease, guilty: Exchange | null): Obituary {
     const cause = lease.deathCause ?? 'crash';
-    const limit = lease.state !== 'starting' ? limitOfCause(cause) : null;
     const { failure, cell } = lease;
+    // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
+    const limit = cause === 'rss' && !cell.isGone ? 'heapMb' : limitOfCause(cause);
     return {
       at: Date.now(),
       servlet: this.servlet.name,
@@ -339,8 +343,8 @@ export class ServletPool implements LeaseFollower {
       pid: cell.pid,
       lease: cell.isGone ? null : lease.number,
       cause,
-      limit: cause === 'rss' && !cell.isGone ? 'heapMb' : limit,
-      limitValue: limit === null ? null : cause === 'rss' && !cell.isGone ? this.limits.heapMb : this.limits[limit],
+      limit,
+      limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.rssWallBytes() / MB) : this.limits[limit],
       request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
       detail:
         lease.deathDetail ||

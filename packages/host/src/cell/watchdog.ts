@@ -8,10 +8,6 @@ const IDLE_SWEEP_MS = 1000;
 const GLANCE_MS = 20;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
 const END_GRACE_MS = 250;
-/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
-const RSS_PER_THREAD_BYTES = 24 << 20;
-const RSS_SLACK_BYTES = 64 << 20;
-
 /**
  * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
  * a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
@@ -115,9 +111,5 @@ function runningMs(
 
 /** Kills a cell whose resident memory is over its wall. */
 function holdToWall(cell: Cell): void {
-  const rss = cell.sampleRss();
-  let wall = (cell.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
-  for (const lease of cell.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
-  if (cell.rssMaxBytes > 0) wall = cell.rssMaxBytes;
-  if (rss > wall) cell.kill('rss');
+  if (cell.sampleRss() > cell.rssWallBytes()) cell.kill('rss');
 }
