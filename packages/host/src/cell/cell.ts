@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
@@ -9,7 +10,8 @@ import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
 import { cellFlags } from './profile.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+// `.ts` in a checkout, `.js` in a package: as this file is.
+const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
 const CONTROL_FD = 3;
 /** A thread's channel dies with it, and a process can't be given new ones: when they are used up the cell is replaced. */
 const CHANNEL_COUNT = 32;

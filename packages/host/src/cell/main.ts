@@ -4,6 +4,7 @@
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
 import { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -20,9 +21,11 @@ import { SupervisedThread } from './supervised-thread.ts';
 
 const CONTROL_FD = 3;
 const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
-const BOOT = fileURLToPath(import.meta.resolve('@custodian/worker/boot'));
 const PROTOCOL = import.meta.resolve('@custodian/protocol');
-const THREAD = new URL('thread.ts', import.meta.resolve('@custodian/worker/boot')).href;
+const WORKER = import.meta.resolve('@custodian/worker');
+const BOOT = fileURLToPath(new URL('boot.mjs', WORKER));
+// `.ts` in a checkout, `.js` in a package: as the package's entry is.
+const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
@@ -97,7 +100,7 @@ function poolFor(order: LeaseOrder): Piscina {
 
 const sources = new ModuleSources(CACHE_DIR, {
   '@custodian/protocol': PROTOCOL,
-  '@custodian/worker': import.meta.resolve('@custodian/worker'),
+  '@custodian/worker': WORKER,
 });
 const runtimeSources = sources.collect(THREAD);
 

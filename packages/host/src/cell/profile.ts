@@ -2,15 +2,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Profile } from '../options.ts';
 
-/** What every thread must be able to read: its runtime, the protocol, and Piscina's side of a thread. */
-const RUNTIME: readonly string[] = [
-  ...['@custodian/worker', '@custodian/protocol'].map((name) => directoryOf(import.meta.resolve(name))),
-  dirname(directoryOf(import.meta.resolve('piscina'))),
-].map((directory) => `${directory}/`);
-
-function directoryOf(url: string): string {
-  return dirname(fileURLToPath(url));
-}
+/**
+ * What every thread must be able to read: its runtime, the protocol, and Piscina's side of a thread. Of each the whole
+ * package: it is package.json, one directory above the entry, that tells Node what a `.js` is.
+ */
+const RUNTIME: readonly string[] = ['@custodian/worker', '@custodian/protocol', 'piscina'].map((name) =>
+  join(dirname(fileURLToPath(import.meta.resolve(name))), '../'),
+);
 
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
 export function cellFlags(profile: Profile, cacheDir: string): string[] {
