@@ -23,6 +23,9 @@ const PAGE_BYTES = 4096;
 const RSS_PER_THREAD_BYTES = 24 << 20;
 const RSS_SLACK_BYTES = 64 << 20;
 
+/** A request that has run for less is not what a process died of, when another has run for longer. */
+const SUSPECT_FROM_MS = 100;
+
 /** Where and how cells are started. */
 export interface CellSite {
   custodian: Custodian;
@@ -56,8 +59,10 @@ export class Cell implements Closable {
   baseRssBytes = 0;
   /** Requests that its threads have answered. */
   answeredCount = 0;
-  /** It died with a request running, or has its obituary: its idle threads get none of their own. */
+  /** It has its obituary: its other threads get none of their own. */
   isMourned = false;
+  /** Threads that it may have died of, once it is gone. */
+  suspects: readonly Lease[] = [];
   /** Exit code or signal, once it is gone. */
   exitDetail = '';
   readonly #child: ChildProcess;
@@ -141,7 +146,7 @@ export class Cell implements Closable {
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
         resolve();
-        this.isMourned = [...this.leases.values()].some((lease) => lease.exchanges.size > 0);
+        this.suspects = suspectsOf(this);
         for (const lease of this.leases.values()) lease.onCellGone();
         this.leases.clear();
         void this.custodian.shutdownAll().catch(() => {});
@@ -238,7 +243,10 @@ export class Cell implements Closable {
   kill(cause: DeathCause): void {
     if (this.isGone) return;
     this.deathCause ??= cause;
-    if (this.#endedAt === 0) this.#endedAt = performance.now();
+    if (this.#endedAt === 0) {
+      this.#endedAt = performance.now();
+      for (const lease of this.leases.values()) lease.onCellEnding();
+    }
     signalGroup(this.pid);
     this.#child.kill('SIGKILL');
   }
@@ -287,6 +295,14 @@ export class Cell implements Closable {
     });
     stderr.on('error', () => {});
   }
+}
+
+/** Those that were busy for long when it ended; all that were busy, if none was. */
+function suspectsOf(cell: Cell): Lease[] {
+  const busy = [...cell.leases.values()].filter((lease) => lease.exchanges.size > 0);
+  const endedAt = performance.now() - cell.endingMs;
+  const slow = busy.filter((lease) => endedAt - lease.progressAt >= SUSPECT_FROM_MS);
+  return slow.length > 0 ? slow : busy;
 }
 
 function openStatm(pid: number): number {

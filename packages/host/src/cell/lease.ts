@@ -58,6 +58,8 @@ export class Lease implements Carrier, Closable {
   deathCause: DeathCause | null = null;
   deathDetail = '';
   failure: Failure | null = null;
+  /** Its supervisor found it over one of its own limits. */
+  isBreached = false;
   isWatched = false;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
@@ -225,6 +227,7 @@ export class Lease implements Carrier, Closable {
     if (this.state === 'gone' || this.state === 'ending') return;
     if (cause !== 'heap' && cause !== 'rss' && cause !== 'cpu') return;
     if (cause === 'heap') this.requestPeakBytes = Math.max(this.requestPeakBytes, value);
+    this.isBreached = true;
     this.deathCause = cause;
     this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
     this.state = 'ending';
@@ -236,12 +239,17 @@ export class Lease implements Carrier, Closable {
     const returned: Exchange[] = [];
     let isBehind = running === 0;
     for (const [id, exchange] of this.exchanges) {
-      if (isBehind) {
-        this.#moved.add(id);
-        this.exchanges.delete(id);
-        exchange.carrier = null;
-        returned.push(exchange);
-      } else if (id === running) isBehind = true;
+      if (id === running) {
+        isBehind = true;
+        continue;
+      }
+      // What is in front of the running one is answered, and the answer lies in the stalled thread. Whoever asked for
+      // something that is safe to repeat does not wait for it.
+      if (!isBehind && (!exchange.isSafe || exchange.isHeadSent)) continue;
+      this.#moved.add(id);
+      this.exchanges.delete(id);
+      exchange.carrier = null;
+      returned.push(exchange);
     }
     this.#restoreWhenBack();
     this.#follower.onReturned(this, returned);
@@ -253,6 +261,13 @@ export class Lease implements Carrier, Closable {
     // What the thread sent before it died may still be on its way.
     setTimeout(() => this.#gone(running), LAST_FRAMES_MS).unref();
     this.#goneWhenAll();
+  }
+
+  /** Its cell is being killed: it takes nothing more. */
+  onCellEnding(): void {
+    if (this.state === 'gone' || this.state === 'ending') return;
+    this.state = 'ending';
+    this.#endingSince = performance.now();
   }
 
   onCellGone(): void {
@@ -268,7 +283,7 @@ export class Lease implements Carrier, Closable {
     if (this.state === 'gone') return;
     if (type === ToHost.Reply) {
       const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return this.#onStray();
+      if (exchange === undefined) return this.#onNobodys(type, id);
       const reply = readReply(buffer, start, end);
       if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: it comes twice');
       if (!exchange.isDone) exchange.answer(reply, buffer, end);
@@ -290,7 +305,7 @@ export class Lease implements Carrier, Closable {
         return this.#onNotStarted(id);
     }
     const exchange = this.exchanges.get(id);
-    if (exchange === undefined) return this.#onStray();
+    if (exchange === undefined) return this.#onNobodys(type, id);
     switch (type) {
       case ToHost.Head: {
         const reply = readReply(buffer, start, end);
@@ -372,6 +387,15 @@ export class Lease implements Carrier, Closable {
     if (this.#logBytes > LOG_BYTES_PER_SECOND)
       throw new ProtocolError('Cannot read a log line: there is too much output in a second');
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
+  }
+
+  /** A frame for a request that this thread does not have (any more). */
+  #onNobodys(type: number, id: number): void {
+    if (!this.#moved.has(id)) return this.#onStray();
+    // It was answered by another thread meanwhile.
+    if (type !== ToHost.Reply && type !== ToHost.End && type !== ToHost.Fail) return;
+    this.#moved.delete(id);
+    this.#restoreWhenBack();
   }
 
   #onStray(): void {

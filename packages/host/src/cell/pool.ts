@@ -96,7 +96,7 @@ export class ServletPool implements LeaseFollower {
   /** Gives a request to a thread, or lets it wait for one. */
   dispatch(exchange: Exchange): void {
     this.lastUsedAt = exchange.arrivedAt;
-    const lease = this.#pick();
+    const lease = this.#pick(exchange);
     if (lease !== null) this.#runOn(lease, exchange);
     else this.#enqueue(exchange);
   }
@@ -122,10 +122,12 @@ export class ServletPool implements LeaseFollower {
 
   // -- Choosing a thread ---------------------------------------------------------------------------------------------
 
-  #pick(): Lease | null {
-    const depth = this.#depth();
+  #pick({ isRetry }: Exchange): Lease | null {
+    const depth = isRetry ? 1 : this.#depth();
     for (const lease of this.#leases) {
-      if (lease.state === 'ready' && lease.exchanges.size < depth && !this.#isSpent(lease)) return lease;
+      if (lease.state !== 'ready' || lease.exchanges.size >= depth || this.#isSpent(lease)) continue;
+      // What may have taken a thread down before has the next one for itself, or a bystander would be hit again.
+      if (lease.exchanges.size === 0 || lease.oldest?.isRetry !== true) return lease;
     }
     return null;
   }
@@ -231,12 +233,13 @@ export class ServletPool implements LeaseFollower {
 
   #pullQueue(): void {
     while (this.#queue.length > 0) {
-      const lease = this.#pick();
+      const exchange = this.#queue[0] as Exchange;
+      const lease = this.#pick(exchange);
       if (lease === null) {
         this.#growForQueue();
         return;
       }
-      const exchange = this.#queue.shift() as Exchange;
+      this.#queue.shift();
       if (!exchange.isDone) this.#runOn(lease, exchange);
     }
   }
@@ -290,10 +293,12 @@ export class ServletPool implements LeaseFollower {
       const obituary = this.#obituary(lease, guilty);
       const { cell } = lease;
       // An idle thread that goes down with its cell is no death of its own, and says nothing about the servlet.
-      if (!cell.isGone || lease.exchanges.size > 0 || !cell.isMourned) {
+      const isMourner = !cell.isMourned && (cell.suspects.length === 0 || cell.suspects.includes(lease));
+      if (!cell.isGone || guilty !== null || isMourner) {
         cell.isMourned = cell.isGone;
         this.#site.onDeath(obituary);
-        if (guilty === null && (cell.isGone ? cell.answeredCount : lease.answeredCount) === 0) {
+        const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
+        if (guilty === null && lease.exchanges.size === 0 && answeredCount === 0) {
           this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
         }
       }
@@ -335,7 +340,7 @@ export class ServletPool implements LeaseFollower {
     const cause = lease.deathCause ?? 'crash';
     const { failure, cell } = lease;
     // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
-    const limit = cause === 'rss' && !cell.isGone ? 'heapMb' : limitOfCause(cause);
+    const limit = cause === 'rss' && lease.isBreached ? 'heapMb' : limitOfCause(cause);
     return {
       at: Date.now(),
       servlet: this.servlet.name,
@@ -378,7 +383,16 @@ export class ServletPool implements LeaseFollower {
 /** The request that a thread died of, as far as it can be told. */
 function guiltyOf(lease: Lease, running: number): Exchange | null {
   if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
+  if (running === -1 && !isSuspect(lease)) return null;
   if (lease.isSequential)
     return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
   return lease.exchanges.size === 1 ? lease.oldest : null;
+}
+
+/** May its cell have died of what this thread was at? When that is not sure, what is safe to repeat gets another try. */
+function isSuspect(lease: Lease): boolean {
+  const { cell, oldest } = lease;
+  if (!cell.isGone) return true;
+  if (oldest === null || !cell.suspects.includes(lease)) return false;
+  return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
 }

@@ -6,8 +6,11 @@ const SWEEP_MS = 10;
 const IDLE_SWEEP_MS = 1000;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
+/** After so long it is asked whether the only request of a thread has begun at all. */
+const LEFTOVER_MS = 100;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
 const END_GRACE_MS = 250;
+
 /**
  * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
  * a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
@@ -83,7 +86,8 @@ export class Watchdog {
     if (waitingMs < GLANCE_MS) return false;
     lease.watch(Math.max(1, limits.cpuMs - waitingMs));
     if (lease.isSequential) {
-      if (lease.exchanges.size > 1) lease.revoke();
+      // A request alone may stand behind something that an earlier one has left behind.
+      if (lease.exchanges.size > 1 || waitingMs > LEFTOVER_MS) lease.revoke();
       const { oldest } = lease;
       if (oldest === null) {
         // Nothing runs, yet the thread does not come back for what was moved: something it has left behind keeps it busy.
