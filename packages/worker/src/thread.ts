@@ -15,6 +15,7 @@ import {
   ToWorker,
 } from '@custodian/protocol';
 import { Collector, collectFunction } from './collector.ts';
+import { denySignals } from './no-signals.ts';
 import { replaceOutput } from './output.ts';
 import { RequestRunner } from './request-runner.ts';
 import { installResolver, loadServlet } from './servlet/load.ts';
@@ -51,6 +52,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   const writer = new FrameWriter(channel);
   const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
+  if (order.execArgv.includes('--permission')) denySignals();
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
   installResolver();
