@@ -1,8 +1,22 @@
 /** The other end of {@link HostProcess}: a host in a process of its own, so that what aborts it hurts no test runner. */
-import { type Host, serve, type ServeOptions } from '../../packages/host/src/index.ts';
+import { writeFileSync } from 'node:fs';
+import { Custodian, type Host, serve, type ServeOptions } from '../../packages/host/src/index.ts';
 import type { HostProcessAnswer, HostProcessOrder } from './host-process.ts';
 
 let host: Host | null = null;
+
+/** Cells of the servlets that were loaded at the start. */
+const kept = new Set<Custodian>();
+
+/** Cells that are no spare ones. */
+function leasedCells(): Custodian[] {
+  return (host?.custodian.managed() ?? []).filter(
+    (member): member is Custodian =>
+      member instanceof Custodian &&
+      member.label.startsWith('cell ') &&
+      member.managed().some(({ label }) => label.startsWith('lease ')),
+  );
+}
 
 function answer(value: HostProcessAnswer): void {
   process.send?.(value);
@@ -13,13 +27,18 @@ async function onOrder(order: HostProcessOrder): Promise<HostProcessAnswer> {
     case 'serve':
       host = await serve(order.options as ServeOptions);
       await host.ready();
+      for (const cell of leasedCells()) kept.add(cell);
       return { port: host.port };
     case 'obituaries':
       return { obituaries: [...(host?.ledger.obituaries ?? [])] };
     case 'servlets':
       return { servlets: [...(host?.servlets ?? [])] };
-    case 'kill-cell':
-      await host?.killCell(order.pid);
+    case 'retire':
+      await Promise.all(leasedCells().flatMap((cell) => (kept.has(cell) ? [] : [cell.shutdownAll()])));
+      return {};
+    case 'forget-peak':
+      // Linux counts the peak of the resident set anew (proc(5), clear_refs).
+      writeFileSync('/proc/self/clear_refs', '5');
       return {};
     case 'collect':
       (globalThis as { gc?: () => void }).gc?.();

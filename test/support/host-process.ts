@@ -9,8 +9,10 @@ export type HostProcessOrder =
   | { type: 'serve'; options: Partial<ServeOptions> }
   | { type: 'obituaries' }
   | { type: 'servlets' }
-  | { type: 'kill-cell'; pid: number }
+  /** Closes the cells of all servlets that were loaded since the start. */
+  | { type: 'retire' }
   | { type: 'collect' }
+  | { type: 'forget-peak' }
   | { type: 'close' };
 
 export interface HostProcessAnswer {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WireClient } from './wire-client.ts';
 
-const PAUSE_MS = 3;
+const PAUSE_MS = 2;
 
 export interface Reading {
   count: number;
@@ -27,11 +27,16 @@ export class NeighbourClock {
     this.#running = this.#run();
   }
 
+  get count(): number {
+    return this.#times.length;
+  }
+
   async stop(): Promise<Reading> {
     this.#isStopped = true;
     await this.#running;
     const sorted = this.#times.sort((a, b) => a - b);
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
+    const at = (share: number): number =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
     return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1), failures: this.#failures };
   }
 

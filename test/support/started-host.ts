@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import { type Host, serve, type ServeOptions, type ServletOptions } from '../../packages/host/src/index.ts';
 import { childProcesses } from './process-tree.ts';
 import { ServletDirectory } from './servlet-directory.ts';
@@ -48,7 +48,6 @@ export class StartedHost implements AsyncDisposable {
     for (const path of paths) await (await fetch(`${this.url}${path}`)).arrayBuffer();
   }
 
-  /** The threads that answer nothing at the moment. */
   async close(options?: { graceMs: number }): Promise<void> {
     await this.host.close(options);
   }
@@ -57,7 +56,10 @@ export class StartedHost implements AsyncDisposable {
     await this.host.close();
     for (const client of this.#clients) client.destroy();
     this.directory[Symbol.dispose]();
-    expect(this.host.custodian.describe()).toEqual([]);
-    expect(childProcesses(process.pid).filter(({ command }) => command.includes('cell/main.ts'))).toEqual([]);
+    assert.deepEqual(this.host.custodian.describe(), []);
+    assert.deepEqual(
+      childProcesses(process.pid).filter(({ command }) => command.includes('cell/main.ts')),
+      [],
+    );
   }
 }
