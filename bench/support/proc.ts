@@ -42,3 +42,15 @@ function read(path: string): string {
     return '';
   }
 }
+
+/** CPU time that the process and its living descendants have used, in ms. */
+export function treeCpuMs(pid: number): number {
+  let ticks = 0;
+  for (const member of processTree(pid)) {
+    const stat = read(`/proc/${member}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  }
+  // USER_HZ has been 100 on every Linux for decades.
+  return ticks * 10;
+}

@@ -11,12 +11,11 @@ export function serving(
   close: () => Promise<void> | void,
   answer: (question: string) => unknown = () => null,
 ): void {
-  process.on('message', async (message: { id: number; question: string }) => {
-    process.send?.({ answerTo: message.id, answer: await answer(message.question) });
+  process.on('message', ({ id, question }: { id: number; question: string }) => {
+    void Promise.resolve(answer(question)).then((answered) => process.send?.({ answerTo: id, answer: answered }));
   });
-  process.once('disconnect', async () => {
-    await close();
-    process.exit(0);
+  process.once('disconnect', () => {
+    void Promise.resolve(close()).finally(() => process.exit(0));
   });
   process.send?.({ port });
 }
