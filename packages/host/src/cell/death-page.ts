@@ -55,11 +55,14 @@ function deathDetail(obituary: Obituary, failure: Failure | null): string {
 }
 
 /** Failures that are the request's own: what it lacks, or has too much of. */
-const STATUS_OF_CODE: Readonly<Record<string, number>> = { SERVLET_BINDING: 400, SERVLET_FORM_TOO_LARGE: 413 };
+const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
+  ['SERVLET_BINDING', 400],
+  ['SERVLET_FORM_TOO_LARGE', 413],
+]);
 
 /** A servlet threw, or can't be loaded. */
 export function failurePage(failure: Failure, servlet: string, isDevelopment: boolean, isLoad = false): ErrorPage {
-  const status = isLoad ? undefined : STATUS_OF_CODE[failure.code ?? ''];
+  const status = isLoad ? undefined : STATUS_OF_CODE.get(failure.code ?? '');
   if (status !== undefined) {
     const detail = isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {};
     return {
