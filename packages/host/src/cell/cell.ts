@@ -312,7 +312,8 @@ export class Cell implements Closable {
 
 /** Those that were busy for about as long as any when it ended; all that were busy, if none was for long. */
 function suspectsOf(cell: Cell): Lease[] {
-  if (cell.culprit !== null) return [cell.culprit];
+  // An idle thread is no culprit: another one of the cell can have written to its channel.
+  if (cell.culprit !== null && cell.culprit.exchanges.size > 0) return [cell.culprit];
   const busy = [...cell.leases.values()].filter((lease) => lease.exchanges.size > 0);
   const endedAt = performance.now() - cell.endingMs;
   const longestMs = Math.max(...busy.map((lease) => endedAt - lease.progressAt));
