@@ -66,12 +66,16 @@ async function overshoots({ rounds }: BenchOptions): Promise<Table> {
   try {
     for (const cap of CAPS_MB) {
       const server = await startServer('custodian.ts', {
-        servlets: [{ file: GROW, limits: { heapMb: cap }, profile: 'trusted' }],
+        servlets: [
+          { file: GROW, limits: { heapMb: cap }, profile: 'trusted' },
+          { file: ALLOCATE, profile: 'trusted' },
+        ],
       });
       try {
         // What a thread has before it takes anything counts too.
         await get(`${server.url}/allocate?of=heap&mb=0&ms=${HOLD_MS}`);
         const idleMb = ((await server.ask<HostState>('state')).recent[0]?.peakBytes ?? 0) / MB;
+        if (idleMb === 0) throw new Error('Cannot measure: nothing was charged for an idle thread');
         for (const kind of KINDS) {
           const held: number[] = [];
           const over: number[] = [];
