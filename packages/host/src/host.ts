@@ -16,7 +16,7 @@ import { type Limits, resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, Profile, ServeOptions, ServletStatus } from './options.ts';
-import { bufferBody } from './http/body-buffer.ts';
+import { bufferBody } from './http/body-intake.ts';
 import { ConfigError, listServlets, type ListedServlet } from './servlet-list.ts';
 
 const MB = 1 << 20;

@@ -344,7 +344,7 @@ export class Lease implements Carrier, Closable {
       }
       case ToHost.Credit:
         if (end - start < 4) throw new ProtocolError('Cannot read a credit: it is cut short');
-        return exchange.onBodyCredit(buffer.readUInt32BE(start));
+        return exchange.intake().onCredit(buffer.readUInt32BE(start));
       default:
         throw new ProtocolError(`Cannot read a frame: its type is ${type}`);
     }

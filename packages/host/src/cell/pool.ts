@@ -153,6 +153,8 @@ export class ServletPool implements LeaseFollower {
 
   #runOn(lease: Lease, exchange: Exchange): void {
     lease.run(exchange);
+    // A lease that is busy already is followed, and was counted as no spare.
+    if (lease.exchanges.size > 1) return;
     this.#site.watchdog.follow(lease, this);
     this.#keepSpare();
   }

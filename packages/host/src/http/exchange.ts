@@ -7,6 +7,7 @@ import {
   type ReplyFrame,
   type Usage,
 } from '@custodian/protocol';
+import { BodyIntake } from './body-intake.ts';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
 import { dateLine, statusLine } from './status.ts';
@@ -21,10 +22,6 @@ export interface Carrier {
   grant(exchange: Exchange, bytes: number): void;
 }
 
-/** What a piece of a body costs beside its bytes: clients choose how small the pieces are. */
-const PIECE_COST_BYTES = 256;
-/** So much of a body must arrive for its client to count as sending. */
-const PROGRESS_MIN_BYTES = 16 * 1024;
 /** What a thread may send of a body that nobody reads, before it has heard of that. */
 const DISCARDED_MAX_BYTES = 4 << 20;
 /** Small bodies go out in one string with their head; larger ones as a second piece of the same write. */
@@ -66,7 +63,6 @@ export class Exchange {
   bodyMaxBytes: number = Infinity;
   expectsContinue = false;
   keepAlive = false;
-  bytesIn = 0;
   bytesOut = 0;
   status = 0;
   /** The response's head has gone out. */
@@ -76,23 +72,13 @@ export class Exchange {
   usage: Usage | null = null;
   /** When a byte of either body moved last. */
   movedAt: number = this.arrivedAt;
-  /** Waits for the body, or as much of it as is kept, before it gives the exchange to a thread. */
-  onBodyBuffered: (() => void) | null = null;
   /** When it began to wait for a thread. */
   queuedAt = 0;
   /** When the answer was complete, or nobody was left to read it; 0 before. */
   doneAt = 0;
 
-  #bodyQueue: Uint8Array[] = [];
-  #bodyQueuedBytes = 0;
-  #bodyCredit = BODY_WINDOW_BYTES;
-  /** What a thread has been sent that may not have begun. */
-  #sentPieces: Uint8Array[] = [];
-  #isBegun = false;
-  #progressAtBytes = 0;
+  #intake: BodyIntake | null = null;
   #discardedBytes = 0;
-  #isBodyPaused = false;
-  #isBodyDropped = false;
   #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
   #remainingBytes = 0;
   /** What the thread has sent of its window and the client has not taken. */
@@ -111,45 +97,9 @@ export class Exchange {
 
   /** The next piece of the body, `null` at its end. `false` asks the parser to stop reading. */
   push(chunk: Uint8Array | null): boolean {
-    if (chunk === null) {
-      if (this.hasBody) this.#onBodyEnd();
-      return true;
-    }
-    this.bytesIn += chunk.length;
-    // While a thread waits for it, a byte now and then is no progress.
-    if (this.carrier === null || this.bytesIn >= this.#progressAtBytes) {
-      this.movedAt = performance.now();
-      this.#progressAtBytes = this.bytesIn + PROGRESS_MIN_BYTES;
-    }
-    if (this.#isBodyDropped || this.isDone) return true;
-    if (this.bytesIn > this.bodyMaxBytes) {
-      this.#isBodyDropped = true;
-      this.connection.onBodyTooLarge(this);
-      return true;
-    }
-    if (this.carrier !== null && this.#bodyCredit > 0) {
-      this.#sendBody(this.carrier, chunk);
-      this.#isBodyPaused = this.#bodyCredit <= 0;
-    } else {
-      this.#bodyQueue.push(chunk);
-      this.#bodyQueuedBytes += chunk.length + PIECE_COST_BYTES;
-      this.#isBodyPaused = this.carrier !== null || this.isBufferFull;
-      if (this.isBufferFull) this.#onBuffered();
-    }
-    return !this.#isBodyPaused;
-  }
-
-  #onBodyEnd(): void {
-    this.movedAt = performance.now();
-    if (this.#isBodyDropped || this.isDone) return;
-    if (this.onBodyBuffered !== null) this.#onBuffered();
-    else if (this.#bodyQueue.length === 0) this.carrier?.endBody(this);
-  }
-
-  #onBuffered(): void {
-    const onBuffered = this.onBodyBuffered;
-    this.onBodyBuffered = null;
-    onBuffered?.();
+    if (chunk !== null) return this.intake().push(chunk);
+    if (this.hasBody) this.intake().end();
+    return true;
   }
 
   // Called on `socket._httpMessage` by the parser's server.
@@ -176,66 +126,32 @@ export class Exchange {
     return (this.method === 'GET' || this.method === 'HEAD') && !this.hasBody;
   }
 
-  /** The request is waiting for its client to send more of the body. */
-  get isAwaitingBody(): boolean {
-    return this.hasBody && !this.complete && !this.#isBodyPaused;
+  /** The body's way in; made when there is one. */
+  intake(): BodyIntake {
+    this.#intake ??= new BodyIntake(this);
+    return this.#intake;
   }
 
-  /** As much of the body is here as is kept for a request that has no thread. */
-  get isBufferFull(): boolean {
-    return this.#bodyQueuedBytes >= BODY_WINDOW_BYTES;
+  /** Bytes of the body that have arrived. */
+  get bytesIn(): number {
+    return this.#intake === null ? 0 : this.#intake.bytes;
+  }
+
+  /** The request is waiting for its client to send more of the body. */
+  get isAwaitingBody(): boolean {
+    return this.hasBody && !this.complete && !this.intake().isPaused;
   }
 
   /** A lease has taken the exchange: what has arrived of the body goes to it. */
   carriedBy(carrier: Carrier): void {
     this.carrier = carrier;
-    if (!this.hasBody) return;
-    this.#drainBody(carrier);
+    if (this.hasBody) this.intake().drain(carrier);
   }
 
-  /** It comes back from a thread that has not begun it: the next one gets the body from its first byte. */
+  /** It comes back from a thread that has not begun it. */
   takeBack(): void {
     this.carrier = null;
-    this.#bodyQueue = this.#sentPieces.splice(0).concat(this.#bodyQueue);
-    this.#bodyQueuedBytes = 0;
-    for (const piece of this.#bodyQueue) this.#bodyQueuedBytes += piece.length + PIECE_COST_BYTES;
-    this.#bodyCredit = BODY_WINDOW_BYTES;
-  }
-
-  /** The thread works on it: it can't be given to another any more. */
-  #begun(): void {
-    this.#isBegun = true;
-    if (this.#sentPieces.length > 0) this.#sentPieces = [];
-  }
-
-  /** The servlet has consumed `bytes` of the body. @throws ProtocolError when it can't have */
-  onBodyCredit(bytes: number): void {
-    this.#begun();
-    this.#bodyCredit += bytes;
-    if (bytes === 0 || this.#bodyCredit > BODY_WINDOW_BYTES)
-      throw new ProtocolError('Cannot read a credit: it is for more than was sent');
-    if (this.carrier !== null) this.#drainBody(this.carrier);
-  }
-
-  #drainBody(carrier: Carrier): void {
-    while (this.#bodyQueue.length > 0 && this.#bodyCredit > 0) {
-      const chunk = this.#bodyQueue.shift() as Uint8Array;
-      this.#bodyQueuedBytes -= chunk.length + PIECE_COST_BYTES;
-      this.#sendBody(carrier, chunk);
-    }
-    if (this.#bodyQueue.length > 0) return;
-    if (this.complete) carrier.endBody(this);
-    else if (this.#isBodyPaused && this.#bodyCredit > 0) {
-      this.#isBodyPaused = false;
-      this.movedAt = performance.now();
-      this.connection.socket.resume();
-    }
-  }
-
-  #sendBody(carrier: Carrier, chunk: Uint8Array): void {
-    this.#bodyCredit -= chunk.length;
-    if (!this.#isBegun) this.#sentPieces.push(chunk);
-    carrier.sendBody(this, chunk);
+    this.#intake?.takeBack();
   }
 
   // -- The response --------------------------------------------------------------------------------------------------
@@ -366,7 +282,6 @@ export class Exchange {
     if (this.isDone) return;
     this.isDone = true;
     this.doneAt = performance.now();
-    this.onBodyBuffered = null;
     this.carrier?.abort(this);
   }
 
@@ -390,8 +305,8 @@ export class Exchange {
 
   #headText(reply: ReplyFrame, framing: string): string {
     this.isHeadSent = true;
-    this.#begun();
-    this.#begun();
+    this.#intake?.begun();
+    this.#intake?.begun();
     this.status = reply.status;
     // What is left of an unread body can't be told from a next request: such a connection is not used again.
     if (this.connection.isClosing || (this._last && !this.connection.hasWaiting) || (this.hasBody && !this.complete))
@@ -414,7 +329,6 @@ export class Exchange {
     if (this.isDone) return;
     this.isDone = true;
     this.doneAt = performance.now();
-    this.onBodyBuffered = null;
     this.connection.onExchangeDone(this);
   }
 }
