@@ -41,6 +41,41 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
   }
 }
 
+/** What a visitor sees who comes for a continuation whose thread has died. */
+export function gonePage(obituary: Obituary, startUrl: string, isDevelopment: boolean): ErrorPage {
+  return {
+    status: 410,
+    title: 'This page has expired',
+    text: `This page's program was stopped: ${shortCause(obituary)}.`,
+    code: 'SERVLET_NO_CONTINUATION',
+    link: { href: startUrl, text: 'Start again' },
+    ...(isDevelopment ? { detail: deathDetail(obituary, null) } : {}),
+  };
+}
+
+function shortCause({ cause, limit, limitValue, detail }: Obituary): string {
+  switch (cause) {
+    case 'heap':
+    case 'rss':
+      return limit === null || limitValue === 0 ? 'memory' : `memory, ${limitValue} MB`;
+    case 'cpu':
+      return `CPU time, ${limitValue} ms`;
+    case 'wall':
+      return `time, ${limitValue} ms`;
+    case 'crash':
+      return 'it ended itself';
+    case 'abort':
+      return 'its process ended itself';
+    case 'protocol':
+      return 'it broke the rules between it and its host';
+    case 'idle':
+      return detail === '' ? 'nobody had used it for long' : detail;
+    case 'drain':
+    case 'operator':
+      return 'by its operator';
+  }
+}
+
 function deathDetail(obituary: Obituary, failure: Failure | null): string {
   const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`, `request: ${obituary.request}`];
   if (obituary.limit !== null) {

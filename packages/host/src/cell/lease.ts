@@ -27,6 +27,9 @@ const LOG_BYTES_PER_SECOND = 1 << 20;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 
+/** Names this host in the addresses of continuations, for a load balancer in front of several. */
+const REPLICA = 'r0';
+
 /** Who follows what becomes of a lease. */
 export interface LeaseFollower {
   onReady(lease: Lease, ready: Ready): void;
@@ -35,6 +38,8 @@ export interface LeaseFollower {
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void;
   /** These exchanges were taken back unstarted. */
   onReturned(lease: Lease, exchanges: Exchange[]): void;
+  /** The thread holds other continuations than before. */
+  onHolding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
   /** The thread is gone. `running`: the request that it ran, 0 for none, -1 when nobody knows. */
   onGone(lease: Lease, running: number): void;
@@ -65,6 +70,9 @@ export class Lease implements Carrier, Closable {
   requestPeakBytes = 0;
   heldBytes = 0;
   cpuMs = 0;
+  /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
+  continuations = 0;
+  continuationBytes = 0;
   readonly #channel: Socket;
   readonly #writer: FrameWriter;
   readonly #follower: LeaseFollower;
@@ -116,6 +124,11 @@ export class Lease implements Carrier, Closable {
 
   get label(): string {
     return `thread ${this.number}`;
+  }
+
+  /** The first two parts of the address of every continuation that the thread holds. */
+  get place(): string {
+    return `${REPLICA}.${this.cell.number}-${this.number}`;
   }
 
   get isIdle(): boolean {
@@ -287,6 +300,8 @@ export class Lease implements Carrier, Closable {
         return this.#onLog(buffer, start, end);
       case ToHost.NotStarted:
         return this.#onNotStarted(id);
+      case ToHost.Holding:
+        return this.#onHolding(buffer, start, end);
     }
     const exchange = this.exchanges.get(id);
     if (exchange === undefined) return this.#onStray();
@@ -350,6 +365,8 @@ export class Lease implements Carrier, Closable {
       return;
     }
     this.#restoreWhenBack();
+    // Who waits for this very thread must hear of it.
+    if (this.state === 'ready') this.#follower.onReturned(this, []);
   }
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
@@ -372,6 +389,13 @@ export class Lease implements Carrier, Closable {
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
   }
 
+  #onHolding(buffer: Buffer, start: number, end: number): void {
+    if (end - start < 8) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
+    this.continuations = buffer.readUInt32BE(start);
+    this.continuationBytes = buffer.readUInt32BE(start + 4);
+    this.#follower.onHolding(this);
+  }
+
   #onStray(): void {
     if (++this.#strayFrames > STRAY_FRAMES_MAX_COUNT)
       throw new ProtocolError('Cannot read a frame: too many are for no request');
@@ -392,11 +416,15 @@ export class Lease implements Carrier, Closable {
   }
 }
 
+/** A path of this site; a second slash or a backslash would lead to another. */
+const START_URL = /^\/(?![/\\])[\x21-\x7e]{0,2000}$/;
+
 /** What a thread says of its servlet, checked. */
 function readReady(json: string): Ready {
   const ready: Ready = { kind: 'servlet', limits: {} };
   try {
-    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown> };
+    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown>; startUrl?: unknown };
+    if (typeof value.startUrl === 'string' && START_URL.test(value.startUrl)) ready.startUrl = value.startUrl;
     if (value.kind === 'fetch') ready.kind = 'fetch';
     for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
       const limit = value.limits?.[name];

@@ -14,6 +14,7 @@ import {
   writeJsonLine,
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
+import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { ModuleSources } from './module-sources.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 
@@ -96,9 +97,15 @@ const sources = new ModuleSources(CACHE_DIR, {
   '@custodian/worker': import.meta.resolve('@custodian/worker'),
 });
 const runtimeSources = sources.collect(THREAD);
+sources.collect(new URL('continuation/emitted.ts', THREAD).href, runtimeSources);
 
-function sourcesFor(servletUrl: string): Record<string, string> {
-  return sources.collect(servletUrl, { ...runtimeSources });
+const compiledModules = new CompiledModules(CACHE_DIR, sources, import.meta.resolve('@custodian/worker'));
+
+/** What the thread runs: the stripped sources, and for a servlet with continuations what is compiled of them. */
+function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
+  const compile = compiledModules.orderFor(order);
+  const base = compile?.port ? { ...runtimeSources, ...compiledModules.compilerSources } : { ...runtimeSources };
+  return { sources: sources.collect(order.servletUrl, base), compile };
 }
 
 function startThread(order: LeaseOrder): void {
@@ -115,8 +122,10 @@ function startThread(order: LeaseOrder): void {
   try {
     const known = new Set(pool.threads);
     const { memory, collectorPort, signal } = thread;
-    const task = { order, memory, collectorPort, entry: THREAD, sources: sourcesFor(order.servletUrl) };
-    const run = pool.run(task, { signal, transferList: [collectorPort] });
+    const { compile, ...modules } = modulesFor(order);
+    const task = { order, memory, collectorPort, entry: THREAD, ...modules, compile };
+    const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
+    const run = pool.run(task, { signal, transferList });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
     if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');
     thread.attach(worker);
