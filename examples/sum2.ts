@@ -13,7 +13,7 @@ async function getNumber(label: string): Promise<number> {
 }
 
 function form(label: string, url: string): Html {
-  return html`<form action="${url}" method="post">
+  return html`<form action="${url}" method="get">
     <label>${label} <input type="text" inputmode="numeric" name="number" value="" required autofocus /></label>
     <input type="submit" name="enter" value="Enter" />
   </form>`;

@@ -105,10 +105,10 @@ describe('examples', () => {
     expect(names.filter((name) => !linked.has(name)).sort()).toEqual(['index', 'one', 'reply', 'two']);
   });
 
-  it('examples import only @custodian/worker and hono', () => {
+  it('examples import only @custodian/worker, hono and what Node has', () => {
     const imported = readdirSync(DIRECTORY).flatMap((file) =>
       [...readFileSync(new URL(file, DIRECTORY), 'utf8').matchAll(/from '([^']+)'/g)].map((match) => match[1]),
     );
-    expect(new Set(imported)).toEqual(new Set(['@custodian/worker', 'hono']));
+    expect(new Set(imported)).toEqual(new Set(['@custodian/worker', 'hono', 'node:crypto']));
   });
 });

@@ -16,6 +16,7 @@ import {
   ToWorker,
 } from '@custodian/protocol';
 import { Collector, collectFunction } from './collector.ts';
+import { directoryOf, failureWithSource } from './failure-source.ts';
 import { replaceOutput } from './output.ts';
 import { reportHolding } from './holding.ts';
 import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
@@ -63,7 +64,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
   installResolver();
 
   const servlet = await load(task, writer).catch((error: unknown) => {
-    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(failureOf(error))));
+    const failure = order.isDevelopment ? failureWithSource(error, directoryOf(order.servletUrl)) : failureOf(error);
+    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(failure)));
     writer.flush();
     return null;
   });

@@ -1,4 +1,5 @@
 import type { Failure } from '@custodian/protocol';
+import type { Exchange } from '../http/exchange.ts';
 import type { ErrorPage } from '../http/error-page.ts';
 import { LIMITS } from '../limits.ts';
 import type { Obituary } from './obituary.ts';
@@ -92,27 +93,45 @@ function deathDetail(obituary: Obituary, failure: Failure | null): string {
 /** Failures that are the request's own: what it lacks, or has too much of. */
 const STATUS_OF_CODE: Readonly<Record<string, number>> = { SERVLET_BINDING: 400, SERVLET_FORM_TOO_LARGE: 413 };
 
-/** A servlet threw, or can't be loaded. */
-export function failurePage(failure: Failure, servlet: string, isDevelopment: boolean, isLoad = false): ErrorPage {
+/** A servlet threw, or can't be loaded. `exchange`: the request that it happened at. */
+export function failurePage(
+  failure: Failure,
+  servlet: string,
+  isDevelopment: boolean,
+  exchange: Exchange,
+  isLoad = false,
+): ErrorPage {
+  const shown = isDevelopment ? { detail: failureDetail(failure, servlet, exchange) } : {};
   const status = isLoad ? undefined : STATUS_OF_CODE[failure.code ?? ''];
   if (status !== undefined) {
-    const detail = isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {};
     return {
       status,
       title: 'Bad request',
       text: 'This request is not what the program of this page expects.',
       code: failure.code as string,
-      ...detail,
+      ...shown,
     };
   }
   return {
     status: isLoad ? 503 : 500,
     title: isLoad ? 'This program can not be loaded' : 'Internal Server Error',
-    text: isLoad ? 'It failed before it could answer anything.' : 'The program of this page failed.',
+    text: isLoad
+      ? 'It failed before it could answer anything.'
+      : `The program of this page failed.${failure.id === undefined ? '' : ` The operator's log has more about it, under ${failure.id}.`}`,
     code: isLoad ? 'SERVLET_LOAD' : 'SERVLET_ERROR',
-    ...(isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {}),
+    ...shown,
     ...(isLoad ? { retryAfterSeconds: 1 } : {}),
   };
+}
+
+/** For the author: his lines, the error with its frames across suspensions, and the request. */
+function failureDetail(failure: Failure, servlet: string, exchange: Exchange): string {
+  const from = exchange.header('referer');
+  const lines = [`servlet ${servlet}`, `request: ${exchange.method} ${exchange.url}`];
+  if (from !== undefined) lines.push(`from the page: ${from}`);
+  if (failure.source !== undefined) lines.push('', failure.source);
+  lines.push('', describeFailure(failure));
+  return lines.join('\n');
 }
 
 function describeFailure(failure: Failure): string {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, withoutToken } from '@custodian/protocol';
 import { renderErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -41,6 +42,8 @@ const CHANNEL_QUEUE_MS = 4;
 const CHANNEL_QUEUE_MAX_COUNT = 64;
 /** Threads that may be on their way at once. */
 const STARTING_MAX_COUNT = 2;
+/** Tells failures apart in a log. */
+const FAILURE_ID_BYTES = 6;
 /** Before so many answers nobody knows whether a servlet is quick. */
 const QUICK_AFTER_COUNT = 8;
 /** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
@@ -345,7 +348,10 @@ export class ServletPool implements LeaseFollower {
   }
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
-    if (failure !== null) exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment));
+    if (failure !== null) {
+      failure.id = randomBytes(FAILURE_ID_BYTES).toString('hex');
+      exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
+    }
     this.#answeredCount++;
     // Weighs the last dozen or so.
     this.#meanMs += (usage.wallMicros / 1000 - this.#meanMs) / Math.min(this.#answeredCount, 16);
@@ -450,7 +456,7 @@ export class ServletPool implements LeaseFollower {
 
   #refuseQueue(): void {
     for (const exchange of this.#queue.splice(0)) {
-      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, true));
+      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, exchange, true));
     }
   }
 

@@ -1,4 +1,8 @@
-import { randomFillSync, timingSafeEqual } from 'node:crypto';
+type Crypto = typeof import('node:crypto');
+
+// Loaded by the first capture: most servlets need none of it.
+let loaded: Crypto | null = null;
+const crypto = (): Crypto => (loaded ??= process.getBuiltinModule('node:crypto'));
 
 const NONCE_BYTES = 16;
 const NONCE_CHARS = 22;
@@ -9,7 +13,7 @@ let used: number = pool.length;
 /** 128 random bits, base64url. */
 export function createNonce(): string {
   if (used === pool.length) {
-    randomFillSync(pool);
+    crypto().randomFillSync(pool);
     used = 0;
   }
   used += NONCE_BYTES;
@@ -24,5 +28,5 @@ export function isSameNonce(given: string, own: string): boolean {
   if (given.length !== NONCE_CHARS) return false;
   left.write(given, 'latin1');
   right.write(own, 'latin1');
-  return timingSafeEqual(left, right);
+  return crypto().timingSafeEqual(left, right);
 }

@@ -1,4 +1,3 @@
-import { getHeapStatistics } from 'node:v8';
 import { LruManager, type LruManagerOptions } from './lru.ts';
 import type { ContinuationManager } from './manager.ts';
 import type { Entry } from './table.ts';
@@ -30,7 +29,7 @@ class ThresholdLruManager extends LruManager {
   constructor(options: ThresholdLruManagerOptions) {
     super(options);
     this.#maxBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
-    this.#heapBytes = options.heapBytes ?? (() => getHeapStatistics().used_heap_size);
+    this.#heapBytes = options.heapBytes ?? (() => process.memoryUsage().heapUsed);
   }
 
   protected override isShort(): boolean {
