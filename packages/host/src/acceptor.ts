@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Custodian, type Closable } from './custodian.ts';
 import { Connection, type ExchangeHandler, findConnection, type HttpSocket } from './http/connection.ts';
-import { bareAnswer, type ErrorPage } from './http/error-page.ts';
+import type { ErrorPage } from './http/error-page.ts';
 import { Exchange } from './http/exchange.ts';
 import type { Limits } from './limits.ts';
 import type { ListenAddress } from './options.ts';
@@ -104,13 +104,12 @@ export class Acceptor implements Closable {
       socket.destroy();
       return;
     }
-    if (this.#connections.size >= this.#limits.connectionsMaxCount) {
-      socket.end(bareAnswer(TOO_MANY), 'latin1');
-      return;
-    }
+    const isOneTooMany = this.#connections.size >= this.#limits.connectionsMaxCount;
     const connection = new Connection(socket, listener, this.#limits, this.#onExchange);
     this.#connections.add(connection);
     socket.once('close', () => this.#connections.delete(connection));
+    // It is held all the same until it is gone: what it sends must find somebody, and closing the host must find it.
+    if (isOneTooMany) connection.onBrokenInput(TOO_MANY);
   }
 
   #onTick(): void {

@@ -103,7 +103,11 @@ export class Custodian implements Closable, AsyncDisposable {
    */
   shutdownAll(): Promise<void> {
     // Marked shut before anything closes, so that nothing registers late.
-    this.#shutdown ??= this.#closeMembers();
+    if (this.#shutdown === null) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.#shutdown = promise;
+      this.#closeMembers().then(resolve, reject);
+    }
     return this.#shutdown;
   }
 

@@ -1,3 +1,5 @@
+// For whoever compiles against the published declarations.
+/// <reference types="node" preserve="true" />
 import { ServletHost } from './host.ts';
 import type { Host, ListenAddress, ServeOptions } from './options.ts';
 import { ConfigError } from './servlet-list.ts';

@@ -1,3 +1,5 @@
+// For whoever compiles against the published declarations.
+/// <reference types="node" preserve="true" />
 /**
  * Frames over a byte stream: `u32 length | u8 type | u32 request id | payload`, integers big-endian.
  * `length` counts everything after itself. Both ends batch: frames written in one turn leave in one write.

@@ -4,7 +4,7 @@ export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, Pr
 export type { ByteSink, FrameHandler } from './frame.ts';
 export { failureOf, readFailure } from './failure.ts';
 export type { Failure } from './failure.ts';
-export { BODY_WINDOW_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
+export { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
 export { JsonLineReader, writeJsonLine } from './json-lines.ts';
 export { RequestHead, writeRequest } from './request.ts';
 export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';

@@ -6,6 +6,9 @@ export const BODY_WINDOW_BYTES: number = 256 * 1024;
 /** The largest piece of a body in one frame. */
 export const CHUNK_MAX_BYTES: number = 64 * 1024;
 
+/** What a piece of a response's body counts for besides its bytes: many tiny ones cost memory, too. */
+export const CHUNK_COST_BYTES = 256;
+
 /** The largest head of a response. */
 export const HEAD_MAX_BYTES: number = 64 * 1024;
 

@@ -3,12 +3,15 @@
 import { registerHooks } from 'node:module';
 
 /**
- * @param {{ sources: Record<string, string>, entry: string }} task what `lease` of thread.ts takes, and by `file:` URL
- *   the JavaScript of modules that are TypeScript on disk
+ * @param {{ sources: Record<string, string>, entry: string, protocol: string }} task what `lease` of thread.ts takes; by
+ *   `file:` URL the JavaScript of modules that are TypeScript on disk; and where the protocol is, since a guest's thread
+ *   may not look through the directories in which packages are searched
  */
 export default async function boot(task) {
-  const { sources } = task;
+  const { sources, protocol } = task;
   registerHooks({
+    resolve: (specifier, context, nextResolve) =>
+      specifier === '@custodian/protocol' ? { url: protocol, shortCircuit: true } : nextResolve(specifier, context),
     load: (url, context, nextLoad) =>
       sources[url] === undefined
         ? nextLoad(url, context)

@@ -49,8 +49,6 @@ export class RequestRunner {
   readonly #pending = new Map<number, Pending>();
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
-  /** An unsafe request's answer is collected but has not left: it goes out before anything else starts. */
-  #holdsUnsafeAnswer = false;
   #chargedCpuMs: number = threadCpuMs();
 
   constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest, collector: Collector) {
@@ -112,11 +110,6 @@ export class RequestRunner {
       if (!this.#running.start(request.id)) {
         this.#giveBack(request);
         continue;
-      }
-      if (this.#holdsUnsafeAnswer) {
-        // If the next request takes this thread down, an answer whose request must not be repeated is not lost.
-        this.#writer.flush();
-        this.#holdsUnsafeAnswer = false;
       }
       this.#current = request;
       this.#start(request);
@@ -243,7 +236,8 @@ export class RequestRunner {
   #finish(request: Pending): void {
     this.#pending.delete(request.id);
     if (!this.#isSequential) return;
-    if (request.head.method !== 'GET' && request.head.method !== 'HEAD') this.#holdsUnsafeAnswer = true;
+    // The answer to a request that must not be repeated leaves before anything can stall this thread or take it down.
+    if (request.head.method !== 'GET' && request.head.method !== 'HEAD') this.#writer.flush();
     this.#running.finish();
     const wasCurrent = this.#current === request;
     this.#current = null;

@@ -1,4 +1,4 @@
-import { BODY_WINDOW_BYTES, CHUNK_MAX_BYTES, type FrameWriter, ToHost } from '@custodian/protocol';
+import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, type FrameWriter, ToHost } from '@custodian/protocol';
 import { ClientGoneError } from './request-body.ts';
 
 /** Sends a response's body in chunks, no faster than its client takes them. */
@@ -24,7 +24,7 @@ export class ResponseBody {
       }
       if (this.#isAborted) throw new ClientGoneError('Cannot send the response: the client is gone');
       const chunk = piece.subarray(at, at + CHUNK_MAX_BYTES);
-      this.#credit -= chunk.length;
+      this.#credit -= chunk.length + CHUNK_COST_BYTES;
       this.#writer.frame(ToHost.Chunk, this.#id, chunk);
     }
   }

@@ -17,6 +17,7 @@ import {
 } from '@custodian/protocol';
 import { Collector, collectFunction } from './collector.ts';
 import { directoryOf, failureWithSource } from './failure-source.ts';
+import { denySignals } from './no-signals.ts';
 import { replaceOutput } from './output.ts';
 import { reportHolding } from './holding.ts';
 import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
@@ -59,6 +60,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   const writer = new FrameWriter(channel);
   const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
+  if (order.execArgv.includes('--permission')) denySignals();
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
   installResolver();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
@@ -9,7 +10,8 @@ import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
 import { cellFlags } from './profile.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+// `.ts` in a checkout, `.js` in a package: as this file is.
+const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
 const CONTROL_FD = 3;
 /** A thread's channel dies with it, and a process can't be given new ones: when they are used up the cell is replaced. */
 const CHANNEL_COUNT = 32;
@@ -17,6 +19,12 @@ const STDERR_KEPT_CHARS = 8 * 1024;
 /** So much of a cell's error output is read in a second; beyond it the writer waits. */
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
 const PAGE_BYTES = 4096;
+/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
+const RSS_PER_THREAD_BYTES = 24 << 20;
+const RSS_SLACK_BYTES = 64 << 20;
+
+/** A request that has run for less is not what a process died of, when another has run for longer. */
+const SUSPECT_FROM_MS = 100;
 
 /** Where and how cells are started. */
 export interface CellSite {
@@ -49,6 +57,12 @@ export class Cell implements Closable {
   rssMaxBytes = 0;
   /** Resident memory before any servlet was loaded. */
   baseRssBytes = 0;
+  /** Requests that its threads have answered. */
+  answeredCount = 0;
+  /** It has its obituary: its other threads get none of their own. */
+  isMourned = false;
+  /** Threads that it may have died of, once it is gone. */
+  suspects: readonly Lease[] = [];
   /** Exit code or signal, once it is gone. */
   exitDetail = '';
   readonly #child: ChildProcess;
@@ -58,11 +72,17 @@ export class Cell implements Closable {
   #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
+  #wallAtDeath = 0;
   #isActive = false;
 
   constructor(profile: Profile, site: CellSite) {
     this.profile = profile;
-    const env: Record<string, string> = { NODE_COMPILE_CACHE: site.cacheDir };
+    const env: Record<string, string> = {
+      NODE_COMPILE_CACHE: site.cacheDir,
+      // Large pieces of memory go back to the system when they are freed: a killed thread's must not count against the next.
+      MALLOC_MMAP_THRESHOLD_: '131072',
+      MALLOC_TRIM_THRESHOLD_: '131072',
+    };
     if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
     const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
     // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
@@ -115,6 +135,7 @@ export class Cell implements Closable {
     this.gone = new Promise((resolve) => {
       const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (this.isGone) return;
+        this.#wallAtDeath = this.rssWallBytes();
         this.isGone = true;
         this.exitDetail = signal === null ? `exit code ${code}` : `signal ${signal}`;
         this.deathCause ??= 'abort';
@@ -125,6 +146,7 @@ export class Cell implements Closable {
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
         resolve();
+        this.suspects = suspectsOf(this);
         for (const lease of this.leases.values()) lease.onCellGone();
         this.leases.clear();
         void this.custodian.shutdownAll().catch(() => {});
@@ -204,6 +226,15 @@ export class Cell implements Closable {
     }
   }
 
+  /** The resident memory that it is killed above: the operator's, or what its base and its threads' caps come to. */
+  rssWallBytes(): number {
+    if (this.isGone) return this.#wallAtDeath;
+    if (this.rssMaxBytes > 0) return this.rssMaxBytes;
+    let wall = (this.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
+    for (const lease of this.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
+    return wall;
+  }
+
   memoryUse(): number {
     return this.sampleRss();
   }
@@ -212,7 +243,10 @@ export class Cell implements Closable {
   kill(cause: DeathCause): void {
     if (this.isGone) return;
     this.deathCause ??= cause;
-    if (this.#endedAt === 0) this.#endedAt = performance.now();
+    if (this.#endedAt === 0) {
+      this.#endedAt = performance.now();
+      for (const lease of this.leases.values()) lease.onCellEnding();
+    }
     signalGroup(this.pid);
     this.#child.kill('SIGKILL');
   }
@@ -261,6 +295,14 @@ export class Cell implements Closable {
     });
     stderr.on('error', () => {});
   }
+}
+
+/** Those that were busy for long when it ended; all that were busy, if none was. */
+function suspectsOf(cell: Cell): Lease[] {
+  const busy = [...cell.leases.values()].filter((lease) => lease.exchanges.size > 0);
+  const endedAt = performance.now() - cell.endingMs;
+  const slow = busy.filter((lease) => endedAt - lease.progressAt >= SUSPECT_FROM_MS);
+  return slow.length > 0 ? slow : busy;
 }
 
 function openStatm(pid: number): number {

@@ -13,6 +13,7 @@ const WARNING_MAX_CHARS = 8 << 10;
 /** What a thread is told of its servlet's modules: see CompileTask of the worker. */
 export interface CompileOrder {
   root: string;
+  packages: Readonly<Record<string, string>>;
   code: Record<string, string>;
   warnings: string[];
   port: MessagePort | null;
@@ -31,30 +32,40 @@ interface Compiled {
 export class CompiledModules {
   readonly #cacheDir: string;
   readonly #sources: ModuleSources;
-  readonly #runtimeUrl: string;
+  readonly #compiler: string;
+  readonly #packages: Readonly<Record<string, string>>;
   /** Warnings are given to the first thread of a cell. */
   readonly #reported = new Set<string>();
-  #compilerSources: Record<string, string> | null = null;
-  #version = '';
+  #version: string | null = null;
 
-  /** `workerUrl`: the library's own entry, beside which the compiler lies. */
-  constructor(cacheDir: string, sources: ModuleSources, workerUrl: string) {
+  /** `compiler`: URL of its entry. `packages`: where those are that it imports. */
+  constructor(
+    cacheDir: string,
+    sources: ModuleSources,
+    compiler: string,
+    packages: Readonly<Record<string, string>>,
+  ) {
     this.#cacheDir = join(cacheDir, 'compiled');
     this.#sources = sources;
-    this.#runtimeUrl = new URL('continuation/', workerUrl).href;
+    this.#compiler = compiler;
+    this.#packages = packages;
     mkdirSync(this.#cacheDir, { recursive: true });
   }
 
-  /** The stripped sources of the compiler and of what its output imports. */
+  /** The stripped sources of the compiler, for a thread that needs it. */
   get compilerSources(): Record<string, string> {
-    if (this.#compilerSources === null) {
-      const compiler = this.#sources.collect(`${this.#runtimeUrl}compile/compile.ts`);
-      this.#compilerSources = this.#sources.collect(`${this.#runtimeUrl}emitted.ts`, compiler);
+    return this.#sources.collect(this.#compiler);
+  }
+
+  /** What one version of the compiler and of Node has made, no other runs. */
+  get #compilerVersion(): string {
+    if (this.#version === null) {
       const hash = createHash('sha256').update(process.version);
-      for (const source of Object.values(this.#compilerSources)) hash.update(source);
+      for (const url of Object.values(this.#packages)) hash.update(url);
+      for (const source of this.#sources.sourcesOf(this.#compiler)) hash.update(source);
       this.#version = hash.digest('hex');
     }
-    return this.#compilerSources;
+    return this.#version;
   }
 
   /** null: the servlet asks for no continuations. With a port if anything is still to be compiled. */
@@ -62,7 +73,7 @@ export class CompiledModules {
     const root = new URL('.', servletUrl).href;
     const own = this.#sources.suspendingModules(servletUrl, root);
     if (own === null) return null;
-    const order: CompileOrder = { root, code: {}, warnings: [], port: null };
+    const order: CompileOrder = { root, packages: this.#packages, code: {}, warnings: [], port: null };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
       const file = this.#fileFor(servletName, url, text);
@@ -94,9 +105,8 @@ export class CompiledModules {
   }
 
   #fileFor(servletName: string, url: string, text: string): string {
-    const { compilerSources: _ } = this;
     const hash = createHash('sha256');
-    for (const part of [this.#version, servletName, url, text]) hash.update(`${part.length}\0${part}`);
+    for (const part of [this.#compilerVersion, servletName, url, text]) hash.update(`${part.length}\0${part}`);
     return join(this.#cacheDir, `${hash.digest('hex')}.json`);
   }
 }

@@ -19,7 +19,7 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
     case 'rss':
       return page(
         503,
-        `It used more memory than it may: its limit is ${obituary.limitValue === 0 ? "its process's" : `${obituary.limitValue} MB`}.`,
+        `It used more memory than it may: its limit is ${obituary.limitValue} MB.`,
         obituary.cause === 'heap' || obituary.limit === 'heapMb' ? 'LIMIT_HEAP' : 'LIMIT_RSS',
       );
     case 'cpu':

@@ -63,6 +63,8 @@ export class Lease implements Carrier, Closable {
   deathCause: DeathCause | null = null;
   deathDetail = '';
   failure: Failure | null = null;
+  /** Its supervisor found it over one of its own limits. */
+  isBreached = false;
   isWatched = false;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
@@ -238,6 +240,7 @@ export class Lease implements Carrier, Closable {
     if (this.state === 'gone' || this.state === 'ending') return;
     if (cause !== 'heap' && cause !== 'rss' && cause !== 'cpu') return;
     if (cause === 'heap') this.requestPeakBytes = Math.max(this.requestPeakBytes, value);
+    this.isBreached = true;
     this.deathCause = cause;
     this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
     this.state = 'ending';
@@ -249,12 +252,17 @@ export class Lease implements Carrier, Closable {
     const returned: Exchange[] = [];
     let isBehind = running === 0;
     for (const [id, exchange] of this.exchanges) {
-      if (isBehind) {
-        this.#moved.add(id);
-        this.exchanges.delete(id);
-        exchange.carrier = null;
-        returned.push(exchange);
-      } else if (id === running) isBehind = true;
+      if (id === running) {
+        isBehind = true;
+        continue;
+      }
+      // What is in front of the running one is answered, and the answer lies in the stalled thread. Whoever asked for
+      // something that is safe to repeat does not wait for it.
+      if (!isBehind && (!exchange.isSafe || exchange.isHeadSent)) continue;
+      this.#moved.add(id);
+      this.exchanges.delete(id);
+      exchange.carrier = null;
+      returned.push(exchange);
     }
     this.#restoreWhenBack();
     this.#follower.onReturned(this, returned);
@@ -268,7 +276,15 @@ export class Lease implements Carrier, Closable {
     this.#goneWhenAll();
   }
 
+  /** Its cell is being killed: it takes nothing more. */
+  onCellEnding(): void {
+    if (this.state === 'gone' || this.state === 'ending') return;
+    this.state = 'ending';
+    this.#endingSince = performance.now();
+  }
+
   onCellGone(): void {
+    this.deathCause ??= this.cell.deathCause;
     this.#exit ??= { running: -1 };
     setTimeout(() => this.#gone(-1), LAST_FRAMES_MS).unref();
     this.#goneWhenAll();
@@ -280,7 +296,7 @@ export class Lease implements Carrier, Closable {
     if (this.state === 'gone') return;
     if (type === ToHost.Reply) {
       const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return this.#onStray();
+      if (exchange === undefined) return this.#onNobodys(type, id);
       const reply = readReply(buffer, start, end);
       if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: it comes twice');
       if (!exchange.isDone) exchange.answer(reply, buffer, end);
@@ -304,7 +320,7 @@ export class Lease implements Carrier, Closable {
         return this.#onHolding(buffer, start, end);
     }
     const exchange = this.exchanges.get(id);
-    if (exchange === undefined) return this.#onStray();
+    if (exchange === undefined) return this.#onNobodys(type, id);
     switch (type) {
       case ToHost.Head: {
         const reply = readReply(buffer, start, end);
@@ -340,6 +356,7 @@ export class Lease implements Carrier, Closable {
     this.exchanges.delete(exchange.requestId);
     exchange.carrier = null;
     this.answeredCount++;
+    this.cell.answeredCount++;
     if (this.isWatched) this.#unwatch();
     this.#restoreWhenBack();
     this.#follower.onAnswered(this, exchange, usage, failure);
@@ -394,6 +411,15 @@ export class Lease implements Carrier, Closable {
     this.continuations = buffer.readUInt32BE(start);
     this.continuationBytes = buffer.readUInt32BE(start + 4);
     this.#follower.onHolding(this);
+  }
+
+  /** A frame for a request that this thread does not have (any more). */
+  #onNobodys(type: number, id: number): void {
+    if (!this.#moved.has(id)) return this.#onStray();
+    // It was answered by another thread meanwhile.
+    if (type !== ToHost.Reply && type !== ToHost.End && type !== ToHost.Fail) return;
+    this.#moved.delete(id);
+    this.#restoreWhenBack();
   }
 
   #onStray(): void {

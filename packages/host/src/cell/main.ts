@@ -4,6 +4,8 @@
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
 import { Socket } from 'node:net';
+import { extname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   failureOf,
@@ -20,12 +22,17 @@ import { SupervisedThread } from './supervised-thread.ts';
 
 const CONTROL_FD = 3;
 const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
-const BOOT = fileURLToPath(import.meta.resolve('@custodian/worker/boot'));
-const THREAD = new URL('thread.ts', import.meta.resolve('@custodian/worker/boot')).href;
+const PROTOCOL = import.meta.resolve('@custodian/protocol');
+const WORKER = import.meta.resolve('@custodian/worker');
+const BOOT = fileURLToPath(new URL('boot.mjs', WORKER));
+// `.ts` in a checkout, `.js` in a package: as the package's entry is.
+const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
+/** A thread in a long native call does not answer; the others have by then. */
+const CONFIRM_MAX_MS = 50;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
@@ -93,13 +100,17 @@ function poolFor(order: LeaseOrder): Piscina {
 }
 
 const sources = new ModuleSources(CACHE_DIR, {
-  '@custodian/protocol': import.meta.resolve('@custodian/protocol'),
-  '@custodian/worker': import.meta.resolve('@custodian/worker'),
+  '@custodian/protocol': PROTOCOL,
+  '@custodian/worker': WORKER,
 });
 const runtimeSources = sources.collect(THREAD);
-sources.collect(new URL('continuation/emitted.ts', THREAD).href, runtimeSources);
-
-const compiledModules = new CompiledModules(CACHE_DIR, sources, import.meta.resolve('@custodian/worker'));
+// Compiled modules import it; nothing else does.
+sources.collect(new URL(`continuation/emitted${extname(WORKER)}`, WORKER).href, runtimeSources);
+const compiler = new URL(`continuation/compile/compile${extname(WORKER)}`, WORKER).href;
+const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${extname(WORKER)}`, WORKER).href)) as {
+  COMPILER_PACKAGES: Readonly<Record<string, string>>;
+};
+const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPILER_PACKAGES);
 
 /** What the thread runs: the stripped sources, and for a servlet with continuations what is compiled of them. */
 function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
@@ -123,7 +134,7 @@ function startThread(order: LeaseOrder): void {
     const known = new Set(pool.threads);
     const { memory, collectorPort, signal } = thread;
     const { compile, ...modules } = modulesFor(order);
-    const task = { order, memory, collectorPort, entry: THREAD, ...modules, compile };
+    const task = { order, memory, collectorPort, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
     const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
     const run = pool.run(task, { signal, transferList });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
@@ -144,47 +155,61 @@ function schedule(ms: number): void {
   timer = setTimeout(tick, ms);
 }
 
-/** Rss that no thread's own numbers explain belongs to shared memory, blobs, native objects: to whoever runs. */
-let explainedRss = process.memoryUsage.rss();
+/**
+ * Resident memory that no thread's own numbers explain: the process itself, and besides it shared memory, blobs,
+ * native objects. What of it comes while a request is watched belongs to the thread that works hardest.
+ */
+let ownRss = process.memoryUsage.rss();
+let isConfirming = false;
 
 function tick(): void {
   timer = null;
   const now = performance.now();
   const isFull = now - lastFullSample >= (isActive ? ACTIVE_MS : IDLE_MS);
   if (isFull) lastFullSample = now;
-  let isWatching = false;
-  const rss = process.memoryUsage.rss();
-  let heldBytes = 0;
-  let busiest: SupervisedThread | null = null;
-  let isStarting = false;
-  for (const thread of threads.values()) {
-    heldBytes += thread.committedBytes;
-    if (thread.isWatched) {
-      isWatching = true;
-      // What a starting thread takes is its own runtime first of all; the cell's wall stands meanwhile.
-      if (thread.running.current === 0) isStarting = true;
-      else if (busiest === null || thread.recentCpuMs > busiest.recentCpuMs) busiest = thread;
-    }
+  const all = [...threads.values()];
+  const watched = all.filter((thread) => thread.isWatched);
+  for (const thread of isFull ? all : watched) void thread.sample();
+  attribute(all);
+  const reported = isFull ? all : watched;
+  if (reported.length > 0) send({ type: 'sample', threads: reported.map((thread) => thread.lastSample) });
+  schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
+}
+
+function attribute(all: SupervisedThread[]): void {
+  const unexplained = unexplainedBytes(all);
+  const suspect = suspectOf(all);
+  // Between requests, and while a thread starts, what is there is taken for the process's own.
+  if (suspect === null) ownRss += unexplained;
+  else if (unexplained > suspect.order.heapMaxBytes && !isConfirming) void confirm(suspect);
+}
+
+/** Before a thread is blamed the numbers of all are read anew: a neighbour may just have started. */
+async function confirm(suspect: SupervisedThread): Promise<void> {
+  isConfirming = true;
+  const all = [...threads.values()];
+  await Promise.race([Promise.all(all.map((thread) => thread.sample())), delay(CONFIRM_MAX_MS)]);
+  isConfirming = false;
+  const unexplained = unexplainedBytes(all);
+  const { heapMaxBytes } = suspect.order;
+  if (suspectOf([...threads.values()]) === suspect && unexplained > heapMaxBytes)
+    breach(suspect, 'rss', unexplained, heapMaxBytes);
+}
+
+function unexplainedBytes(all: SupervisedThread[]): number {
+  let bytes = process.memoryUsage.rss() - ownRss;
+  for (const thread of all) bytes -= thread.committedBytes;
+  return bytes;
+}
+
+function suspectOf(all: SupervisedThread[]): SupervisedThread | null {
+  let suspect: SupervisedThread | null = null;
+  for (const thread of all) {
+    if (!thread.isWatched) continue;
+    if (thread.running.current === 0 && thread.order.unit !== 'servlet') return null;
+    if (suspect === null || thread.recentCpuMs > suspect.recentCpuMs) suspect = thread;
   }
-  if (busiest === null || isStarting) explainedRss = rss - heldBytes;
-  else {
-    const unexplained = rss - heldBytes - explainedRss;
-    if (unexplained > busiest.order.heapMaxBytes) breach(busiest, 'rss', unexplained, busiest.order.heapMaxBytes);
-  }
-  for (const thread of threads.values()) {
-    if (thread.isWatched || isFull) void thread.sample();
-  }
-  if (isFull && threads.size > 0) {
-    send({ type: 'sample', threads: Array.from(threads.values(), (thread) => thread.lastSample) });
-  } else if (isWatching) {
-    send({
-      type: 'sample',
-      threads: Array.from(threads.values())
-        .filter((thread) => thread.isWatched)
-        .map((thread) => thread.lastSample),
-    });
-  }
-  schedule(isWatching ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
+  return suspect;
 }
 
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {

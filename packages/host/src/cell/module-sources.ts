@@ -48,6 +48,16 @@ export class ModuleSources {
     return into;
   }
 
+  /** The sources of a module and all that it imports by relative paths, whatever they are written in. */
+  sourcesOf(entry: string, seen: Map<string, string> = new Map()): Iterable<string> {
+    const module = seen.has(entry) ? null : this.#module(entry);
+    if (module !== null) {
+      seen.set(entry, module.source);
+      for (const imported of module.imports) this.sourcesOf(imported, seen);
+    }
+    return seen.values();
+  }
+
   /**
    * The texts of a servlet's own modules, by URL, if any of them asks for continuations: those in `root` or below, and
    * no package's. What is imported by a computed path is not known here.

@@ -123,7 +123,7 @@ export class ServletPool implements LeaseFollower {
       if (obituary !== undefined) return this.#answerGone(exchange, obituary);
       // Any thread will do: it knows nothing of that place, and answers as for a page that has expired.
     }
-    const lease = this.#pick();
+    const lease = this.#pick(exchange);
     if (lease !== null) this.#runOn(lease, exchange);
     else this.#enqueue(exchange);
   }
@@ -152,10 +152,12 @@ export class ServletPool implements LeaseFollower {
 
   // -- Choosing a thread ---------------------------------------------------------------------------------------------
 
-  #pick(): Lease | null {
-    const depth = this.#depth();
+  #pick({ isRetry }: Exchange): Lease | null {
+    const depth = isRetry ? 1 : this.#depth();
     for (const lease of this.#leases) {
-      if (lease.state === 'ready' && lease.exchanges.size < depth && !this.#isSpent(lease)) return lease;
+      if (lease.state !== 'ready' || lease.exchanges.size >= depth || this.#isSpent(lease)) continue;
+      // What may have taken a thread down before has the next one for itself, or a bystander would be hit again.
+      if (lease.exchanges.size === 0 || lease.oldest?.isRetry !== true) return lease;
     }
     return null;
   }
@@ -316,12 +318,13 @@ export class ServletPool implements LeaseFollower {
 
   #pullQueue(): void {
     while (this.#queue.length > 0) {
-      const lease = this.#pick();
+      const exchange = this.#queue[0] as Exchange;
+      const lease = this.#pick(exchange);
       if (lease === null) {
         this.#growForQueue();
         return;
       }
-      const exchange = this.#queue.shift() as Exchange;
+      this.#queue.shift();
       if (!exchange.isDone) this.#runOn(lease, exchange);
     }
   }
@@ -385,9 +388,17 @@ export class ServletPool implements LeaseFollower {
     const waiting = this.#places.remove(lease, lease.continuations > 0 ? obituary : null);
     for (const exchange of waiting) this.dispatch(exchange);
     if (!isOrderly) {
-      this.#site.onDeath(obituary);
-      if (lease.answeredCount === 0 && guilty === null)
-        this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+      const { cell } = lease;
+      // An idle thread that goes down with its cell is no death of its own, and says nothing about the servlet.
+      const isMourner = !cell.isMourned && (cell.suspects.length === 0 || cell.suspects.includes(lease));
+      if (!cell.isGone || guilty !== null || isMourner) {
+        cell.isMourned = cell.isGone;
+        this.#site.onDeath(obituary);
+        const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
+        if (guilty === null && lease.exchanges.size === 0 && answeredCount === 0) {
+          this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
+        }
+      }
       this.#decide(lease, guilty, obituary);
     }
     this.#settled();
@@ -425,8 +436,9 @@ export class ServletPool implements LeaseFollower {
 
   #obituary(lease: Lease, guilty: Exchange | null): Obituary {
     const cause = lease.deathCause ?? 'crash';
-    const limit = lease.state !== 'starting' ? limitOfCause(cause) : null;
     const { failure, cell } = lease;
+    // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
+    const limit = cause === 'rss' && lease.isBreached ? 'heapMb' : limitOfCause(cause);
     return {
       at: Date.now(),
       servlet: this.servlet.name,
@@ -434,8 +446,8 @@ export class ServletPool implements LeaseFollower {
       pid: cell.pid,
       lease: cell.isGone ? null : lease.number,
       cause,
-      limit: cause === 'rss' && !cell.isGone ? 'heapMb' : limit,
-      limitValue: limit === null ? null : cause === 'rss' && !cell.isGone ? this.limits.heapMb : this.limits[limit],
+      limit,
+      limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.rssWallBytes() / MB) : this.limits[limit],
       request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
       detail:
         lease.deathDetail ||
@@ -469,7 +481,16 @@ export class ServletPool implements LeaseFollower {
 /** The request that a thread died of, as far as it can be told. */
 function guiltyOf(lease: Lease, running: number): Exchange | null {
   if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
+  if (running === -1 && !isSuspect(lease)) return null;
   if (lease.isSequential)
     return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
   return lease.exchanges.size === 1 ? lease.oldest : null;
+}
+
+/** May its cell have died of what this thread was at? When that is not sure, what is safe to repeat gets another try. */
+function isSuspect(lease: Lease): boolean {
+  const { cell, oldest } = lease;
+  if (!cell.isGone) return true;
+  if (oldest === null || !cell.suspects.includes(lease)) return false;
+  return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
 }

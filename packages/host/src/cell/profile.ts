@@ -4,9 +4,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Profile } from '../options.ts';
 
-/** The thread's runtime and the protocol: what every thread must be able to read. */
-const RUNTIME = ['@custodian/worker', '@custodian/protocol'].map(
-  (name) => `${dirname(fileURLToPath(import.meta.resolve(name)))}/`,
+/**
+ * What every thread must be able to read: its runtime, the protocol, and Piscina's side of a thread. Of each the whole
+ * package: it is package.json, one directory above the entry, that tells Node what a `.js` is.
+ */
+const RUNTIME: readonly string[] = ['@custodian/worker', '@custodian/protocol', 'piscina'].map((name) =>
+  join(dirname(fileURLToPath(import.meta.resolve(name))), '../'),
 );
 /** The packages of the continuation compiler, which works in the thread that needs it. */
 const COMPILER = packageDirectories(import.meta.resolve('@custodian/worker'), ['acorn', 'esrap']);

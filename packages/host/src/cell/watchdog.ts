@@ -6,11 +6,10 @@ const SWEEP_MS = 10;
 const IDLE_SWEEP_MS = 1000;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
+/** After so long it is asked whether the only request of a thread has begun at all. */
+const LEFTOVER_MS = 100;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
 const END_GRACE_MS = 250;
-/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
-const RSS_PER_THREAD_BYTES = 24 << 20;
-const RSS_SLACK_BYTES = 64 << 20;
 
 /**
  * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
@@ -87,7 +86,8 @@ export class Watchdog {
     if (waitingMs < GLANCE_MS) return false;
     lease.watch(Math.max(1, limits.cpuMs - waitingMs));
     if (lease.isSequential) {
-      if (lease.exchanges.size > 1) lease.revoke();
+      // A request alone may stand behind something that an earlier one has left behind.
+      if (lease.exchanges.size > 1 || waitingMs > LEFTOVER_MS) lease.revoke();
       const { oldest } = lease;
       if (oldest === null) {
         // Nothing runs, yet the thread does not come back for what was moved: something it has left behind keeps it busy.
@@ -115,9 +115,5 @@ function runningMs(
 
 /** Kills a cell whose resident memory is over its wall. */
 function holdToWall(cell: Cell): void {
-  const rss = cell.sampleRss();
-  let wall = (cell.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
-  for (const lease of cell.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
-  if (cell.rssMaxBytes > 0) wall = cell.rssMaxBytes;
-  if (rss > wall) cell.kill('rss');
+  if (cell.sampleRss() > cell.rssWallBytes()) cell.kill('rss');
 }

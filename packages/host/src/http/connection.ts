@@ -50,6 +50,8 @@ export class Connection implements Closable {
   /** When the connection became idle. */
   #idleSince: number = performance.now();
   #lingersSince = 0;
+  /** What follows the requests that were readable; it is due when they are answered. */
+  #refusal: ErrorPage | null = null;
   #served = 0;
 
   constructor(socket: HttpSocket, listener: Custodian, limits: Limits, onExchange: ExchangeHandler) {
@@ -93,23 +95,22 @@ export class Connection implements Closable {
       if (this.socket._paused === true && this.#waiting.length < PIPELINE_MAX_COUNT) this.#unpause();
       this.#run(next);
     } else if (this.isClosing) this.socket.destroySoon();
+    else if (this.#refusal !== null) this.onBrokenInput(this.#refusal);
   }
 
   /** The parser gave up on what the client sends. */
   onBrokenInput(page: ErrorPage): void {
-    if (this.socket.destroyed) return;
-    this.isClosing = true;
-    this.#waiting.length = 0;
+    if (this.socket.destroyed || this.#lingersSince > 0) return;
     const exchange = this.current;
-    if (exchange !== null) {
-      // The broken bytes are of the body that is being read, or of a later request; an answer to the present one is still due.
-      if (exchange.hasBody && !exchange.complete) {
-        exchange.refuse(page);
-        exchange.carrier?.abort(exchange);
-      }
-      return;
-    }
-    this.#refuseWithoutExchange(page);
+    if (exchange === null) {
+      this.isClosing = true;
+      this.#refuseWithoutExchange(page);
+    } else if (exchange.hasBody && !exchange.complete && this.#waiting.length === 0) {
+      // The broken bytes are of the body that is being read.
+      this.isClosing = true;
+      exchange.refuse(page);
+      exchange.carrier?.abort(exchange);
+    } else this.#refusal = page;
   }
 
   onBodyTooLarge(exchange: Exchange): void {
@@ -165,7 +166,8 @@ export class Connection implements Closable {
   #run(exchange: Exchange): void {
     this.current = exchange;
     this.socket._httpMessage = exchange;
-    const problem = requestProblem(exchange, this.#limits);
+    const problem =
+      requestProblem(exchange, this.#limits) ?? (exchange.hasBody && !exchange.complete ? this.#refusal : null);
     if (problem !== null) {
       exchange.refuse(problem);
       return;

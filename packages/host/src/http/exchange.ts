@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
-import { BODY_WINDOW_BYTES, type ReplyFrame, type Usage } from '@custodian/protocol';
+import {
+  BODY_WINDOW_BYTES,
+  CHUNK_COST_BYTES,
+  CHUNK_MAX_BYTES,
+  ProtocolError,
+  type ReplyFrame,
+  type Usage,
+} from '@custodian/protocol';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
 import { dateLine, statusLine } from './status.ts';
@@ -73,6 +80,8 @@ export class Exchange {
   #isBodyDropped = false;
   #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
   #remainingBytes = 0;
+  /** What the thread has sent of its window and the client has not taken. */
+  #windowBytes = 0;
 
   constructor(socket: Socket) {
     this.connection = connectionOf(socket);
@@ -222,23 +231,30 @@ export class Exchange {
     this.#write(this.#headText(reply, framing));
   }
 
-  /** The next bytes of the body. Credit for them is granted when the kernel has taken them. */
+  /**
+   * The next bytes of the body. Credit for them is granted when the kernel has taken them.
+   * @throws ProtocolError when there are more than were granted
+   */
   sendChunk(buffer: Buffer, start: number, end: number): void {
     const bytes = end - start;
-    if (this.isDone || this.#framing === 'none') {
-      this.carrier?.grant(this, bytes);
+    const costBytes = bytes + CHUNK_COST_BYTES;
+    if (this.isDone || this.#framing === 'none' || bytes === 0) {
+      this.carrier?.grant(this, costBytes);
       return;
     }
+    this.#windowBytes += costBytes;
+    if (this.#windowBytes > BODY_WINDOW_BYTES + CHUNK_MAX_BYTES + CHUNK_COST_BYTES)
+      throw new ProtocolError('Cannot read a response: its body comes faster than it was granted');
     const { socket } = this.connection;
     const chunk = buffer.subarray(start, end);
     this.bytesOut += bytes;
     this.movedAt = performance.now();
     const sent = (): void => {
       this.movedAt = performance.now();
-      this.carrier?.grant(this, bytes);
+      this.#windowBytes -= costBytes;
+      this.carrier?.grant(this, costBytes);
     };
     if (this.#framing === 'chunked') {
-      if (bytes === 0) return;
       socket.cork();
       socket.write(`${bytes.toString(16)}\r\n`, 'latin1');
       socket.write(chunk);

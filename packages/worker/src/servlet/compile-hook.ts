@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks, setSourceMapsSupport, stripTypeScriptTypes } from 'node:module';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import type * as Compiler from '../continuation/compile/compile.ts';
@@ -8,6 +9,8 @@ import type * as Compiler from '../continuation/compile/compile.ts';
 export interface CompileTask {
   /** `file:` URL of the servlet's directory: its own modules, and only they, are compiled. */
   root: string;
+  /** Where the compiler's own packages are, by name. */
+  packages: Readonly<Record<string, string>>;
   /** What was compiled before, by URL. */
   code: Record<string, string>;
   /** What was said about it. */
@@ -24,14 +27,22 @@ export interface CompiledModule {
 }
 
 const RUNTIME = new URL('..', import.meta.url).href;
-const EMITTED = new URL('../continuation/emitted.ts', import.meta.url).href;
+// `.ts` in a checkout, `.js` in a package.
+const EXTENSION = extname(import.meta.url);
+const EMITTED = new URL(`../continuation/emitted${EXTENSION}`, import.meta.url).href;
 const MODULE = /\.m?[jt]s(?:\?|$)/;
 
 /** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
-export function installCompiler({ root, code, warnings, port }: CompileTask): void {
+export function installCompiler({ root, packages, code, warnings, port }: CompileTask): void {
+  const printer = new URL('.', packages['esrap']).href;
   setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const url = packages[specifier];
+      const isOurs = context.parentURL?.startsWith(RUNTIME) === true || context.parentURL?.startsWith(printer) === true;
+      return url !== undefined && isOurs ? { url, shortCircuit: true } : nextResolve(specifier, context);
+    },
     load(url, context, nextLoad) {
       if (!isOwn(url, root)) return nextLoad(url, context);
       const known = code[url];
@@ -56,7 +67,7 @@ let compiler: typeof Compiler | null = null;
 /** `stripped`: the module without its types, every position kept. */
 function compileModule(url: string, stripped: string): CompiledModule {
   // A hook can't wait for an import; and most threads find everything compiled.
-  compiler ??= createRequire(import.meta.url)('../continuation/compile/compile.ts') as typeof Compiler;
+  compiler ??= createRequire(import.meta.url)(`../continuation/compile/compile${EXTENSION}`) as typeof Compiler;
   const file = fileURLToPath(url);
   const original = readFileSync(file, 'utf8');
   const { code, map, diagnostics } = compiler.compile(stripped, { file, runtime: EMITTED, original });

@@ -1,4 +1,5 @@
 import { registerHooks } from 'node:module';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
@@ -52,7 +53,7 @@ export async function loadServlet(url: string): Promise<Servlet> {
  * Call it once in a thread, before {@link loadServlet}.
  */
 export function installResolver(): void {
-  const index = new URL('../index.ts', import.meta.url).href;
+  const index = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
   registerHooks({
     // Answered here, not passed on: `require` takes no URL.
     resolve: (specifier, context, nextResolve) =>

@@ -1,0 +1,12 @@
+// What does the walls' protection cost, all told? Estimate: see each question. Asks them one after the other: `node bench/run.ts [--rounds 5] [--seconds 2] [--cores 1|2] [--kills 400]`.
+import { accounting } from './accounting.ts';
+import { cellCost } from './cell-cost.ts';
+import { close } from './close.ts';
+import { hello } from './hello.ts';
+import { neighbour } from './neighbour.ts';
+import { benchOptions, type Question, report } from './support/report.ts';
+
+const QUESTIONS: Record<string, Question> = { hello, close, 'cell-cost': cellCost, neighbour, accounting };
+
+const options = benchOptions(process.argv.slice(2));
+for (const [name, question] of Object.entries(QUESTIONS)) await report(name, question, options);

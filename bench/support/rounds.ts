@@ -1,0 +1,52 @@
+/** Middle and spread of some samples. */
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+  samples: number[];
+}
+
+export function spreadOf(samples: readonly number[]): Spread {
+  return {
+    median: quantile(samples, 0.5),
+    min: Math.min(...samples),
+    max: Math.max(...samples),
+    samples: [...samples],
+  };
+}
+
+/** The value that a share of the samples lies below. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const below = sorted[Math.floor(at)] ?? NaN;
+  const above = sorted[Math.ceil(at)] ?? NaN;
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/**
+ * Measures each variant once a round. Every second round runs backwards, so that neither a warming machine nor a
+ * neighbour of it favours one of them.
+ */
+export async function alternate<Variant extends string, Sample>(
+  variants: readonly Variant[],
+  rounds: number,
+  measure: (variant: Variant, round: number) => Promise<Sample>,
+): Promise<Record<Variant, Sample[]>> {
+  const samples = Object.fromEntries(variants.map((variant) => [variant, [] as Sample[]])) as Record<Variant, Sample[]>;
+  for (let round = 0; round < rounds; round++) {
+    for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
+      samples[variant].push(await measure(variant, round));
+    }
+  }
+  return samples;
+}
+
+/** Ratio of two variants round by round: what both rounds suffered alike cancels out. */
+export function ratioOf(samples: readonly number[], base: readonly number[]): Spread {
+  return spreadOf(samples.map((sample, round) => sample / (base[round] as number)));
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,82 @@
+/* oxlint-disable vitest/no-conditional-expect, vitest/no-standalone-expect, vitest/expect-expect -- the table says which expectations an attack has */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { otherNode } from '../support/other-node.ts';
+import { type Outcome, PLACED, type Placed, Target } from './attack-run.ts';
+
+const MB = 1 << 20;
+/** Two cores that also run the attack, the tests and their clocks make waits of several ms by themselves. */
+const P99_FLOOR_MS = 15;
+const P99_MAX_RATIO = 3;
+/** The acceptor buffers a window of body for each exchange, and its heap grows a little before it is collected. */
+const PEAK_GROWTH_MAX_BYTES = 48 * MB;
+const GROWTH_MAX_BYTES = 24 * MB;
+
+const nodes = [
+  { name: `Node ${process.version}`, path: process.execPath },
+  ...otherNode(26).map((path) => ({ name: 'Node 26', path })),
+];
+
+describe.each(nodes)('under $name', ({ path }) => {
+  let target: Target;
+  beforeAll(async () => {
+    target = await Target.start(path);
+  });
+  afterAll(async () => {
+    const { held } = await target.process.ask({ type: 'close' });
+    await target[Symbol.asyncDispose]();
+    expect(held).toEqual([]);
+  });
+
+  it.each(PLACED.map((placed) => ({ ...placed, name: placed.attack.name })))(
+    '$name ($profile) harms nobody else',
+    async (placed) => {
+      let outcome = await target.attack(placed);
+      // Whoever else uses these cores shows now and then, and in the baseline too; what an attack does to its neighbours shows every time.
+      for (let again = 0; again < 2 && isSlow(outcome, placed, target); again++) {
+        await target.takeBaseline();
+        outcome = await target.attack(placed);
+      }
+      judge(placed, outcome, target);
+    },
+  );
+});
+
+function boundOf(target: Target): number {
+  return P99_MAX_RATIO * Math.max(P99_FLOOR_MS, target.baseline.p99);
+}
+
+function isSlow(outcome: Outcome, { attack }: Placed, target: Target): boolean {
+  const bound = boundOf(target);
+  return outcome.neighbour.p99 >= bound || (attack.harmsItsCell !== true && (outcome.sibling?.p99 ?? 0) >= bound);
+}
+
+function judge({ attack, servlet }: Placed, outcome: Outcome, target: Target): void {
+  const bound = boundOf(target);
+  expect.soft(target.process.ending, 'the host lives').toBeNull();
+  expect.soft(attack.statuses, outcome.page).toContain(outcome.status);
+  if (attack.codes !== undefined)
+    expect.soft(outcome.page).toMatch(new RegExp(`<code>(${attack.codes.join('|')})</code>`));
+  if (attack.page !== undefined) expect.soft(outcome.page).toContain(attack.page);
+  const causes = outcome.obituaries.filter((obituary) => obituary.servlet === servlet).map(({ cause }) => cause);
+  expect
+    .soft(
+      causes.filter((cause) => !attack.causes.includes(cause)),
+      'causes of death',
+    )
+    .toEqual([]);
+  if (!attack.statuses.includes(200)) expect.soft(causes.length > 0).toBe(attack.causes.length > 0);
+  expect.soft(outcome.obituaries.map((obituary) => obituary.servlet).filter((name) => name !== servlet)).toEqual([]);
+
+  expect.soft(outcome.neighbour.failures, "the neighbour's answers").toEqual([]);
+  expect.soft(outcome.neighbour.p99, "the neighbour's p99").toBeLessThan(bound);
+  if (outcome.sibling !== null && attack.harmsItsCell !== true) {
+    expect.soft(outcome.sibling.failures, 'answers of a healthy route of the same servlet').toEqual([]);
+    expect.soft(outcome.sibling.p99, 'p99 of a healthy route of the same servlet').toBeLessThan(bound);
+  }
+  expect.soft(outcome.leftDescriptors, 'descriptors left').toBeLessThanOrEqual(0);
+  expect.soft(outcome.leftProcesses, 'processes left').toEqual([]);
+  expect
+    .soft(outcome.peakGrowthBytes / MB, "the acceptor's memory at its peak, in MB")
+    .toBeLessThan(PEAK_GROWTH_MAX_BYTES / MB);
+  expect.soft(outcome.growthBytes / MB, "the acceptor's memory afterwards, in MB").toBeLessThan(GROWTH_MAX_BYTES / MB);
+}

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { StartedHost } from '../support/started-host.ts';
+
+const WHO = `
+  import { threadId } from 'node:worker_threads';
+  let count = 0;
+  export default (request) => {
+    if (request.url.endsWith('?exit')) process.exit(1);
+    return JSON.stringify({ pid: process.pid, thread: threadId, count: ++count });
+  };`;
+
+interface Who {
+  pid: number;
+  thread: number;
+  count: number;
+}
+
+async function who(started: StartedHost, path: string): Promise<Who> {
+  return (await (await fetch(`${started.url}${path}`)).json()) as Who;
+}
+
+describe('cells', () => {
+  it('each servlet has a process of its own, unless a group names one for several', async () => {
+    await using started = await StartedHost.start(
+      { a: WHO, b: WHO, c: WHO, d: WHO },
+      {},
+      { c: { cell: 'shared' }, d: { cell: 'shared' } },
+    );
+    const pids = (await Promise.all(['/a', '/b', '/c', '/d'].map((path) => who(started, path)))).map(({ pid }) => pid);
+    const [a, b, c, d] = pids;
+    expect(c).toBe(d);
+    expect(new Set([a, b, c]).size).toBe(3);
+    expect(pids).not.toContain(process.pid);
+  });
+
+  it('a group is never one of guests and trusted servlets', async () => {
+    await using started = await StartedHost.start(
+      { a: WHO, b: WHO },
+      {},
+      { a: { cell: 'shared' }, b: { cell: 'shared', profile: 'trusted' } },
+    );
+    expect((await who(started, '/a')).pid).not.toBe((await who(started, '/b')).pid);
+  });
+
+  it("cell 'instance' gives each request a process that nobody had before", async () => {
+    await using started = await StartedHost.start({ a: WHO }, {}, { a: { cell: 'instance' } });
+    const found = [await who(started, '/a'), await who(started, '/a'), await who(started, '/a')];
+    expect(new Set(found.map(({ pid }) => pid)).size).toBe(3);
+    expect(found.map(({ count }) => count)).toEqual([1, 1, 1]);
+  });
+
+  it("unit 'instance' gives each request a thread that nobody had before", async () => {
+    await using started = await StartedHost.start({ a: WHO }, {}, { a: { unit: 'instance' } });
+    const found = [await who(started, '/a'), await who(started, '/a'), await who(started, '/a')];
+    expect(new Set(found.map(({ thread, pid }) => `${pid} ${thread}`)).size).toBe(3);
+    expect(found.map(({ count }) => count)).toEqual([1, 1, 1]);
+  });
+
+  it("unit 'servlet' has one thread for all", async () => {
+    await using started = await StartedHost.start({ a: WHO }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
+    const found = await Promise.all(Array.from({ length: 6 }, () => who(started, '/a')));
+    expect(new Set(found.map(({ thread, pid }) => `${pid} ${thread}`)).size).toBe(1);
+    expect(found.map(({ count }) => count).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('a cell whose channels are used up is replaced, and nobody notices', async () => {
+    await using started = await StartedHost.start({ a: WHO }, { profile: 'trusted' });
+    const first = await who(started, '/a');
+    for (let count = 0; count < 40; count++) {
+      expect((await fetch(`${started.url}/a?exit`)).status).toBe(500);
+      expect((await fetch(`${started.url}/a`)).status).toBe(200);
+    }
+    expect((await who(started, '/a')).pid).not.toBe(first.pid);
+    // The old one has ended: there are one in use and a spare one.
+    await eventually(
+      () => started.host.custodian.describe().filter((line) => line.startsWith('cell ')),
+      (cells) => cells.length <= 2,
+    );
+    expect(started.host.ledger.obituaries).toHaveLength(40);
+  });
+
+  it('an idle cell is closed in good order, and the next request gets another', async () => {
+    await using started = await StartedHost.start({ a: WHO }, { limits: { cellIdleTimeoutMs: 300 } });
+    const first = await who(started, '/a');
+    await eventually(
+      () => started.host.servlets[0]?.state,
+      (state) => state === 'idle',
+    );
+    await eventually(
+      () => started.host.custodian.describe().some((line) => line.includes(String(first.pid))),
+      (isHeld) => !isHeld,
+    );
+    expect(started.host.ledger.obituaries).toEqual([]);
+    const second = await who(started, '/a');
+    expect([second.pid === first.pid, second.count]).toEqual([false, 1]);
+  });
+
+  it('memoryMb lets a servlet wait whose threads do not fit', async () => {
+    await using started = await StartedHost.start(
+      { a: WHO, b: WHO },
+      { limits: { memoryMb: 60, heapMb: 50, queueTimeoutMs: 500 } },
+      { a: { spareThreads: 0 }, b: { spareThreads: 0 } },
+    );
+    expect((await who(started, '/a')).count).toBe(1);
+    const refused = await fetch(`${started.url}/b`);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect((await who(started, '/a')).count).toBe(2);
+  });
+});
+
+describe('a servlet that can not be loaded', () => {
+  it('is not started again and again, says why, and is tried when its file changes', async () => {
+    await using started = await StartedHost.start({ broken: `throw new Error('not today');`, good: WHO });
+    const first = await fetch(`${started.url}/broken`);
+    expect([first.status, await first.text()]).toEqual([503, expect.stringContaining('not today')]);
+    const pages = await Promise.all(Array.from({ length: 20 }, () => fetch(`${started.url}/broken`)));
+    for (const page of pages) expect([page.status, page.headers.get('retry-after')]).toEqual([503, '1']);
+    await sleep(3000);
+    // Half a second, then one, then two: asked or not, it is not started in between.
+    for (let count = 0; count < 20; count++) {
+      expect((await fetch(`${started.url}/broken`)).status).toBe(503);
+      await sleep(50);
+    }
+    expect(started.host.ledger.obituaries.length).toBeLessThanOrEqual(5);
+    expect(started.host.servlets.find(({ name }) => name === 'broken')).toMatchObject({
+      state: 'benched',
+      error: expect.stringContaining('not today'),
+    });
+    expect((await fetch(`${started.url}/good`)).status).toBe(200);
+    started.directory.write('broken', `export default () => 'repaired, and of another length';`);
+    expect(await (await fetch(`${started.url}/broken`)).text()).toBe('repaired, and of another length');
+  });
+});
+
+describe('host.ledger', () => {
+  it('host.ledger charges each request with its time, its memory and its bytes', async () => {
+    await using started = await StartedHost.start({
+      work: `
+        export default async (request) => {
+          const until = performance.now() + 120;
+          const hoard = Buffer.alloc(8 << 20, 1);
+          while (performance.now() < until);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return String(hoard.length);
+        };`,
+    });
+    expect((await fetch(`${started.url}/work`)).status).toBe(200);
+    expect((await fetch(`${started.url}/work`, { method: 'POST', body: 'x'.repeat(1000) })).status).toBe(200);
+    const [first, second] = started.host.ledger.recent;
+    for (const record of [first, second]) {
+      expect(record).toMatchObject({ servlet: 'work', status: 200 });
+      expect(record?.cpuMs).toBeGreaterThan(40);
+      expect(record?.wallMs).toBeGreaterThan(215);
+      expect(record?.peakBytes).toBeGreaterThan(8 << 20);
+      expect(record?.bytesOut).toBeGreaterThan(8);
+    }
+    expect([first?.bytesIn, second?.bytesIn]).toEqual([0, 1000]);
+    expect(started.host.ledger.account('work')).toMatchObject({ requests: 2, failures: 0, kills: 0 });
+  });
+});

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS, LIMITS } from '../../packages/host/src/index.ts';
+import { resolveLimits } from '../../packages/host/src/limits.ts';
+import { StartedHost } from '../support/started-host.ts';
+
+const UNITS = /(?:Ms|Mb|Bytes|MaxCount|BytesPerSecond)$/;
+
+describe('LIMITS', () => {
+  it('LIMITS has the unit of each in its name, and a code that the docs explain', () => {
+    const docs = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+    for (const [name, limit] of Object.entries(LIMITS)) {
+      expect(name).toMatch(UNITS);
+      expect(docs).toContain(`### ${limit.code}\n`);
+    }
+  });
+
+  it('resolveLimits() lays the given ones over the defaults', () => {
+    expect(resolveLimits(undefined)).toEqual(DEFAULT_LIMITS);
+    expect(resolveLimits({ heapMb: 10 }, resolveLimits({ heapMb: 20, cpuMs: 30 }))).toMatchObject({
+      heapMb: 10,
+      cpuMs: 30,
+    });
+  });
+
+  it('resolveLimits() refuses names and values that are none', () => {
+    expect(() => resolveLimits({ heapMB: 1 } as never)).toThrow('there is none of that name');
+    for (const value of [-1, Number.NaN, '50' as never])
+      expect(() => resolveLimits({ heapMb: value })).toThrow(RangeError);
+  });
+
+  it('a servlet’s own limits tighten the operator’s, and never widen them', async () => {
+    await using started = await StartedHost.start(
+      {
+        tight: `export const limits = { wallMs: 300 }; export default () => new Promise(() => {});`,
+        wide: `export const limits = { wallMs: 60_000 }; export default () => new Promise(() => {});`,
+      },
+      { limits: { wallMs: 700 } },
+    );
+    const times = await Promise.all(
+      ['tight', 'wide'].map(async (name) => {
+        const page = await (await fetch(`${started.url}/${name}`)).text();
+        return /its limit is (\d+) ms/.exec(page)?.[1];
+      }),
+    );
+    expect(times).toEqual(['300', '700']);
+    expect(started.host.servlets.map(({ limits }) => limits.wallMs)).toEqual([300, 700]);
+  });
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { type Host, serve, type ServeOptions, type ServletOptions } from '../../packages/host/src/index.ts';
+import { childProcesses } from './process-tree.ts';
+import { ServletDirectory } from './servlet-directory.ts';
+import { WireClient } from './wire-client.ts';
+
+/** How one of the servlets is held; the others are held as the options for all say. */
+export type HeldAs = Readonly<Record<string, Omit<ServletOptions, 'file'>>>;
+
+/** A real host over servlets written from strings. Disposing of it closes it and looks that nothing is left. */
+export class StartedHost implements AsyncDisposable {
+  readonly host: Host;
+  readonly directory: ServletDirectory;
+  readonly #clients: WireClient[] = [];
+
+  private constructor(host: Host, directory: ServletDirectory) {
+    this.host = host;
+    this.directory = directory;
+  }
+
+  static async start(
+    servlets: Readonly<Record<string, string>>,
+    options: Omit<Partial<ServeOptions>, 'servlets'> = {},
+    heldAs: HeldAs = {},
+  ): Promise<StartedHost> {
+    const directory = new ServletDirectory(servlets);
+    const list = Object.keys(servlets).map((name) => ({
+      file: directory.file(name),
+      ...heldAs[name],
+    }));
+    const host = await serve({ isDevelopment: true, ...options, servlets: list });
+    return new StartedHost(host, directory);
+  }
+
+  get url(): string {
+    return this.host.url;
+  }
+
+  /** A raw connection to the host; it ends with the host at the latest. */
+  async connect(): Promise<WireClient> {
+    const client = await WireClient.connect(this.host.port);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Waits for a servlet's first answer, so that what follows meets a thread that is ready. */
+  async warm(...paths: string[]): Promise<void> {
+    for (const path of paths) await (await fetch(`${this.url}${path}`)).arrayBuffer();
+  }
+
+  async close(options?: { graceMs: number }): Promise<void> {
+    await this.host.close(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.host.close();
+    for (const client of this.#clients) client.destroy();
+    this.directory[Symbol.dispose]();
+    assert.deepEqual(this.host.custodian.describe(), []);
+    assert.deepEqual(
+      childProcesses(process.pid).filter(({ command }) => command.includes('cell/main.ts')),
+      [],
+    );
+  }
+}

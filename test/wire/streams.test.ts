@@ -1,0 +1,273 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { HostProcess } from '../support/host-process.ts';
+import { residentBytes } from '../support/process-tree.ts';
+import { ServletDirectory } from '../support/servlet-directory.ts';
+import { StartedHost } from '../support/started-host.ts';
+import { DOWN, streamDown, streamUp, UP } from '../support/large-streams.ts';
+
+const MB = 1 << 20;
+const LARGE_MB = 64;
+
+const PIECES = `
+  let sent = 0, ended = 0;
+  const body = async function* (count, bytes) {
+    try { for (let i = 0; i < count; i++) { sent++; yield Buffer.alloc(bytes, 97); } } finally { ended++; }
+  };
+  export default (request) => {
+    if (request.path.endsWith('/count')) return JSON.stringify({ sent, ended });
+    return { body: body(Number(request.query.get('count')), Number(request.query.get('bytes'))) };
+  };`;
+
+async function counted(started: StartedHost): Promise<{ sent: number; ended: number }> {
+  return (await (await fetch(`${started.url}/pieces/count`)).json()) as { sent: number; ended: number };
+}
+
+describe('large bodies', () => {
+  it(`${LARGE_MB} MB go down and up through a servlet with a cap of 50 MB, and the acceptor stays small`, async () => {
+    using directory = new ServletDirectory({ down: DOWN, up: UP });
+    await using host = await HostProcess.start(process.execPath, {
+      servlets: directory.path,
+      limits: { heapMb: 50, bodyMaxBytes: 2 ** 31 },
+    });
+    await streamDown(host.port, 1);
+    await streamUp(host.port, 1);
+    await host.ask({ type: 'forget-peak' });
+    const atFirst = residentBytes(host.pid).now;
+    expect(await streamDown(host.port, LARGE_MB)).toBe(LARGE_MB * MB);
+    expect(await streamUp(host.port, LARGE_MB)).toBe(LARGE_MB * MB);
+    expect(await host.obituaries()).toEqual([]);
+    // V8 lets up to 64 MB of buffers that were read into become garbage before it collects them.
+    expect((residentBytes(host.pid).peak - atFirst) / MB).toBeLessThan(72);
+  });
+});
+
+describe('flow control', () => {
+  it('a client that stops reading stops the servlet from writing', async () => {
+    await using started = await StartedHost.start({ pieces: PIECES }, { unit: 'servlet' });
+    await counted(started);
+    const client = await started.connect();
+    client.write('GET /pieces?count=100000&bytes=65536 HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.socket.pause();
+    // The kernel takes some MB on the way; then nothing moves any more.
+    let last = -1;
+    const { sent } = await eventually(
+      async () => {
+        const found = await counted(started);
+        const isStill = found.sent === last;
+        last = found.sent;
+        await sleep(200);
+        return { ...found, isStill };
+      },
+      ({ isStill, sent }) => isStill && sent > 0,
+      { ms: 10_000, what: 'the stream at rest' },
+    );
+    expect(sent).toBeLessThan(1000);
+    await sleep(300);
+    expect((await counted(started)).sent).toBe(sent);
+    client.socket.resume();
+    await eventually(
+      () => counted(started),
+      (found) => found.sent > sent + 100,
+    );
+    client.destroy();
+  });
+
+  it('tiny pieces for a client that does not read cost the acceptor no more than large ones', async () => {
+    using directory = new ServletDirectory({ pieces: PIECES });
+    await using host = await HostProcess.start(process.execPath, {
+      servlets: directory.path,
+      limits: { cpuMs: 20_000 },
+    });
+    await fetch(`http://127.0.0.1:${host.port}/pieces/count`);
+    await host.ask({ type: 'forget-peak' });
+    const atFirst = residentBytes(host.pid).now;
+    const socket = connect(host.port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write('GET /pieces?count=1e9&bytes=1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    await sleep(4000);
+    const grown = (residentBytes(host.pid).peak - atFirst) / MB;
+    socket.destroy();
+    expect(grown).toBeLessThan(48);
+  });
+
+  it('a servlet that does not read stops the client from sending', async () => {
+    await using started = await StartedHost.start(
+      { deaf: `export default () => new Promise((resolve) => setTimeout(resolve, 1500, 'deaf'));` },
+      { limits: { bodyMaxBytes: 2 ** 31 } },
+    );
+    const client = await started.connect();
+    client.write(`POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: ${512 * MB}\r\n\r\n`);
+    let sent = 0;
+    const piece = Buffer.alloc(MB);
+    const answered = client.response();
+    const sending = (async () => {
+      while (sent < 512 && (await client.send(piece))) sent++;
+    })();
+    expect((await answered).body.toString()).toBe('deaf');
+    expect(sent).toBeLessThan(64);
+    client.destroy();
+    await sending;
+  });
+});
+
+describe('clients that go away', () => {
+  it('an aborted download ends the servlet’s stream and frees its thread', async () => {
+    await using started = await StartedHost.start(
+      { pieces: PIECES },
+      { limits: { threadsMaxCount: 1 } },
+      { pieces: { spareThreads: 0 } },
+    );
+    await counted(started);
+    for (let count = 1; count <= 3; count++) {
+      const client = await started.connect();
+      client.write('GET /pieces?count=1e9&bytes=65536 HTTP/1.1\r\nHost: a\r\n\r\n');
+      await eventually(
+        () => client.receivedBytes,
+        (bytes) => bytes > MB,
+      );
+      client.destroy();
+      // The only thread answers again, and has cleaned up.
+      await eventually(
+        () => counted(started),
+        ({ ended }) => ended === count,
+      );
+    }
+    expect(started.host.ledger.obituaries).toEqual([]);
+  });
+
+  it('an aborted upload frees its thread', async () => {
+    await using started = await StartedHost.start(
+      {
+        reader: `
+          let gone = 0;
+          export default async (request) => {
+            if (request.method === 'GET') return String(gone);
+            try { for await (const piece of request.body); } catch (error) { if (error.code === 'SERVLET_CLIENT_GONE') gone++; throw error; }
+          };`,
+      },
+      { limits: { threadsMaxCount: 1 } },
+      { reader: { spareThreads: 0 } },
+    );
+    await started.warm('/reader');
+    for (let count = 1; count <= 3; count++) {
+      const client = await started.connect();
+      client.write('POST /reader HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+      await sleep(50);
+      client.destroy();
+      await eventually(
+        async () => (await fetch(`${started.url}/reader`)).text(),
+        (text) => text === String(count),
+      );
+    }
+    expect(started.host.ledger.obituaries).toEqual([]);
+  });
+
+  it('a client that shuts its side down after its request is answered', async () => {
+    await using started = await StartedHost.start({
+      slow: `export default () => new Promise((resolve) => setTimeout(resolve, 200, 'slow'));`,
+    });
+    const client = await started.connect();
+    client.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    client.end();
+    expect((await client.response()).body.toString()).toBe('slow');
+    await client.closed();
+  });
+
+  it('a client that shuts its side down within its request gets a page or an end', async () => {
+    await using started = await StartedHost.start({ slow: `export default () => 'slow';` });
+    for (const half of ['GET /slow HT', 'POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf']) {
+      const client = await started.connect();
+      client.write(half);
+      client.end();
+      expect((await client.rest()).toString('latin1')).toMatch(/^$|^HTTP\/1\.1 400 /);
+    }
+  });
+
+  it('resets of many connections leave nothing', async () => {
+    await using started = await StartedHost.start({ pieces: PIECES });
+    await counted(started);
+    for (let count = 0; count < 50; count++) {
+      const client = await started.connect();
+      client.write('GET /pieces?count=1e9&bytes=65536 HTTP/1.1\r\nHost: a\r\n\r\n');
+      if (count % 2 === 0) await sleep(5);
+      client.socket.resetAndDestroy();
+    }
+    await eventually(
+      () => started.host.custodian.describe().filter((line) => line.includes('connection')),
+      (lines) => lines.length === 0,
+    );
+    expect((await (await started.connect()).get('/pieces/count')).status).toBe(200);
+    expect(started.host.ledger.obituaries).toEqual([]);
+  });
+});
+
+describe('responses', () => {
+  const REPLIES = `
+    const stream = async function* () { yield 'piece'; yield 'piece'; };
+    export default (request) => {
+      switch (request.query.get('of')) {
+        case 'none': return { status: 204 };
+        case 'same': return { status: 304, headers: { ETag: '"a"' } };
+        case 'stream': return { body: stream() };
+        case 'declared': return { headers: { 'Content-Length': '10' }, body: stream() };
+        case 'short': return { headers: { 'Content-Length': '11' }, body: stream() };
+        case 'long': return { headers: { 'Content-Length': '9' }, body: stream() };
+        case 'broken': return { body: (async function* () { yield 'piece'; await new Promise((r) => setTimeout(r, 50)); throw new Error('broken'); })() };
+        default: return 'whole';
+      }
+    };`;
+
+  it.each([
+    ['GET', 'none', 204, undefined, undefined],
+    ['GET', 'same', 304, undefined, undefined],
+    ['GET', 'whole', 200, '5', undefined],
+    ['HEAD', 'whole', 200, '5', undefined],
+    ['GET', 'stream', 200, undefined, 'chunked'],
+    ['HEAD', 'stream', 200, undefined, undefined],
+    ['GET', 'declared', 200, '10', undefined],
+    ['HEAD', 'declared', 200, '10', undefined],
+  ])(
+    '%s of %s is framed as its kind demands, and the connection goes on',
+    async (method, of, status, length, coding) => {
+      await using started = await StartedHost.start({ replies: REPLIES });
+      const client = await started.connect();
+      client.write(`${method} /replies?of=${of} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      const response = await client.response(method);
+      expect(response.status).toBe(status);
+      expect(response.headers.get('content-length')?.[0]).toBe(length);
+      expect(response.headers.get('transfer-encoding')?.[0]).toBe(coding);
+      expect((await client.get('/replies?of=whole')).body.toString()).toBe('whole');
+    },
+  );
+
+  it.each(['short', 'long', 'broken'])('a %s body is cut, so that its client can tell', async (of) => {
+    await using started = await StartedHost.start({ replies: REPLIES });
+    const client = await started.connect();
+    await expect(client.get(`/replies?of=${of}`)).rejects.toThrow('the connection ended');
+    expect((await (await started.connect()).get('/replies?of=whole')).status).toBe(200);
+  });
+
+  it('a stream for HTTP/1.0 ends with its connection', async () => {
+    await using started = await StartedHost.start({ replies: REPLIES });
+    const client = await started.connect();
+    client.write('GET /replies?of=stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    const { body, headers } = await client.response();
+    expect([body.toString(), headers.get('transfer-encoding')]).toEqual(['piecepiece', undefined]);
+    expect(client.isEnded).toBe(true);
+  });
+
+  it('answers to pipelined requests come in their order', async () => {
+    await using started = await StartedHost.start({
+      wait: `export default (request) => new Promise((resolve) => setTimeout(resolve, Number(request.query.get('ms')), request.url));`,
+    });
+    const client = await started.connect();
+    const times = [120, 5, 60, 1, 30, ...Array.from({ length: 20 }, (_, index) => index)];
+    client.write(times.map((ms) => `GET /wait?ms=${ms} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    for (const ms of times) expect((await client.response()).body.toString()).toBe(`/wait?ms=${ms}`);
+  });
+});
