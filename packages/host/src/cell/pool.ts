@@ -136,7 +136,9 @@ export class ServletPool implements LeaseFollower {
     }
     for (const exchange of this.#places.takeLate(now, this.limits.queueTimeoutMs))
       exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, null));
-    if (this.#queue.length > 0 && (this.#leases.size === 0 || this.#isInstanceEach)) this.#growForQueue();
+    // With an instance each, threads are used up for as long as their visitors rest: look again.
+    if (this.#queue.length > 0 && (this.#leases.size === 0 || this.#isInstanceEach) && this.#startingCount() === 0)
+      this.#grow();
     const { cellIdleTimeoutMs } = this.limits;
     if (cellIdleTimeoutMs === 0 || now - this.lastUsedAt < cellIdleTimeoutMs) return false;
     // Threads that hold continuations stay until their managers have let go of the last one.

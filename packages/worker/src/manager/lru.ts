@@ -55,7 +55,7 @@ export class LruManager extends TableManager {
     const gone: Entry[] = [];
     for (const entry of this.table.entries()) if (--entry.mark < 0) gone.push(entry);
     this.table.remove(gone);
-    for (const instance of this.table.instances.values()) if (instance.count === 0) this.table.drop(instance);
+    for (const instance of this.table.instances.values()) if (instance.isOver) this.table.drop(instance);
     this.#onCollected?.(gone.length);
   }
 }

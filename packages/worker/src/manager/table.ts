@@ -45,6 +45,11 @@ export class Instance {
     this.id = id;
   }
 
+  /** It has had continuations, and has none any more. */
+  get isOver(): boolean {
+    return this.count === 0 && this.nextId > 1;
+  }
+
   add(entry: Entry): void {
     this.newest = entry;
     this.count++;

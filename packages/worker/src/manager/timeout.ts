@@ -57,7 +57,7 @@ class TimeoutManager extends TableManager {
     const now = this.clock.now();
     this.table.remove([...this.table.entries()].filter((entry) => this.isExpired(entry)));
     for (const instance of this.table.instances.values()) {
-      if (instance.mark <= now || instance.count === 0) this.table.drop(instance);
+      if (instance.mark <= now || instance.isOver) this.table.drop(instance);
     }
   }
 }
