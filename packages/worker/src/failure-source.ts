@@ -11,12 +11,15 @@ interface Place {
 
 const STACK_PLACE = /^ +at .*?\(?(?:file:\/\/)?(\/[^\s()]+):(\d+):(\d+)\)?$/;
 /** How Node begins the stack of a module that it can't parse: the line, the text, and a caret under the place. */
-const SYNTAX_PLACE = /^(?:file:\/\/)?(\/\S+):(\d+)\n.*\n( *)\^/;
+const SYNTAX_PLACE = /^(?:file:\/\/)?(\/\S+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
+/** The compiler numbers the inner function that does an outer one's work; its author knows only the outer one. */
+const COMPILED_NAME = /^( +at (?:async )?[\w$.]*?)\$\d+(?= \()/gm;
 const CAUSE_MAX_DEPTH = 4;
 
 /** The record of an error, with the author's lines where it arose. `directory`: that of the servlet, ending in a slash. */
 export function failureWithSource(error: unknown, directory: string): Failure {
   const failure = failureOf(error);
+  if (failure.stack !== undefined) failure.stack = failure.stack.replaceAll(COMPILED_NAME, '$1');
   try {
     const place = placeOf(error, directory, 0);
     if (place !== null) failure.source = sourceAt(place);

@@ -243,7 +243,7 @@ export class ServletPool implements LeaseFollower {
 
   /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
   #growForQueue(): void {
-    if (this.#startingCount() >= STARTING_MAX_COUNT) return;
+    if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, this.#queue.length)) return;
     if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready') return;
     this.#grow();
   }

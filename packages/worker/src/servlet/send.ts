@@ -113,20 +113,15 @@ function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
   }
   const { cells } = context;
   const inContext = AsyncLocalStorage.snapshot();
-  return capture((continuation) => {
+  return capture(async (continuation) => {
     context.isMakingPage = true;
-    const captured: Captured = { context, continuation, cells, handler, isCharged: false };
-    return finishing(inContext(make, captured), context);
+    try {
+      return await inContext(make, { context, continuation, cells, handler, isCharged: false });
+    } finally {
+      // A page maker that fails has its error thrown at the suspension, where the run goes on.
+      context.isMakingPage = false;
+    }
   });
-}
-
-/** A page maker that fails has its error thrown at the suspension, where the run goes on. */
-async function finishing(page: Page, context: RequestContext): Promise<ServletResult> {
-  try {
-    return await page;
-  } finally {
-    context.isMakingPage = false;
-  }
 }
 
 /** A native part waits where it is; everything else has the visit put on top of its frames by {@link resumption}. */
