@@ -6,7 +6,11 @@ const PAGES: Example[] = [
   ['/hello', 'hello', 'One page, one line.'],
   ['/many', 'many', 'A form; reply shows as many hellos as you ask for. Try 3, then 50000000.'],
   ['/sum', 'sum', 'Adds two numbers over three pages, which carry the first along in a hidden field.'],
-  ['/sum2', 'sum2', 'The same as one function: each page holds the rest of it. Press Back, take another number, finish both.'],
+  [
+    '/sum2',
+    'sum2',
+    'The same as one function: each page holds the rest of it. Press Back, take another number, finish both.',
+  ],
   ['/count-dot-com', 'count-dot-com', 'Links with the functions that they run.'],
   ['/guess', 'guess', 'A guessing game: a loop that asks.'],
   ['/checkout', 'checkout', 'Five pages with a branch, and a payment that happens once.'],

@@ -46,7 +46,9 @@ const SERVLETS: Record<string, string> = {
   session: withManager(
     'createTimeoutManager({ instanceTimeoutMs: 1000, continuationTimeoutMs: 60_000, onExpired: onExpiredOfAll })',
   ),
-  lru: withManager('createLruManager({ checkIntervalMs: 1000, collectIntervalMs: 1000, lives: 3, onExpired: onExpiredOfAll })'),
+  lru: withManager(
+    'createLruManager({ checkIntervalMs: 1000, collectIntervalMs: 1000, lives: 3, onExpired: onExpiredOfAll })',
+  ),
   threshold: withManager(
     'createThresholdLruManager({ maxBytes: 2 ** 20, checkIntervalMs: 100, collectIntervalMs: 60_000, lives: 3, onExpired: onExpiredOfAll })',
   ),
@@ -111,7 +113,11 @@ describe('D. expiration and managers', () => {
   });
 
   test.concurrent('C052 life points: an untouched page dies between 3 and 4.2 s, one that is visited lives', async () => {
-    const [dying, untouched, visited] = await Promise.all([visitor.get('/lru'), visitor.get('/lru'), visitor.get('/lru')]);
+    const [dying, untouched, visited] = await Promise.all([
+      visitor.get('/lru'),
+      visitor.get('/lru'),
+      visitor.get('/lru'),
+    ]);
     const begun = performance.now();
     const until = async (ms: number): Promise<void> => {
       while (performance.now() - begun < ms) {

@@ -18,7 +18,9 @@ const numbers = (page: Shown): string => Array.from(page.text.matchAll(/<(?:b|st
 
 describe('E. web cells', () => {
   test('C058 two counters: each page has its own values', async () => {
-    const host: Host = await serve({ servlets: [fileURLToPath(new URL('../../examples/counters.ts', import.meta.url))] });
+    const host: Host = await serve({
+      servlets: [fileURLToPath(new URL('../../examples/counters.ts', import.meta.url))],
+    });
     try {
       const visitor = new Visitor(host.url);
       const zero = await visitor.get('/counters');

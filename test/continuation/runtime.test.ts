@@ -141,3 +141,18 @@ suite('positions in loops', () => {
     expect(await again().catch((e: { code: string }) => e.code)).toBe(expected);
   });
 });
+
+suite('iterators that cannot be rewound', () => {
+  const again = async (body: string, answers: unknown[]): Promise<unknown> => {
+    const { exports } = await load(body), { history } = await play(exports['f']!, answers);
+    return resume(captured(history[0]!), answers[0]).then(async (o) => (o.kind === 'captured' ? resume(o.continuation, answers[1]) : o)).then((o) => returned(o), (e: { code: string }) => e.code);
+  };
+  const generator = 'function* g() { try { yield 1; yield 2; } finally { log.push("closed"); } }\nasync function* ag() { yield* g(); }\nexport const log: string[] = [];\n';
+  test('for..of: SERVLET_ONE_SHOT after another resumption has left the loop', async () => {
+    expect(await again(`${generator}export async function f() { let n = 0; for (const x of g()) { n += x; if (await ask(x)) break; } return n; }`, [true])).toBe(1);
+    expect(await again(`${generator}export async function f() { let n = 0; for (const x of g()) { n += x; if (await ask(x) === 2) break; } return n; }`, [1, 2])).toBe('SERVLET_ONE_SHOT');
+  });
+  test('for await: SERVLET_ONE_SHOT when another resumption has taken the next item', async () => {
+    expect(await again(`${generator}export async function f() { let n = 0; for await (const x of ag()) n += await ask(x); return n; }`, [1, 2])).toBe('SERVLET_ONE_SHOT');
+  });
+});

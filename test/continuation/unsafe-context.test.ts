@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { codeFrame, prompt, type UnsafeContextError } from '../../packages/worker/src/continuation/runtime.ts';
 import { load, play, returned } from './support/compile-module.ts';
@@ -58,6 +59,16 @@ describe('unsafe contexts', () => {
   test('the error can be caught at the await that received the capture', async () => {
     const { exports } = await load('export async function start() { try { await Promise.race([ask(1)]); } catch (e: any) { return e.code; } }');
     expect(returned(await prompt(exports['start']!))).toBe('SERVLET_UNSAFE_CONTEXT');
+  });
+
+  test('a derived promise that nobody awaits fails the request, not the process', () => {
+    const runtime = JSON.stringify(new URL('../../packages/worker/src/continuation/runtime.ts', import.meta.url).href);
+    const script = `const { capture, isSignal, prompt } = await import(${runtime});
+      process.on('unhandledRejection', (reason) => { if (!isSignal(reason)) throw reason; });
+      await prompt(() => { capture(() => 1).then(() => {}); return 'page'; }).catch((e) => console.log(e.code));
+      await new Promise((r) => setTimeout(r, 20)); console.log('alive');`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(stdout, stderr).toBe('SERVLET_UNSAFE_CONTEXT\nalive\n');
   });
 
   test('helpers that only pass a promise on are safe', async () => {

@@ -63,7 +63,8 @@ function stackPlace(stack: string, directory: string): Place | null {
   for (const text of stack.split('\n')) {
     const match = STACK_PLACE.exec(text);
     const file = match?.[1];
-    if (match === null || file === undefined || !file.startsWith(directory) || file.includes('/node_modules/')) continue;
+    if (match === null || file === undefined || !file.startsWith(directory) || file.includes('/node_modules/'))
+      continue;
     return { file, line: Number(match[2]), column: Number(match[3]) };
   }
   return null;

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { ContinuationManager, ExpirationHandler, ManagerOptions } from '../../../packages/worker/src/manager/manager.ts';
+import type {
+  ContinuationManager,
+  ExpirationHandler,
+  ManagerOptions,
+} from '../../../packages/worker/src/manager/manager.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** What `lookup` throws, by its code and who answers. */
@@ -67,19 +71,22 @@ export function managerCases(
       expect([manager.count, manager.bytes]).toEqual([30, 300]);
     });
 
-    test.runIf(keeps)('clear() expires what the instance has; own handlers answer, to the right nonce only; others stay', () => {
-      const { manager } = setUp();
-      const [instance, other] = [manager.createInstance(), manager.createInstance()];
-      const [id, nonce] = manager.store(instance, 'k', own, 5);
-      const [plainId, plainNonce] = manager.store(instance, 'k', null, 5);
-      const [otherId, otherNonce] = manager.store(other, 'other', null, 7);
-      manager.clear(instance);
-      expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
-      expect(expiryOf(() => manager.lookup(instance, id, wrong(nonce))).handler).toBe(managers);
-      expect(expiryOf(() => manager.lookup(instance, plainId, plainNonce)).handler).toBe(managers);
-      expect(manager.lookup(other, otherId, otherNonce)).toBe('other');
-      expect([manager.count, manager.bytes]).toEqual([1, 7]);
-    });
+    test.runIf(keeps)(
+      'clear() expires what the instance has; own handlers answer, to the right nonce only; others stay',
+      () => {
+        const { manager } = setUp();
+        const [instance, other] = [manager.createInstance(), manager.createInstance()];
+        const [id, nonce] = manager.store(instance, 'k', own, 5);
+        const [plainId, plainNonce] = manager.store(instance, 'k', null, 5);
+        const [otherId, otherNonce] = manager.store(other, 'other', null, 7);
+        manager.clear(instance);
+        expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
+        expect(expiryOf(() => manager.lookup(instance, id, wrong(nonce))).handler).toBe(managers);
+        expect(expiryOf(() => manager.lookup(instance, plainId, plainNonce)).handler).toBe(managers);
+        expect(manager.lookup(other, otherId, otherNonce)).toBe('other');
+        expect([manager.count, manager.bytes]).toEqual([1, 7]);
+      },
+    );
 
     test.runIf(keeps)('numbers are not used again after clear()', () => {
       const { manager } = setUp();
@@ -107,7 +114,9 @@ export function managerCases(
       clock.pass(48 * 3600_000);
       expect([manager.count, manager.bytes, manager.hasInstance(instance), clock.tickCount]).toEqual([0, 0, false, 0]);
       expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
-      expect(() => manager.store(instance, 'k', null, 1)).toThrow(expect.objectContaining({ code: 'SERVLET_NO_INSTANCE' }));
+      expect(() => manager.store(instance, 'k', null, 1)).toThrow(
+        expect.objectContaining({ code: 'SERVLET_NO_INSTANCE' }),
+      );
       const next = manager.createInstance();
       expect(next).not.toBe(instance);
       const [nextId, nextNonce] = manager.store(next, 'again', null, 1);

@@ -9,5 +9,8 @@ test('createNoneManager() takes continuations, and finds none of them', () => {
   const instance = manager.createInstance();
   const [id, nonce] = manager.store(instance, 'k', null, 100);
   expect([manager.count, manager.bytes]).toEqual([0, 0]);
-  expect(expiryOf(() => manager.lookup(instance, id, nonce))).toEqual({ code: 'SERVLET_NO_CONTINUATION', handler: null });
+  expect(expiryOf(() => manager.lookup(instance, id, nonce))).toEqual({
+    code: 'SERVLET_NO_CONTINUATION',
+    handler: null,
+  });
 });

@@ -22,7 +22,11 @@ export class CompiledServlet {
   private constructor(exports: Record<string, unknown>) {
     this.exports = exports;
     this.manager = (exports['manager'] as ContinuationManager | undefined) ?? createThresholdLruManager();
-    const servlet = { kind: 'servlet' as const, limits: {}, handle: exports['default'] as (request: unknown) => unknown };
+    const servlet = {
+      kind: 'servlet' as const,
+      limits: {},
+      handle: exports['default'] as (request: unknown) => unknown,
+    };
     this.#servlet = new ContinuationServlet(servlet, this.manager, { place: 'r0.1-1', name: 'test' });
   }
 
@@ -30,7 +34,9 @@ export class CompiledServlet {
     const file = join(directory, `servlet-${++count}.ts`);
     const emitted = join(directory, `servlet-${count}.mjs`);
     writeFileSync(emitted, compileFile(file, body.replaceAll("'@custodian/worker'", JSON.stringify(LIBRARY))).code);
-    return new CompiledServlet((await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Record<string, unknown>);
+    return new CompiledServlet(
+      (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Record<string, unknown>,
+    );
   }
 
   get(url: string, headers: readonly string[] = []): Promise<Reply> {
@@ -39,8 +45,10 @@ export class CompiledServlet {
   }
 
   /** The text of a page. */
-  async text(url: string): Promise<string> {
-    return String((await this.get(url)).body);
+  async text(url: string, headers: readonly string[] = []): Promise<string> {
+    const { body } = await this.get(url, headers);
+    if (typeof body !== 'string') throw new TypeError(`the page at ${url} is no text`);
+    return body;
   }
 
   /** The page that the n-th continuation of a page leads to. */

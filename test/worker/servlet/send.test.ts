@@ -59,7 +59,8 @@ describe('sendSuspend() and its family', () => {
       };`);
     const page = await servlet.text('/s?n=1');
     expect(page).toContain('[bound,full,1]');
-    for (const n of ['2', '3']) expect(await servlet.follow(page, `?n=${n}`)).toBe(`[bound,full,${n}] [default,full,${n}]`);
+    for (const n of ['2', '3'])
+      expect(await servlet.follow(page, `?n=${n}`)).toBe(`[bound,full,${n}] [default,full,${n}]`);
   });
 
   test('sendSuspendUrl() and sendSuspendUrlDispatch() give URLs with the host', async () => {
@@ -67,7 +68,7 @@ describe('sendSuspend() and its family', () => {
       await sendSuspendUrl((url) => html\`\${url.host} \${url.href}\`);
       return sendSuspendUrlDispatch((embed) => html\`\${embed(() => 'visited').href}\`);
     }`);
-    const page = String((await servlet.get('/s', ['Host', 'shop.example'])).body);
+    const page = await servlet.text('/s', ['Host', 'shop.example']);
     expect(page).toMatch(/^shop\.example http:\/\/shop\.example\/s;k=/);
     const second = await servlet.follow(page);
     expect(await servlet.follow(second)).toBe('visited');
@@ -156,7 +157,9 @@ describe('sendSuspend() and its family', () => {
       await sendSuspend((url) => ({ headers: request.query.has('own') ? { 'cache-control': 'private', 'Referrer-Policy': 'no-referrer' } : {}, body: url }));
       return 'end';
     }`);
-    expect((await servlet.get('/s')).headerLines).toMatch(/Referrer-Policy: same-origin\r\nCache-Control: no-store\r\n$/);
+    expect((await servlet.get('/s')).headerLines).toMatch(
+      /Referrer-Policy: same-origin\r\nCache-Control: no-store\r\n$/,
+    );
     const own = (await servlet.get('/s?own')).headerLines.toLowerCase();
     expect(own.match(/cache-control|referrer-policy/g)).toHaveLength(2);
     const page = await servlet.text('/s');

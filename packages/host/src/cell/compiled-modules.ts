@@ -39,12 +39,7 @@ export class CompiledModules {
   #version: string | null = null;
 
   /** `compiler`: URL of its entry. `packages`: where those are that it imports. */
-  constructor(
-    cacheDir: string,
-    sources: ModuleSources,
-    compiler: string,
-    packages: Readonly<Record<string, string>>,
-  ) {
+  constructor(cacheDir: string, sources: ModuleSources, compiler: string, packages: Readonly<Record<string, string>>) {
     this.#cacheDir = join(cacheDir, 'compiled');
     this.#sources = sources;
     this.#compiler = compiler;

@@ -33,7 +33,9 @@ export function renderErrorPage(page: ErrorPage): string {
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1><p>${escapeHtml(page.text)}</p>` +
     (page.detail === undefined ? '' : `<pre>${escapeHtml(page.detail)}</pre>`) +
-    (page.link === undefined ? '' : `<p><a href="${escapeHtml(page.link.href)}">${escapeHtml(page.link.text)}</a></p>`) +
+    (page.link === undefined
+      ? ''
+      : `<p><a href="${escapeHtml(page.link.href)}">${escapeHtml(page.link.text)}</a></p>`) +
     `<small>${page.status} · <code>${escapeHtml(page.code)}</code></small></main></body></html>\n`
   );
 }

@@ -106,8 +106,6 @@ export abstract class TableManager implements ContinuationManager {
     const tombstone = this.table.tombstone(instance, id);
     const isOwn = tombstone !== undefined && isSameNonce(nonce, tombstone.nonce);
     const handler = isOwn ? tombstone.handler : this.onExpired;
-    throw found === undefined
-      ? new NoInstanceError(instance, handler)
-      : new NoContinuationError(instance, id, handler);
+    throw found === undefined ? new NoInstanceError(instance, handler) : new NoContinuationError(instance, id, handler);
   }
 }

@@ -54,7 +54,8 @@ export class Instance {
     this.newest = entry;
     this.count++;
     if (this.#index !== null) this.#index.set(entry.id, entry);
-    else if (this.count >= INDEX_FROM_COUNT) this.#index = new Map(Array.from(this.entries(), (each) => [each.id, each]));
+    else if (this.count >= INDEX_FROM_COUNT)
+      this.#index = new Map(Array.from(this.entries(), (each) => [each.id, each]));
   }
 
   find(id: number): Entry | undefined {

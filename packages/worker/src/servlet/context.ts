@@ -1,6 +1,12 @@
 import type { ContinuationManager, ExpirationHandler } from '../manager/manager.ts';
 import type { ServletRequest } from '../http/request.ts';
-import { type Continuation, createParameter, currentContext, NoPromptError, type Parameter } from '../continuation/runtime.ts';
+import {
+  type Continuation,
+  createParameter,
+  currentContext,
+  NoPromptError,
+  type Parameter,
+} from '../continuation/runtime.ts';
 import type { WebCell } from './web-cell.ts';
 
 /** What web cells hold on one page: never changed, so that a page can keep it. */

@@ -78,7 +78,9 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
 
 /** The function that a page embedded runs in the place of the call that suspended: as one frame more. */
 function withVisit(continuation: Continuation, visit: Visit): Continuation {
-  const frame = new Frame(null, 1, [], async (activation) => activation.forward(visit(activation.resumed() as ServletRequest)));
+  const frame = new Frame(null, 1, [], async (activation) =>
+    activation.forward(visit(activation.resumed() as ServletRequest)),
+  );
   frame.next = continuation.frames;
   frame.bindings = continuation.bindings;
   return new Continuation(frame, continuation.bindings, null);

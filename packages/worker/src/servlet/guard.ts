@@ -39,7 +39,16 @@ function errorPage(error: unknown): ServletResult {
   const text = error instanceof Error ? error.message : String(error);
   return {
     status: 500,
-    body: html`<!doctype html><html lang="en"><head><title>Servlet Error</title></head><body><p>The following error occurred:</p><pre>${text}</pre></body></html>`,
+    body: html`<!doctype html>
+      <html lang="en">
+        <head>
+          <title>Servlet Error</title>
+        </head>
+        <body>
+          <p>The following error occurred:</p>
+          <pre>${text}</pre>
+        </body>
+      </html>`,
   };
 }
 
