@@ -42,7 +42,7 @@ describe('createThresholdLruManager()', () => {
     expect(manager.bytes).toBeLessThanOrEqual(1000);
     expect(manager.lookup(instance, id, nonce)).toBe('newest');
     expect(manager.lookup(instance, ...kept[0]!)).toBe(0);
-    expect(() => manager.lookup(instance, ...kept[1]!)).toThrow();
+    expect(() => manager.lookup(instance, ...kept[1]!)).toThrow('Cannot');
     const [hugeId, hugeNonce] = manager.store(instance, 'huge', null, 100_000);
     expect([manager.count, manager.lookup(instance, hugeId, hugeNonce)]).toEqual([1, 'huge']);
   });

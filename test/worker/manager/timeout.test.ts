@@ -41,7 +41,7 @@ describe('createTimeoutManager()', () => {
     clock.pass(1500);
     manager.peek(instance, id, nonce);
     clock.pass(500);
-    expect(() => manager.lookup(instance, id, nonce)).toThrow();
+    expect(() => manager.lookup(instance, id, nonce)).toThrow('Cannot');
   });
 
   test('an instance expires with all that it has, when nobody has visited any of it', () => {
@@ -67,7 +67,7 @@ describe('createTimeoutManager()', () => {
     clock.pass(9999);
     expect(manager.lookup(instance, id, nonce)).toBe('k');
     clock.pass(10_000);
-    expect(() => manager.lookup(instance, id, nonce)).toThrow();
+    expect(() => manager.lookup(instance, id, nonce)).toThrow('Cannot');
   });
 
   test('times that are none are refused', () => {

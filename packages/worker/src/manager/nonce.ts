@@ -1,8 +1,8 @@
-type Crypto = typeof import('node:crypto');
+import type * as NodeCrypto from 'node:crypto';
 
 // Loaded by the first capture: most servlets need none of it.
-let loaded: Crypto | null = null;
-const crypto = (): Crypto => (loaded ??= process.getBuiltinModule('node:crypto'));
+let loaded: typeof NodeCrypto | null = null;
+const crypto = (): typeof NodeCrypto => (loaded ??= process.getBuiltinModule('node:crypto'));
 
 const NONCE_BYTES = 16;
 const NONCE_CHARS = 22;

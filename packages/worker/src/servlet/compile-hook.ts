@@ -49,13 +49,17 @@ export function installCompiler({ root, packages, code, warnings, port }: Compil
       if (known !== undefined) return { format: 'module', source: known, shortCircuit: true };
       const loaded = nextLoad(url, context);
       if (loaded.format !== 'module' && loaded.format !== 'module-typescript') return loaded;
-      const text = String(loaded.source);
+      const text = textOf(loaded.source);
       const compiled = compileModule(url, loaded.format === 'module' ? text : stripTypeScriptTypes(text));
       for (const warning of compiled.warnings) console.warn(warning);
       port?.postMessage(compiled);
       return { format: 'module', source: compiled.code, shortCircuit: true };
     },
   });
+}
+
+function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {
+  return typeof source === 'string' ? source : new TextDecoder().decode(source);
 }
 
 function isOwn(url: string, root: string): boolean {
