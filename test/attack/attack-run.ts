@@ -12,6 +12,7 @@ import { type Attack, ATTACKS } from './attack-table.ts';
 const LEAD_MS = 150;
 const TAIL_MS = 350;
 const READINGS_MIN_COUNT = 220;
+const DEAF_MS = 1200;
 const BASELINE_MS = 1000;
 
 /** What an attack came to. */
@@ -69,7 +70,7 @@ export class Target implements AsyncDisposable {
       });
     const process = await HostProcess.start(node, {
       servlets,
-      limits: { heapMb: 50, cpuMs: 600, wallMs: 8000, threadsMaxCount: 4 },
+      limits: { heapMb: 50, cpuMs: 600, wallMs: 8000, threadsMaxCount: 4, sendTimeoutMs: 1500 },
     });
     const target = new Target(process, directory);
     // Both profiles' warm cells are there, and the clock's thread has been through its first requests.
@@ -99,7 +100,7 @@ export class Target implements AsyncDisposable {
     const siblingClock = attack.isAllBad === true ? null : new NeighbourClock(port, `/${servlet}?ok`);
     await sleep(LEAD_MS);
     const begun = performance.now();
-    const { status, page } = await visit(port, `/${servlet}`);
+    const { status, page } = await visit(port, `/${servlet}`, attack.hasDeafVisitor);
     const answeredMs = performance.now() - begun;
     await sleep(attack.afterMs ?? 0);
     await sleep(TAIL_MS);
@@ -155,10 +156,15 @@ function moduleOf({ code, prelude = '' }: Attack): string {
     export default (request) => request.url.endsWith('?ok') ? 'ok' : attack(request);`;
 }
 
-async function visit(port: number, path: string): Promise<{ status: number | 'cut'; page: string }> {
+async function visit(port: number, path: string, isDeaf = false): Promise<{ status: number | 'cut'; page: string }> {
   const client = await WireClient.connect(port);
   try {
-    const { status, body } = await client.get(path);
+    const answered = client.get(path);
+    if (isDeaf) {
+      client.socket.once('data', () => client.socket.pause());
+      setTimeout(() => client.socket.resume(), DEAF_MS);
+    }
+    const { status, body } = await answered;
     return { status, page: body.toString() };
   } catch {
     return { status: 'cut', page: '' };

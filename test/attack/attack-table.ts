@@ -21,6 +21,8 @@ export interface Attack {
   harmsItsCell?: boolean;
   /** Beside those of the host under attack: 50 MB, 600 ms of CPU time, 8 s. */
   limits?: Partial<Limits>;
+  /** Its visitor stops reading when the answer has begun. */
+  hasDeafVisitor?: boolean;
   /** The servlet has no healthy route. */
   isAllBad?: boolean;
   /** It is left this long after its answer to do what it has prepared. */
@@ -304,8 +306,11 @@ export const ATTACKS: readonly Attack[] = [
         const chunks = Buffer.concat(Array.from({ length: 100 }, (_, id) => frame(69, id, Buffer.alloc(60_000))));
         flood(chunks, CHANNELS);
       })() };`,
-    causes: ['protocol'],
+    // Channels that nobody reads let the thread sleep in a write, which no CPU time shows.
+    causes: ['protocol', 'wall'],
     statuses: ['cut'],
+    limits: { wallMs: 1000 },
+    hasDeafVisitor: true,
     harmsItsCell: true,
   },
   {

@@ -156,7 +156,9 @@ describe('clients that go away', () => {
     await started.warm('/reader');
     for (let count = 1; count <= 3; count++) {
       const client = await started.connect();
-      client.write('POST /reader HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+      // More than is awaited before a thread is given to it.
+      const piece = `50000\r\n${'x'.repeat(0x50000)}\r\n`;
+      client.write(`POST /reader HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${piece}`);
       await sleep(50);
       client.destroy();
       await eventually(

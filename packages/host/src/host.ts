@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { tmpdir, totalmem } from 'node:os';
+import { lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir, totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
@@ -16,8 +16,8 @@ import { type Limits, resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, Profile, ServeOptions, ServletStatus } from './options.ts';
-import { bufferSmallBody } from './http/body-buffer.ts';
-import { listServlets, type ListedServlet } from './servlet-list.ts';
+import { bufferBody } from './http/body-buffer.ts';
+import { ConfigError, listServlets, type ListedServlet } from './servlet-list.ts';
 
 const MB = 1 << 20;
 const DRAIN_POLL_MS = 20;
@@ -44,7 +44,8 @@ export class ServletHost implements Host {
     const listed = listServlets(options);
     const log = options.log ?? false;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
-    const stateDir = options.stateDir ?? join(tmpdir(), '.custodian');
+    const stateDir = options.stateDir ?? join(tmpdir(), `.custodian-${userInfo().uid}`);
+    ownDirectory(stateDir);
     const emptyDir = join(stateDir, 'empty');
     const cacheDir = join(stateDir, 'compile-cache');
     mkdirSync(cacheDir, { recursive: true });
@@ -174,7 +175,7 @@ export class ServletHost implements Host {
     }
     exchange.bodyMaxBytes = pool.limits.bodyMaxBytes;
     if (!exchange.hasBody) pool.dispatch(exchange);
-    else bufferSmallBody(exchange, () => pool.dispatch(exchange));
+    else bufferBody(exchange, () => pool.dispatch(exchange));
   }
 
   #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
@@ -199,7 +200,22 @@ export class ServletHost implements Host {
 
   #sweep(): void {
     const now = performance.now();
-    for (const pool of this.#pools) if (pool.sweep(now)) this.#groups.get(pool)?.retire();
+    const busy = new Set<CellGroup>();
+    for (const [pool, group] of this.#groups) if (!pool.sweep(now)) busy.add(group);
+    for (const group of new Set(this.#groups.values())) if (!busy.has(group)) group.retire();
     this.custodian.enforceMemory();
+  }
+}
+
+/**
+ * Makes a directory that nobody else may write to, or finds it so: what lies there is run.
+ * @throws ConfigError
+ */
+function ownDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(path);
+  const isOwn = process.platform === 'win32' || (stat.uid === userInfo().uid && (stat.mode & 0o022) === 0);
+  if (!stat.isDirectory() || !isOwn) {
+    throw new ConfigError(`Cannot keep state in "${path}": others may write there; name another with "stateDir"`);
   }
 }

@@ -4,6 +4,8 @@ import type { RequestRecord } from './cell/ledger.ts';
 import { type Obituary, obituaryLine } from './cell/obituary.ts';
 
 const BUFFER_BYTES = 4096;
+/** A reader of the log that does not keep up loses lines; it does not fill the acceptor. */
+const BUFFER_MAX_BYTES = 4 << 20;
 const FLUSH_MS = 500;
 
 /** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
@@ -15,7 +17,13 @@ export class HostLog implements Closable {
   readonly #timer: NodeJS.Timeout;
 
   constructor(level: 'events' | 'requests', destination: number | string) {
-    const stream = pino.destination({ dest: destination, sync: false, minLength: BUFFER_BYTES, mkdir: true });
+    const stream = pino.destination({
+      dest: destination,
+      sync: false,
+      minLength: BUFFER_BYTES,
+      maxLength: BUFFER_MAX_BYTES,
+      mkdir: true,
+    });
     this.#destination = stream;
     this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, stream);
     this.#logsRequests = level === 'requests';

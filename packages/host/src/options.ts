@@ -58,7 +58,7 @@ export interface ServeOptions {
   log?: false | 'events' | 'requests';
   /** Where log lines go: a file descriptor or path. Default 1, the standard output. */
   logDestination?: number | string;
-  /** Directory for what outlives a cell (compile cache). Default: `.custodian` in the system's temp directory. */
+  /** Directory for what outlives a cell (compile cache). Default: `.custodian-UID` in the system's temp directory. */
   stateDir?: string;
 }
 

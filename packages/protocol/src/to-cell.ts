@@ -6,10 +6,10 @@ export type ToCell =
   | { type: 'watch'; lease: number; cpuMs: number }
   /** That request is over. */
   | { type: 'unwatch'; lease: number }
-  /** The thread is stalled: let it start no further request, and say which one it runs. */
-  | { type: 'revoke'; lease: number }
+  /** The thread is stalled: let it start no further request, and say which one it claimed last. */
+  | { type: 'revoke'; lease: number; round: number }
   /** The stalled request is over: the thread may start requests again. */
-  | { type: 'restore'; lease: number }
+  | { type: 'restore'; lease: number; round: number }
   /** End the thread now, whatever it does. */
   | { type: 'kill'; lease: number }
   /** Requests are coming in (or not): sample all threads from time to time. */

@@ -8,8 +8,10 @@ export type ToSupervisor =
   | { type: 'sample'; threads: ThreadSample[] }
   /** A thread is over a limit; it is being ended. */
   | { type: 'breach'; lease: number; cause: 'heap' | 'rss' | 'cpu'; value: number; max: number }
-  /** Answer to `revoke`: the request that the thread runs (0: none). */
-  | { type: 'revoked'; lease: number; running: number }
+  /** Answer to `revoke` of that round: the request that the thread claimed last (0: none), and whether it is over. */
+  | { type: 'revoked'; lease: number; round: number; last: number; isOver: boolean }
+  /** Answer to `restore` of that round. */
+  | { type: 'restored'; lease: number; round: number }
   /** The thread is gone, and with it all that it held. `running`: the request that it ran (0: none). */
   | { type: 'exit'; lease: number; running: number; failure: Failure | null };
 

@@ -53,7 +53,7 @@ function lineStream(writer: FrameWriter, budget: OutputBudget, level: LogLevel):
   let partial = '';
   function emit(line: string): void {
     const text = line.length > LINE_MAX_CHARS ? `${line.slice(0, LINE_MAX_CHARS)}…` : line;
-    if (!budget.take(text.length)) return;
+    if (!budget.take(Buffer.byteLength(text))) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) sendLine(writer, 2, `${dropped} lines of output were dropped: too much in a second`);
     sendLine(writer, level, text);

@@ -15,6 +15,7 @@ export class RequestBody implements BodySource {
   #isComplete = false;
   #isAborted = false;
   #takenBytes = 0;
+  #isAnswered = false;
   #wake: (() => void) | null = null;
 
   constructor(id: number, writer: FrameWriter) {
@@ -28,7 +29,7 @@ export class RequestBody implements BodySource {
       if (piece !== undefined) {
         this.#takenBytes += piece.length;
         // A quarter of the window at a time: often enough to keep it moving, seldom enough to cost nothing.
-        if (this.#takenBytes >= BODY_WINDOW_BYTES / 4) {
+        if (this.#takenBytes >= BODY_WINDOW_BYTES / 4 && !this.#isAnswered) {
           this.#writer.frameU32(ToHost.Credit, this.#id, this.#takenBytes);
           this.#takenBytes = 0;
         }
@@ -50,6 +51,11 @@ export class RequestBody implements BodySource {
   complete(): void {
     this.#isComplete = true;
     this.#wakeUp();
+  }
+
+  /** The request is answered: the acceptor has forgotten it, and sends no more. */
+  answered(): void {
+    this.#isAnswered = true;
   }
 
   abort(): void {

@@ -92,9 +92,10 @@ export class RequestRunner {
     request.isAborted = true;
     request.requestBody?.abort();
     request.responseBody?.abort();
-    if (request.pieces === null) return;
     // Not awaited: an author's generator that is stuck does not return either, and the thread must go on.
-    void request.pieces.return?.().catch(() => {});
+    void request.pieces?.return?.().catch(() => {});
+    // A servlet that is still at it has the thread to itself; where requests overlap, nobody waits for it to come back.
+    if (request.pieces === null && this.#isSequential) return;
     this.#fail(request, new ClientGoneError('Cannot send the response: the client is gone'));
   }
 
@@ -168,6 +169,7 @@ export class RequestRunner {
   }
 
   #send(request: Pending, reply: Reply): void {
+    if (!this.#pending.has(request.id)) return;
     if (reply.headerLines.length > HEAD_MAX_BYTES || reply.reason.length > 255) {
       this.#fail(request, new RangeError('Cannot send the response: its head is too long'));
       return;
@@ -235,6 +237,7 @@ export class RequestRunner {
 
   #finish(request: Pending): void {
     this.#pending.delete(request.id);
+    request.requestBody?.answered();
     if (!this.#isSequential) return;
     // The answer to a request that must not be repeated leaves before anything can stall this thread or take it down.
     if (request.head.method !== 'GET' && request.head.method !== 'HEAD') this.#writer.flush();

@@ -50,6 +50,10 @@ export class Bench {
 }
 
 function versionOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? 'none' : `${stat.mtimeMs} ${stat.size}`;
+  try {
+    const stat = statSync(file);
+    return `${stat.mtimeMs} ${stat.size}`;
+  } catch {
+    return 'none';
+  }
 }

@@ -8,6 +8,7 @@ import { type Closable, Custodian } from '../custodian.ts';
 import type { Profile } from '../options.ts';
 import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { cellFlags } from './profile.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
@@ -18,6 +19,8 @@ const CHANNEL_COUNT = 32;
 const STDERR_KEPT_CHARS = 8 * 1024;
 /** So much of a cell's error output is read in a second; beyond it the writer waits. */
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
+/** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
+const CONTROL_BYTES_PER_SECOND = 1 << 20;
 const PAGE_BYTES = 4096;
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
 const RSS_PER_THREAD_BYTES = 24 << 20;
@@ -61,6 +64,8 @@ export class Cell implements Closable {
   answeredCount = 0;
   /** It has its obituary: its other threads get none of their own. */
   isMourned = false;
+  /** The thread that it is known to have died of. */
+  culprit: Lease | null = null;
   /** Threads that it may have died of, once it is gone. */
   suspects: readonly Lease[] = [];
   /** Exit code or signal, once it is gone. */
@@ -112,14 +117,20 @@ export class Cell implements Closable {
       onFailed = reject;
     });
     this.booted.catch(() => {});
+    let isBooted = false;
     const reader = new JsonLineReader((value) => {
       const message = value as ToSupervisor;
-      if (message?.type === 'booted') {
+      if (message?.type !== 'booted') this.#onMessage(message);
+      else if (isBooted) this.kill('protocol');
+      else {
+        isBooted = true;
         this.baseRssBytes = this.sampleRss();
         onBooted();
-      } else this.#onMessage(message);
+      }
     });
+    const budget = new ByteBudget(CONTROL_BYTES_PER_SECOND);
     this.#control.on('data', (chunk: Buffer) => {
+      if (!budget.take(chunk.length)) return this.kill('protocol');
       try {
         reader.push(chunk);
       } catch {
@@ -239,10 +250,11 @@ export class Cell implements Closable {
     return this.sampleRss();
   }
 
-  /** Ends the process and all that it has started, at once. */
-  kill(cause: DeathCause): void {
+  /** Ends the process and all that it has started, at once. `culprit`: whose fault it is, where that is known. */
+  kill(cause: DeathCause, culprit: Lease | null = null): void {
     if (this.isGone) return;
     this.deathCause ??= cause;
+    this.culprit ??= culprit;
     if (this.#endedAt === 0) {
       this.#endedAt = performance.now();
       for (const lease of this.leases.values()) lease.onCellEnding();
@@ -267,12 +279,13 @@ export class Cell implements Closable {
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));
         return;
       case 'revoked':
-        this.leases.get(message.lease)?.onRevoked(Number(message.running));
+        this.leases.get(message.lease)?.onRevoked(message.round, Number(message.last), message.isOver === true);
+        return;
+      case 'restored':
+        this.leases.get(message.lease)?.onRestored(message.round);
         return;
       case 'exit':
         this.leases.get(message.lease)?.onThreadExit(Number(message.running), message.failure ?? null);
-        return;
-      case 'booted':
         return;
       default:
         this.kill('protocol');
@@ -297,12 +310,14 @@ export class Cell implements Closable {
   }
 }
 
-/** Those that were busy for long when it ended; all that were busy, if none was. */
+/** Those that were busy for about as long as any when it ended; all that were busy, if none was for long. */
 function suspectsOf(cell: Cell): Lease[] {
+  // An idle thread is no culprit: another one of the cell can have written to its channel.
+  if (cell.culprit !== null && cell.culprit.exchanges.size > 0) return [cell.culprit];
   const busy = [...cell.leases.values()].filter((lease) => lease.exchanges.size > 0);
   const endedAt = performance.now() - cell.endingMs;
-  const slow = busy.filter((lease) => endedAt - lease.progressAt >= SUSPECT_FROM_MS);
-  return slow.length > 0 ? slow : busy;
+  const longestMs = Math.max(...busy.map((lease) => endedAt - lease.progressAt));
+  return longestMs < SUSPECT_FROM_MS ? busy : busy.filter((lease) => endedAt - lease.progressAt >= longestMs / 2);
 }
 
 function openStatm(pid: number): number {

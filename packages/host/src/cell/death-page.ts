@@ -91,7 +91,10 @@ function deathDetail(obituary: Obituary, failure: Failure | null): string {
 }
 
 /** Failures that are the request's own: what it lacks, or has too much of. */
-const STATUS_OF_CODE: Readonly<Record<string, number>> = { SERVLET_BINDING: 400, SERVLET_FORM_TOO_LARGE: 413 };
+const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
+  ['SERVLET_BINDING', 400],
+  ['SERVLET_FORM_TOO_LARGE', 413],
+]);
 
 /** A servlet threw, or can't be loaded. `exchange`: the request that it happened at. */
 export function failurePage(
@@ -102,7 +105,7 @@ export function failurePage(
   isLoad = false,
 ): ErrorPage {
   const shown = isDevelopment ? { detail: failureDetail(failure, servlet, exchange) } : {};
-  const status = isLoad ? undefined : STATUS_OF_CODE[failure.code ?? ''];
+  const status = isLoad ? undefined : STATUS_OF_CODE.get(failure.code ?? '');
   if (status !== undefined) {
     return {
       status,

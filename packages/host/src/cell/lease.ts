@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import {
   type Failure,
+  FRAME_HEAD_BYTES,
   FrameReader,
   FrameWriter,
   ProtocolError,
   readFailure,
   readReply,
   readUsage,
+  RunningRequest,
   type Ready,
   type ThreadSample,
   ToHost,
@@ -16,16 +18,18 @@ import {
 } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
 import type { Carrier, Exchange } from '../http/exchange.ts';
+import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
 import type { DeathCause } from './obituary.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
 const UNCOPIED_MIN_BYTES = 8 * 1024;
-/** What a thread may send without being owed it before it is taken for hostile: unknown ids, log bytes in a second. */
-const STRAY_FRAMES_MAX_COUNT = 1000;
+/** What a thread may send in a second without being owed it before it is taken for hostile. */
+const STRAY_FRAMES_PER_SECOND = 1000;
 const LOG_BYTES_PER_SECOND = 1 << 20;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
+const EXIT_TO_CLOSE_MS = 1000;
 
 /** Names this host in the addresses of continuations, for a load balancer in front of several. */
 const REPLICA = 'r0';
@@ -40,6 +44,8 @@ export interface LeaseFollower {
   onReturned(lease: Lease, exchanges: Exchange[]): void;
   /** The thread holds other continuations than before. */
   onHolding(lease: Lease): void;
+  /** It is to end, or does: somebody must see to it that it does. */
+  onEnding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
   /** The thread is gone. `running`: the request that it ran, 0 for none, -1 when nobody knows. */
   onGone(lease: Lease, running: number): void;
@@ -80,11 +86,11 @@ export class Lease implements Carrier, Closable {
   readonly #follower: LeaseFollower;
   /** Requests that were given to others while the thread was stalled; it gives each of them back when it wakes up. */
   readonly #moved = new Set<number>();
-  #isRevoking = false;
+  #revocation: 'none' | 'asked' | 'revoked' | 'restoring' = 'none';
+  #round = 0;
   #nextId = 1;
-  #strayFrames = 0;
-  #logBytes = 0;
-  #logSince = 0;
+  readonly #strays = new ByteBudget(STRAY_FRAMES_PER_SECOND);
+  readonly #logBudget = new ByteBudget(LOG_BYTES_PER_SECOND);
   #endingSince = 0;
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
@@ -114,12 +120,14 @@ export class Lease implements Carrier, Closable {
         if (!(error instanceof ProtocolError)) throw error;
         this.deathDetail = error.message;
         // The channel can't be read any further, and the thread that broke it shares its process with the supervisor.
-        this.cell.kill('protocol');
+        this.cell.kill('protocol', this);
         channel.destroy();
       }
     });
     channel.once('close', () => {
       this.#isChannelClosed = true;
+      // A thread without its channel is of no use, whether it has ended or closed it.
+      this.#beginEnding();
       this.#goneWhenAll();
     });
   }
@@ -137,10 +145,6 @@ export class Lease implements Carrier, Closable {
     return this.state === 'ready' && this.exchanges.size === 0;
   }
 
-  memoryUse(): number {
-    return this.heldBytes;
-  }
-
   /** ms since the thread was told to end; 0 while it was not. */
   get endingMs(): number {
     return this.#endingSince === 0 ? 0 : performance.now() - this.#endingSince;
@@ -153,7 +157,7 @@ export class Lease implements Carrier, Closable {
 
   run(exchange: Exchange): void {
     const id = this.#nextId;
-    this.#nextId = id === 0x7fffffff ? 1 : id + 1;
+    this.#nextId = id === RunningRequest.ID_MAX ? 1 : id + 1;
     exchange.requestId = id;
     exchange.startedAt = performance.now();
     if (this.exchanges.size === 0) {
@@ -202,10 +206,10 @@ export class Lease implements Carrier, Closable {
 
   /** The thread takes its time: what waits behind the running request is asked back. */
   revoke(): void {
-    if (this.#isRevoking || this.state !== 'ready') return;
-    this.#isRevoking = true;
+    if (this.state !== 'ready') return;
+    this.#revocation = 'asked';
     this.state = 'stalled';
-    this.cell.send({ type: 'revoke', lease: this.number });
+    this.cell.send({ type: 'revoke', lease: this.number, round: ++this.#round });
   }
 
   /** Ends the thread. Its exchanges are decided when it is gone. */
@@ -213,8 +217,7 @@ export class Lease implements Carrier, Closable {
     if (this.state === 'gone' || this.state === 'ending') return;
     this.deathCause ??= cause;
     if (this.deathDetail === '') this.deathDetail = detail;
-    this.state = 'ending';
-    this.#endingSince = performance.now();
+    this.#beginEnding();
     this.cell.send({ type: 'kill', lease: this.number });
   }
 
@@ -228,8 +231,9 @@ export class Lease implements Carrier, Closable {
   onSample(sample: ThreadSample): void {
     const heap = Number(sample.heapBytes);
     const offHeap = Number(sample.offHeapBytes);
-    if (!(heap >= 0) || !(offHeap >= 0)) return;
-    this.cpuMs = Number(sample.cpuMs);
+    const cpuMs = Number(sample.cpuMs);
+    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return;
+    this.cpuMs = cpuMs;
     this.heldBytes = heap + offHeap;
     this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
     this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
@@ -243,44 +247,53 @@ export class Lease implements Carrier, Closable {
     this.isBreached = true;
     this.deathCause = cause;
     this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
-    this.state = 'ending';
-    this.#endingSince = performance.now();
+    this.#beginEnding();
   }
 
-  onRevoked(running: number): void {
-    if (this.state !== 'stalled') return;
+  onRevoked(round: number, last: number, isOver: boolean): void {
+    if (this.#revocation !== 'asked' || round !== this.#round) return;
+    this.#revocation = 'revoked';
     const returned: Exchange[] = [];
-    let isBehind = running === 0;
+    // When the answer to the last claim is here already, everything that is left is behind it.
+    let isBehind = !this.exchanges.has(last);
     for (const [id, exchange] of this.exchanges) {
-      if (id === running) {
-        isBehind = true;
-        continue;
+      if (!isBehind) {
+        isBehind = id === last;
+        if (id === last && !isOver) continue;
+        // It was answered, and the answer lies in the stalled thread, or is on its way. Whoever asked for something
+        // that is safe to repeat does not wait for it.
+        if (!exchange.isSafe || exchange.isHeadSent) continue;
       }
-      // What is in front of the running one is answered, and the answer lies in the stalled thread. Whoever asked for
-      // something that is safe to repeat does not wait for it.
-      if (!isBehind && (!exchange.isSafe || exchange.isHeadSent)) continue;
       this.#moved.add(id);
       this.exchanges.delete(id);
-      exchange.carrier = null;
+      exchange.takeBack();
       returned.push(exchange);
     }
     this.#restoreWhenBack();
     this.#follower.onReturned(this, returned);
   }
 
+  onRestored(round: number): void {
+    if (this.#revocation !== 'restoring' || round !== this.#round) return;
+    this.#revocation = 'none';
+    if (this.state !== 'stalled') return;
+    this.state = 'ready';
+    this.#follower.onReturned(this, []);
+  }
+
   onThreadExit(running: number, failure: Failure | null): void {
     this.failure ??= failure === null ? null : readFailure(JSON.stringify(failure));
     this.#exit ??= { running };
-    // What the thread sent before it died may still be on its way.
-    setTimeout(() => this.#gone(running), LAST_FRAMES_MS).unref();
+    // What the thread sent before it died may still be on its way; a channel that stays open says that it did not die.
+    setTimeout(() => {
+      if (this.state !== 'gone' && !this.#isChannelClosed) this.cell.kill('protocol', this);
+    }, EXIT_TO_CLOSE_MS).unref();
     this.#goneWhenAll();
   }
 
   /** Its cell is being killed: it takes nothing more. */
   onCellEnding(): void {
-    if (this.state === 'gone' || this.state === 'ending') return;
-    this.state = 'ending';
-    this.#endingSince = performance.now();
+    this.#beginEnding();
   }
 
   onCellGone(): void {
@@ -376,7 +389,7 @@ export class Lease implements Carrier, Closable {
       if (exchange === undefined) return this.#onStray();
       // The claim was refused while the supervisor took it for running: it comes back now.
       this.exchanges.delete(id);
-      exchange.carrier = null;
+      exchange.takeBack();
       this.#restoreWhenBack();
       this.#follower.onReturned(this, [exchange]);
       return;
@@ -388,20 +401,20 @@ export class Lease implements Carrier, Closable {
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
   #restoreWhenBack(): void {
-    if (this.state !== 'stalled' || this.#moved.size > 0 || this.exchanges.size > 0) return;
-    this.#isRevoking = false;
-    this.state = 'ready';
-    this.cell.send({ type: 'restore', lease: this.number });
+    if (this.#revocation !== 'revoked' || this.#moved.size > 0 || this.exchanges.size > 0) return;
+    this.#revocation = 'restoring';
+    this.cell.send({ type: 'restore', lease: this.number, round: this.#round });
+  }
+
+  #beginEnding(): void {
+    if (this.state === 'gone' || this.state === 'ending') return;
+    this.state = 'ending';
+    this.#endingSince = performance.now();
+    this.#follower.onEnding(this);
   }
 
   #onLog(buffer: Buffer, start: number, end: number): void {
-    const now = performance.now();
-    if (now - this.#logSince > 1000) {
-      this.#logSince = now;
-      this.#logBytes = 0;
-    }
-    this.#logBytes += end - start;
-    if (this.#logBytes > LOG_BYTES_PER_SECOND)
+    if (!this.#logBudget.take(end - start + FRAME_HEAD_BYTES))
       throw new ProtocolError('Cannot read a log line: there is too much output in a second');
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
   }
@@ -423,8 +436,7 @@ export class Lease implements Carrier, Closable {
   }
 
   #onStray(): void {
-    if (++this.#strayFrames > STRAY_FRAMES_MAX_COUNT)
-      throw new ProtocolError('Cannot read a frame: too many are for no request');
+    if (!this.#strays.take(1)) throw new ProtocolError('Cannot read a frame: too many are for no request');
   }
 
   #goneWhenAll(): void {
@@ -440,6 +452,10 @@ export class Lease implements Carrier, Closable {
     void this.custodian.shutdownAll().catch(() => {});
     this.#follower.onGone(this, running);
   }
+}
+
+function isAmount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** A path of this site; a second slash or a backslash would lead to another. */

@@ -59,11 +59,14 @@ function onOrder(message: ToCell): void {
       return;
     case 'revoke': {
       const thread = threads.get(message.lease);
-      if (thread !== undefined) send({ type: 'revoked', lease: message.lease, running: thread.running.revoke() });
+      if (thread === undefined) return;
+      const { id, isOver } = thread.running.revoke();
+      send({ type: 'revoked', lease: message.lease, round: message.round, last: id, isOver });
       return;
     }
     case 'restore':
       threads.get(message.lease)?.running.restore();
+      send({ type: 'restored', lease: message.lease, round: message.round });
       return;
     case 'kill':
       threads.get(message.lease)?.end();

@@ -33,6 +33,7 @@ export class Places {
   }
 
   wait(lease: Lease, exchange: Exchange): void {
+    exchange.queuedAt = performance.now();
     const waiting = this.#waiting.get(lease);
     if (waiting === undefined) this.#waiting.set(lease, [exchange]);
     else waiting.push(exchange);
@@ -60,7 +61,7 @@ export class Places {
   takeLate(now: number, timeoutMs: number): Exchange[] {
     const late: Exchange[] = [];
     for (const [lease, waiting] of this.#waiting) {
-      const stay = waiting.filter((exchange) => !exchange.isDone && now - exchange.arrivedAt <= timeoutMs);
+      const stay = waiting.filter((exchange) => !exchange.isDone && now - exchange.queuedAt <= timeoutMs);
       late.push(...waiting.filter((exchange) => !exchange.isDone && !stay.includes(exchange)));
       if (stay.length === 0) this.#waiting.delete(lease);
       else this.#waiting.set(lease, stay);

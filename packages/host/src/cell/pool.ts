@@ -130,9 +130,11 @@ export class ServletPool implements LeaseFollower {
 
   /** Closes what has not been used for long. Returns whether the servlet is idle altogether. */
   sweep(now: number): boolean {
-    for (const exchange of this.#queue.filter((waiting) => now - waiting.arrivedAt > this.limits.queueTimeoutMs)) {
+    for (const exchange of this.#queue.filter((waiting) => now - waiting.queuedAt > this.limits.queueTimeoutMs)) {
       this.#queue.splice(this.#queue.indexOf(exchange), 1);
-      exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, this.bench.lastError));
+      exchange.refuse(
+        busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, this.#site.isDevelopment ? this.bench.lastError : null),
+      );
     }
     for (const exchange of this.#places.takeLate(now, this.limits.queueTimeoutMs))
       exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, null));
@@ -237,6 +239,7 @@ export class ServletPool implements LeaseFollower {
       exchange.refuse(busyPage('LIMIT_QUEUE', this.servlet.name, null));
       return;
     }
+    exchange.queuedAt = performance.now();
     this.#queue.push(exchange);
     this.#growForQueue();
   }
@@ -264,11 +267,13 @@ export class ServletPool implements LeaseFollower {
     if (this.bench.isBenched && !this.bench.mayTryAgain()) return;
     const heapMaxBytes = this.limits.heapMb * MB;
     if (!this.#site.budget.reserve(heapMaxBytes)) return;
-    const cell = this.#group.cell();
+    const lease = this.#openLease(heapMaxBytes);
+    if (lease === null) {
+      this.#site.budget.release(heapMaxBytes);
+      return;
+    }
     const { servlet } = this;
-    const lease = cell.openLease(
-      (number, channel) => new Lease(number, channel, cell, servlet.unit !== 'servlet', heapMaxBytes, this),
-    );
+    const { cell } = lease;
     if (this.limits.rssMb > 0) cell.rssMaxBytes = this.limits.rssMb * MB;
     this.#leases.add(lease);
     this.#places.add(lease);
@@ -306,6 +311,22 @@ export class ServletPool implements LeaseFollower {
     }
     if (oldest !== null && performance.now() - oldest.progressAt >= INSTANCE_REST_MIN_MS)
       oldest.end('idle', 'it made room for another visitor');
+  }
+
+  /** A lease in the group's cell; `null` when the machine has no process or descriptor left, which may pass. */
+  #openLease(heapMaxBytes: number): Lease | null {
+    try {
+      const cell = this.#group.cell();
+      const isSequential = this.servlet.unit !== 'servlet';
+      const lease = cell.openLease(
+        (number, channel) => new Lease(number, channel, cell, isSequential, heapMaxBytes, this),
+      );
+      if (this.#group.isExclusive) cell.retire();
+      return lease;
+    } catch (error) {
+      this.#site.onLog(3, `no thread could be started: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    }
   }
 
   /** Keeps threads ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
@@ -374,6 +395,10 @@ export class ServletPool implements LeaseFollower {
     for (const exchange of exchanges) if (!exchange.isDone) this.dispatch(exchange);
     this.#runWaiting(lease);
     if (this.#queue.length > 0 && lease.state !== 'gone') this.#pullQueue();
+  }
+
+  onEnding(lease: Lease): void {
+    this.#site.watchdog.follow(lease, this);
   }
 
   onLog(_lease: Lease, level: number, text: string): void {

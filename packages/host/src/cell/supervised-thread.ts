@@ -12,7 +12,7 @@ export interface Breach {
 const COLLECT_FROM_SHARE = 0.7;
 const COLLECT_EVERY_MS = 200;
 /** A thread over its cap gets so long to collect, unless it is so far over that garbage is no excuse. */
-const COLLECT_GRACE_MS = 50;
+const COLLECT_GRACE_MS = 250;
 const COLLECT_GRACE_SHARE = 1.25;
 
 /** A thread of this cell, as its supervisor sees and ends it. */

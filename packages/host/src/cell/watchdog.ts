@@ -1,3 +1,4 @@
+import type { Exchange } from '../http/exchange.ts';
 import type { Cell } from './cell.ts';
 import type { Lease } from './lease.ts';
 import type { ServletPool } from './pool.ts';
@@ -55,7 +56,7 @@ export class Watchdog {
     for (const [lease, pool] of this.#pools) {
       if (lease.state === 'gone') this.#pools.delete(lease);
       else if (lease.state === 'ending') {
-        if (lease.endingMs > END_GRACE_MS) lease.cell.kill(lease.deathCause ?? 'operator');
+        if (lease.endingMs > END_GRACE_MS) lease.cell.kill(lease.deathCause ?? 'crash', lease);
         pressed.add(lease.cell);
       } else if (lease.isIdle) this.#pools.delete(lease);
       else if (this.#look(lease, pool, now)) pressed.add(lease.cell);
@@ -92,7 +93,7 @@ export class Watchdog {
       if (oldest === null) {
         // Nothing runs, yet the thread does not come back for what was moved: something it has left behind keeps it busy.
         if (waitingMs > limits.wallMs) lease.end('wall', 'it is busy between requests');
-      } else if (!oldest.isHeadSent && runningMs(oldest, lease.progressAt, now) > limits.wallMs) lease.end('wall');
+      } else if (isLate(oldest, lease.progressAt, now, limits.wallMs)) lease.end('wall');
     } else {
       for (const exchange of lease.exchanges.values()) {
         if (!exchange.isHeadSent && !exchange.isDone && runningMs(exchange, 0, now) > limits.wallMs)
@@ -103,12 +104,15 @@ export class Watchdog {
   }
 }
 
-/** How long a request has run without waiting for its client. */
-function runningMs(
-  exchange: { startedAt: number; movedAt: number; isAwaitingBody: boolean; hasBody: boolean },
-  progressAt: number,
-  now: number,
-): number {
+/** Has a request had more than its time: to begin its answer, or to end when nobody is left to read it? */
+function isLate(exchange: Exchange, progressAt: number, now: number, wallMs: number): boolean {
+  if (exchange.isDone) return now - exchange.doneAt > wallMs;
+  return !exchange.isHeadSent && runningMs(exchange, progressAt, now) > wallMs;
+}
+
+/** How long a request has run without waiting for its client, whose time is limited elsewhere. */
+function runningMs(exchange: Exchange, progressAt: number, now: number): number {
+  if (exchange.isAwaitingBody) return 0;
   const startedAt = Math.max(exchange.startedAt, progressAt);
   return now - (exchange.hasBody ? Math.max(startedAt, exchange.movedAt) : startedAt);
 }

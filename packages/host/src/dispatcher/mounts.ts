@@ -22,7 +22,7 @@ export class Mounts<T> {
     if (found === undefined) {
       found = this.#lookUp(path);
       if (this.#recent.size >= RECENT_MAX_COUNT) this.#recent.clear();
-      this.#recent.set(path, found);
+      if (path.length <= RECENT_MAX_CHARS) this.#recent.set(path, found);
     }
     return found;
   }
@@ -40,6 +40,7 @@ export class Mounts<T> {
 }
 
 const RECENT_MAX_COUNT = 4096;
+const RECENT_MAX_CHARS = 256;
 
 function trimSlashes(path: string): string {
   return path.replace(/^\/+|\/+$/g, '');

@@ -29,6 +29,8 @@ export function connectionOf(socket: Socket): Connection {
 
 /** Pipelined requests that may wait for their turn before reading stops. */
 const PIPELINE_MAX_COUNT = 16;
+/** Bytes of answers that a client may leave unread before its next request has its turn. */
+const UNREAD_MAX_BYTES = 64 * 1024;
 /** How long a connection that is closing keeps reading what its client still sends, so that the answer is not lost to a reset. */
 const LINGER_MS = 2000;
 
@@ -53,6 +55,7 @@ export class Connection implements Closable {
   /** What follows the requests that were readable; it is due when they are answered. */
   #refusal: ErrorPage | null = null;
   #served = 0;
+  #isTaking = false;
 
   constructor(socket: HttpSocket, listener: Custodian, limits: Limits, onExchange: ExchangeHandler) {
     this.socket = socket;
@@ -77,7 +80,7 @@ export class Connection implements Closable {
   /** No further request; the connection ends when the present one is answered, or now when there is none. */
   drain(): void {
     this.isClosing = true;
-    if (this.current === null) this.socket.destroy();
+    if (this.current === null) this.socket.destroySoon();
   }
 
   /** An exchange is answered: the next one has its turn, or the connection ends. */
@@ -86,16 +89,37 @@ export class Connection implements Closable {
     this.socket._httpMessage = null;
     this.#served++;
     this.#idleSince = performance.now();
-    if (!exchange.keepAlive) {
-      this.#end(exchange);
-      return;
-    }
-    const next = this.#waiting.shift();
-    if (next !== undefined) {
-      if (this.socket._paused === true && this.#waiting.length < PIPELINE_MAX_COUNT) this.#unpause();
-      this.#run(next);
+    const next = this.#waiting[0];
+    if (!exchange.keepAlive) this.#end(exchange);
+    else if (next !== undefined) {
+      // The client's half-close came while this one was the last to be seen; it is not the last to be answered.
+      next._last = exchange._last;
+      this.#takeTurns();
     } else if (this.isClosing) this.socket.destroySoon();
     else if (this.#refusal !== null) this.onBrokenInput(this.#refusal);
+  }
+
+  /** Requests are waiting for their turn behind the present one. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /**
+   * Runs what waits, one at a time. A loop and not a chain of calls: thousands of pipelined requests may be answered
+   * within one turn. A client that does not read its answers gets no further ones.
+   */
+  #takeTurns(): void {
+    if (this.#isTaking) return;
+    this.#isTaking = true;
+    while (this.current === null && this.#waiting.length > 0 && !this.socket.destroyed) {
+      if (this.socket.writableLength > UNREAD_MAX_BYTES) {
+        this.socket.once('drain', () => this.#takeTurns());
+        break;
+      }
+      this.#run(this.#waiting.shift() as Exchange);
+    }
+    this.#isTaking = false;
+    if (this.socket._paused === true && this.#waiting.length < PIPELINE_MAX_COUNT) this.#unpause();
   }
 
   /** The parser gave up on what the client sends. */
@@ -131,7 +155,9 @@ export class Connection implements Closable {
       if (now - this.#lingersSince > LINGER_MS) this.socket.destroy();
     } else if (exchange === null) {
       // Before the first request, and inside a head, the parser's own clock runs (headTimeoutMs).
-      if (this.#served > 0 && now - this.#idleSince > this.#limits.keepAliveTimeoutMs) this.socket.destroy();
+      if (this.#waiting.length > 0) {
+        if (now - this.#idleSince > this.#limits.sendTimeoutMs) this.socket.destroy();
+      } else if (this.#served > 0 && now - this.#idleSince > this.#limits.keepAliveTimeoutMs) this.socket.destroy();
     } else if (exchange.isAwaitingBody && !exchange.isDone && now - exchange.movedAt > this.#limits.bodyTimeoutMs) {
       exchange.refuse({
         status: 408,
@@ -148,17 +174,19 @@ export class Connection implements Closable {
   }
 
   #onIncoming(exchange: Exchange, keepAlive: boolean): number {
-    // Neither upgrades nor tunnels: the request is answered as an ordinary one (RFC 9110 §7.8 lets a server do so).
+    // Neither upgrades nor tunnels: the request is answered as an ordinary one (RFC 9110 §7.8 lets a server do so). The
+    // parser drops what comes behind it, so the connection ends with it.
+    exchange.keepAlive = keepAlive && exchange.upgrade !== true;
     exchange.upgrade = null;
-    exchange.keepAlive = keepAlive;
     if (this.isClosing) return 0;
-    if (this.current === null) this.#run(exchange);
+    if (this.current === null && this.#waiting.length === 0 && this.socket.writableLength === 0) this.#run(exchange);
     else {
       this.#waiting.push(exchange);
       if (this.#waiting.length >= PIPELINE_MAX_COUNT) {
         this.socket._paused = true;
         this.socket.pause();
       }
+      this.#takeTurns();
     }
     return 0;
   }

@@ -21,6 +21,12 @@ export interface Carrier {
   grant(exchange: Exchange, bytes: number): void;
 }
 
+/** What a piece of a body costs beside its bytes: clients choose how small the pieces are. */
+const PIECE_COST_BYTES = 256;
+/** So much of a body must arrive for its client to count as sending. */
+const PROGRESS_MIN_BYTES = 16 * 1024;
+/** What a thread may send of a body that nobody reads, before it has heard of that. */
+const DISCARDED_MAX_BYTES = 4 << 20;
 /** Small bodies go out in one string with their head; larger ones as a second piece of the same write. */
 const ONE_STRING_MAX_BYTES = 16 * 1024;
 
@@ -70,12 +76,21 @@ export class Exchange {
   usage: Usage | null = null;
   /** When a byte of either body moved last. */
   movedAt: number = this.arrivedAt;
-  /** Waits for the body to be complete before it gives the exchange to a thread. */
-  onBodyComplete: (() => void) | null = null;
+  /** Waits for the body, or as much of it as is kept, before it gives the exchange to a thread. */
+  onBodyBuffered: (() => void) | null = null;
+  /** When it began to wait for a thread. */
+  queuedAt = 0;
+  /** When the answer was complete, or nobody was left to read it; 0 before. */
+  doneAt = 0;
 
   #bodyQueue: Uint8Array[] = [];
   #bodyQueuedBytes = 0;
   #bodyCredit = BODY_WINDOW_BYTES;
+  /** What a thread has been sent that may not have begun. */
+  #sentPieces: Uint8Array[] = [];
+  #isBegun = false;
+  #progressAtBytes = 0;
+  #discardedBytes = 0;
   #isBodyPaused = false;
   #isBodyDropped = false;
   #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
@@ -96,17 +111,16 @@ export class Exchange {
 
   /** The next piece of the body, `null` at its end. `false` asks the parser to stop reading. */
   push(chunk: Uint8Array | null): boolean {
-    this.movedAt = performance.now();
     if (chunk === null) {
-      if (!this.hasBody || this.#isBodyDropped || this.isDone) return true;
-      const { onBodyComplete } = this;
-      if (onBodyComplete !== null) {
-        this.onBodyComplete = null;
-        onBodyComplete();
-      } else if (this.#bodyQueue.length === 0) this.carrier?.endBody(this);
+      if (this.hasBody) this.#onBodyEnd();
       return true;
     }
     this.bytesIn += chunk.length;
+    // While a thread waits for it, a byte now and then is no progress.
+    if (this.carrier === null || this.bytesIn >= this.#progressAtBytes) {
+      this.movedAt = performance.now();
+      this.#progressAtBytes = this.bytesIn + PROGRESS_MIN_BYTES;
+    }
     if (this.#isBodyDropped || this.isDone) return true;
     if (this.bytesIn > this.bodyMaxBytes) {
       this.#isBodyDropped = true;
@@ -118,10 +132,24 @@ export class Exchange {
       this.#isBodyPaused = this.#bodyCredit <= 0;
     } else {
       this.#bodyQueue.push(chunk);
-      this.#bodyQueuedBytes += chunk.length;
-      this.#isBodyPaused = this.carrier !== null || this.#bodyQueuedBytes >= BODY_WINDOW_BYTES;
+      this.#bodyQueuedBytes += chunk.length + PIECE_COST_BYTES;
+      this.#isBodyPaused = this.carrier !== null || this.isBufferFull;
+      if (this.isBufferFull) this.#onBuffered();
     }
     return !this.#isBodyPaused;
+  }
+
+  #onBodyEnd(): void {
+    this.movedAt = performance.now();
+    if (this.#isBodyDropped || this.isDone) return;
+    if (this.onBodyBuffered !== null) this.#onBuffered();
+    else if (this.#bodyQueue.length === 0) this.carrier?.endBody(this);
+  }
+
+  #onBuffered(): void {
+    const onBuffered = this.onBodyBuffered;
+    this.onBodyBuffered = null;
+    onBuffered?.();
   }
 
   // Called on `socket._httpMessage` by the parser's server.
@@ -153,6 +181,11 @@ export class Exchange {
     return this.hasBody && !this.complete && !this.#isBodyPaused;
   }
 
+  /** As much of the body is here as is kept for a request that has no thread. */
+  get isBufferFull(): boolean {
+    return this.#bodyQueuedBytes >= BODY_WINDOW_BYTES;
+  }
+
   /** A lease has taken the exchange: what has arrived of the body goes to it. */
   carriedBy(carrier: Carrier): void {
     this.carrier = carrier;
@@ -160,17 +193,34 @@ export class Exchange {
     this.#drainBody(carrier);
   }
 
-  /** The servlet has consumed `bytes` of the body. */
+  /** It comes back from a thread that has not begun it: the next one gets the body from its first byte. */
+  takeBack(): void {
+    this.carrier = null;
+    this.#bodyQueue = this.#sentPieces.splice(0).concat(this.#bodyQueue);
+    this.#bodyQueuedBytes = 0;
+    for (const piece of this.#bodyQueue) this.#bodyQueuedBytes += piece.length + PIECE_COST_BYTES;
+    this.#bodyCredit = BODY_WINDOW_BYTES;
+  }
+
+  /** The thread works on it: it can't be given to another any more. */
+  #begun(): void {
+    this.#isBegun = true;
+    if (this.#sentPieces.length > 0) this.#sentPieces = [];
+  }
+
+  /** The servlet has consumed `bytes` of the body. @throws ProtocolError when it can't have */
   onBodyCredit(bytes: number): void {
-    // A thread can't be granted more than the window: what it says beyond that is ignored.
-    this.#bodyCredit = Math.min(this.#bodyCredit + bytes, BODY_WINDOW_BYTES);
+    this.#begun();
+    this.#bodyCredit += bytes;
+    if (bytes === 0 || this.#bodyCredit > BODY_WINDOW_BYTES)
+      throw new ProtocolError('Cannot read a credit: it is for more than was sent');
     if (this.carrier !== null) this.#drainBody(this.carrier);
   }
 
   #drainBody(carrier: Carrier): void {
     while (this.#bodyQueue.length > 0 && this.#bodyCredit > 0) {
       const chunk = this.#bodyQueue.shift() as Uint8Array;
-      this.#bodyQueuedBytes -= chunk.length;
+      this.#bodyQueuedBytes -= chunk.length + PIECE_COST_BYTES;
       this.#sendBody(carrier, chunk);
     }
     if (this.#bodyQueue.length > 0) return;
@@ -184,6 +234,7 @@ export class Exchange {
 
   #sendBody(carrier: Carrier, chunk: Uint8Array): void {
     this.#bodyCredit -= chunk.length;
+    if (!this.#isBegun) this.#sentPieces.push(chunk);
     carrier.sendBody(this, chunk);
   }
 
@@ -196,7 +247,11 @@ export class Exchange {
     const hasBody = !this.#isBodiless(reply.status);
     const head = this.#headText(
       reply,
-      reply.status === 204 || reply.status === 304 ? '' : `Content-Length: ${bodyBytes}\r\n`,
+      reply.status === 204 || reply.status === 304
+        ? ''
+        : reply.status === 205
+          ? 'Content-Length: 0\r\n'
+          : `Content-Length: ${bodyBytes}\r\n`,
     );
     const { socket } = this.connection;
     if (!hasBody || bodyBytes === 0) this.#write(head);
@@ -238,8 +293,11 @@ export class Exchange {
   sendChunk(buffer: Buffer, start: number, end: number): void {
     const bytes = end - start;
     const costBytes = bytes + CHUNK_COST_BYTES;
-    if (this.isDone || this.#framing === 'none' || bytes === 0) {
-      this.carrier?.grant(this, costBytes);
+    if (bytes === 0) throw new ProtocolError('Cannot read a response: a piece of its body is empty');
+    if (this.isDone || this.#framing === 'none') {
+      this.#discardedBytes += costBytes;
+      if (this.#discardedBytes > DISCARDED_MAX_BYTES) throw new ProtocolError('Cannot read a response: it has no body');
+      if (!this.isDone) this.carrier?.grant(this, costBytes);
       return;
     }
     this.#windowBytes += costBytes;
@@ -307,6 +365,8 @@ export class Exchange {
   onClientGone(): void {
     if (this.isDone) return;
     this.isDone = true;
+    this.doneAt = performance.now();
+    this.onBodyBuffered = null;
     this.carrier?.abort(this);
   }
 
@@ -325,14 +385,17 @@ export class Exchange {
   }
 
   #isBodiless(status: number): boolean {
-    return this.method === 'HEAD' || status === 204 || status === 304;
+    return this.method === 'HEAD' || status === 204 || status === 205 || status === 304;
   }
 
   #headText(reply: ReplyFrame, framing: string): string {
     this.isHeadSent = true;
+    this.#begun();
+    this.#begun();
     this.status = reply.status;
     // What is left of an unread body can't be told from a next request: such a connection is not used again.
-    if (this.connection.isClosing || this._last || (this.hasBody && !this.complete)) this.keepAlive = false;
+    if (this.connection.isClosing || (this._last && !this.connection.hasWaiting) || (this.hasBody && !this.complete))
+      this.keepAlive = false;
     const connection = this.keepAlive
       ? this.httpVersionMinor === 0
         ? 'Connection: keep-alive\r\n'
@@ -350,6 +413,8 @@ export class Exchange {
   #finish(): void {
     if (this.isDone) return;
     this.isDone = true;
+    this.doneAt = performance.now();
+    this.onBodyBuffered = null;
     this.connection.onExchangeDone(this);
   }
 }
