@@ -80,6 +80,8 @@ const SERVLETS: Record<string, string> = {
         const reply = await sendSuspend((url) => html\`<a href="\${url}">\`);
         return Number(reply.query.get('n'));
       }
+      // The way down takes JavaScript's own stack, unless it waits now and then.
+      if (depth % 1000 === 0) await null;
       return (await down(depth - 1)) + 1;
     }
     export default async (request) => html\`\${await down(Number(request.query.get('depth')))}\`;`,
@@ -120,7 +122,7 @@ describe('C. send/suspend and its family', () => {
   let started: StartedHost;
   let visitor: Visitor;
   beforeAll(async () => {
-    started = await StartedHost.start(SERVLETS);
+    started = await StartedHost.start(SERVLETS, {}, { deep: { limits: { heapMb: 256 } } });
     visitor = new Visitor(started.url);
   });
   afterAll(() => started[Symbol.asyncDispose]());
@@ -194,7 +196,7 @@ describe('C. send/suspend and its family', () => {
     expect((await visitor.follow(other, { number: '3' })).text).toBe('(1 20 3)');
   });
 
-  test.each([500, 10_000])('C038 a recursion suspends at depth %i, and goes on twice', async (depth) => {
+  test.each([500, 100_000])('C038 a recursion suspends at depth %i, and goes on twice', async (depth) => {
     const page = await visitor.get(`/deep?depth=${depth}`);
     for (const n of [1, 5]) expect((await visitor.follow(page, { n: String(n) })).text).toBe(String(depth + n));
   });
