@@ -8,6 +8,7 @@ import { continuationsOf, type Shown, Visitor } from '../support/visitor.ts';
 const SUM = `
   import { createTimeoutManager, html, sendFinish, sendSuspend } from '@custodian/worker';
   export const manager = createTimeoutManager({ instanceTimeoutMs: 60_000, continuationTimeoutMs: 2500 });
+  export const startUrl = '/sum?from=the-start';
   let answered = 0, fatalAt = Infinity;
   async function misbehave({ bindings, query }) {
     if (++answered >= fatalAt) process.exit(1);
@@ -70,7 +71,7 @@ describe.each(['connection', 'instance'] as const)("routing with unit '%s'", (un
     for (const page of [first, second]) {
       const gone = await visitor.follow(page, { n: '5' });
       expect([gone.status, textOf(gone)]).toEqual([410, 'This page&#39;s program was stopped: memory, 50 MB.']);
-      expect(gone.text).toContain('<a href="/sum">Start again</a>');
+      expect(gone.text).toContain('<a href="/sum?from=the-start">Start again</a>');
       expect((await visitor.post(page, { n: '5' })).status).toBe(410);
     }
     expect(textOf(await visitor.get('/sum'))).toBe('so far 0');
