@@ -105,7 +105,10 @@ export class Cell implements Closable {
       // A process group of its own, so that what it starts dies with it.
       detached: true,
     });
-    this.pid = this.#child.pid ?? 0;
+    // Without a listener a process that can't be started would end the acceptor.
+    this.#child.on('error', () => {});
+    if (this.#child.pid === undefined) throw new Error('Cannot start a cell: the system has no process or descriptor left');
+    this.pid = this.#child.pid;
     this.custodian = new Custodian(`cell ${this.number} (pid ${this.pid})`, site.custodian);
     this.custodian.own(this);
     this.#statm = openStatm(this.pid);
@@ -120,6 +123,8 @@ export class Cell implements Closable {
     let isBooted = false;
     const reader = new JsonLineReader((value) => {
       const message = value as ToSupervisor;
+      // What a cell says after it was given up is not listened to.
+      if (this.deathCause !== null) return;
       if (message?.type !== 'booted') this.#onMessage(message);
       else if (isBooted) this.kill('protocol');
       else {
@@ -142,7 +147,6 @@ export class Cell implements Closable {
       this.#child.stdio[fd]?.on('error', () => {});
     }
     this.#readStderr();
-    this.#child.on('error', (error) => onFailed(error));
     this.gone = new Promise((resolve) => {
       const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (this.isGone) return;
@@ -163,7 +167,6 @@ export class Cell implements Closable {
         void this.custodian.shutdownAll().catch(() => {});
       };
       this.#child.once('exit', onGone);
-      this.#child.once('error', () => this.pid === 0 && onGone(null, null));
     });
   }
 

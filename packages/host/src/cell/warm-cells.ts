@@ -18,10 +18,10 @@ export class WarmCells {
   }
 
   /** Boots the spare cells of a profile. */
-  prepare(profile: Profile): Promise<void> {
+  async prepare(profile: Profile): Promise<void> {
     const cells = this.#cellsOf(profile);
     while (cells.length < this.#target && !this.#site.custodian.isShut) cells.push(this.#boot(profile));
-    return Promise.all(cells.map((cell) => cell.booted)).then(() => {});
+    await Promise.all(cells.map((cell) => cell.booted));
   }
 
   /** A cell for use: a booted one if there is one. Another takes its place. */
