@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, withoutToken } from '@custodian/protocol';
 import { renderErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -42,8 +41,6 @@ const CHANNEL_QUEUE_MS = 4;
 const CHANNEL_QUEUE_MAX_COUNT = 64;
 /** Threads that may be on their way at once. */
 const STARTING_MAX_COUNT = 2;
-/** Tells failures apart in a log. */
-const FAILURE_ID_BYTES = 6;
 /** Before so many answers nobody knows whether a servlet is quick. */
 const QUICK_AFTER_COUNT = 8;
 /** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
@@ -375,7 +372,7 @@ export class ServletPool implements LeaseFollower {
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
     if (failure !== null) {
-      failure.id = randomBytes(FAILURE_ID_BYTES).toString('hex');
+      failure.id = failureId();
       exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
     }
     this.#answeredCount++;
@@ -503,6 +500,13 @@ export class ServletPool implements LeaseFollower {
     if (this.state === 'starting') return;
     for (const settled of this.#onSettled.splice(0)) settled();
   }
+}
+
+/** Tells failures apart in a log; it is no secret. */
+function failureId(): string {
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
 }
 
 /** The request that a thread died of, as far as it can be told. */
