@@ -207,7 +207,8 @@ describe('a servlet that has no time', () => {
     const clients = await Promise.all(Array.from({ length: 8 }, () => started.connect()));
     const responses = await Promise.all(clients.map((client) => client.get('/slow')));
     const refused = responses.filter(({ status }) => status !== 200);
-    expect(responses.length - refused.length).toBeGreaterThanOrEqual(3);
+    // Those in the queue, and one that runs unless its thread is just coming back from the slow one before.
+    expect(responses.length - refused.length).toBeGreaterThanOrEqual(2);
     expect(refused.length).toBeGreaterThan(0);
     for (const response of refused) {
       expect([response.status, codeOf(response)]).toEqual([503, 'LIMIT_QUEUE']);

@@ -107,7 +107,8 @@ export class Cell implements Closable {
     });
     // Without a listener a process that can't be started would end the acceptor.
     this.#child.on('error', () => {});
-    if (this.#child.pid === undefined) throw new Error('Cannot start a cell: the system has no process or descriptor left');
+    if (this.#child.pid === undefined)
+      throw new Error('Cannot start a cell: the system has no process or descriptor left');
     this.pid = this.#child.pid;
     this.custodian = new Custodian(`cell ${this.number} (pid ${this.pid})`, site.custodian);
     this.custodian.own(this);

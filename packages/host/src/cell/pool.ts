@@ -154,6 +154,8 @@ export class ServletPool implements LeaseFollower {
   // -- Choosing a thread ---------------------------------------------------------------------------------------------
 
   #pick({ isRetry }: Exchange): Lease | null {
+    // Two that may have taken a cell down are not tried again at once, or the one would go down with the other.
+    if (isRetry) for (const lease of this.#leases) if (lease.oldest?.isRetry === true) return null;
     const depth = isRetry ? 1 : this.#depth();
     for (const lease of this.#leases) {
       if (lease.state !== 'ready' || lease.exchanges.size >= depth || this.#isSpent(lease)) continue;
@@ -337,16 +339,19 @@ export class ServletPool implements LeaseFollower {
   }
 
   #pullQueue(): void {
-    while (this.#queue.length > 0) {
-      const exchange = this.#queue[0] as Exchange;
-      const lease = this.#pick(exchange);
-      if (lease === null) {
-        this.#growForQueue();
-        return;
+    for (let at = 0; at < this.#queue.length;) {
+      const exchange = this.#queue[at] as Exchange;
+      const lease = exchange.isDone ? null : this.#pick(exchange);
+      if (lease !== null || exchange.isDone) {
+        this.#queue.splice(at, 1);
+        if (lease !== null) this.#runOn(lease, exchange);
+        continue;
       }
-      this.#queue.shift();
-      if (!exchange.isDone) this.#runOn(lease, exchange);
+      // One that is tried again may have to wait for another such; the next may not.
+      if (!exchange.isRetry) return this.#growForQueue();
+      at++;
     }
+    if (this.#queue.length > 0) this.#growForQueue();
   }
 
   // -- What becomes of the leases ------------------------------------------------------------------------------------
@@ -429,7 +434,8 @@ export class ServletPool implements LeaseFollower {
     if (this.bench.isBenched && !this.bench.mayTryAgain()) this.#refuseQueue();
     else {
       this.#pullQueue();
-      if (!isOrderly) this.#keepSpare();
+      // Who closes a cell does not want it back before it is asked for.
+      if (!isOrderly && cause !== 'drain') this.#keepSpare();
     }
   }
 

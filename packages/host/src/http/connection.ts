@@ -215,7 +215,8 @@ export class Connection implements Closable {
     this.isClosing = true;
     this.#waiting.length = 0;
     if (this.socket.destroyed) return;
-    if (exchange.hasBody && !exchange.complete) {
+    // What was refused at its head has not been read to its end either.
+    if (!exchange.complete) {
       this.#lingersSince = performance.now();
       this.socket.end();
       this.socket.resume();
