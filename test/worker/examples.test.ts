@@ -100,15 +100,15 @@ describe('examples', () => {
 
   it('index links to every example that a visitor starts at', async () => {
     const page = await textOf(index());
-    const linked = new Set([...page.matchAll(/href="\/(\w+)/g)].map((match) => match[1]));
+    const linked = new Set([...page.matchAll(/href="\/([\w-]+)/g)].map((match) => match[1]));
     const names = readdirSync(DIRECTORY).map((file) => file.replace(/\.ts$/, ''));
     expect(names.filter((name) => !linked.has(name)).sort()).toEqual(['index', 'one', 'reply', 'two']);
   });
 
-  it('examples import only @custodian/worker and hono', () => {
+  it('examples import only @custodian/worker, hono and what Node has', () => {
     const imported = readdirSync(DIRECTORY).flatMap((file) =>
       [...readFileSync(new URL(file, DIRECTORY), 'utf8').matchAll(/from '([^']+)'/g)].map((match) => match[1]),
     );
-    expect(new Set(imported)).toEqual(new Set(['@custodian/worker', 'hono']));
+    expect(new Set(imported)).toEqual(new Set(['@custodian/worker', 'hono', 'node:crypto']));
   });
 });

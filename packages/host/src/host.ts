@@ -86,6 +86,8 @@ export class ServletHost implements Host {
       error: pool.bench.lastError,
       threads: pool.threadCount,
       queued: pool.queuedCount,
+      continuations: pool.holding.continuations,
+      continuationBytes: pool.holding.bytes,
     }));
   }
 

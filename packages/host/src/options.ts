@@ -76,6 +76,9 @@ export interface ServletStatus {
   error: string | null;
   threads: number;
   queued: number;
+  /** What its threads hold for visitors who may come back, and about how many bytes that takes. */
+  continuations: number;
+  continuationBytes: number;
 }
 
 /** A running host. Closing it closes everything that it holds. */

@@ -5,6 +5,10 @@ export interface Failure {
   code?: string;
   stack?: string;
   cause?: Failure;
+  /** The author's lines around the place, with a caret under it. */
+  source?: string;
+  /** The acceptor's own: names this failure in the log and on the page. */
+  id?: string;
 }
 
 const TEXT_MAX_CHARS = 16 * 1024;
@@ -41,6 +45,7 @@ function checked(value: unknown, depth: number): Failure {
   const failure: Failure = { name: text(record['name'] ?? 'Error'), message: text(record['message'] ?? '') };
   if (record['code'] !== undefined) failure.code = text(record['code']);
   if (record['stack'] !== undefined) failure.stack = text(record['stack']);
+  if (record['source'] !== undefined) failure.source = text(record['source']);
   if (record['cause'] !== undefined && depth < CAUSE_MAX_DEPTH) failure.cause = checked(record['cause'], depth + 1);
   return failure;
 }

@@ -1,3 +1,5 @@
+export { readToken, withoutToken, withToken } from './continuation-token.ts';
+export type { ContinuationToken } from './continuation-token.ts';
 export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, ProtocolError } from './frame.ts';
 export type { ByteSink, FrameHandler } from './frame.ts';
 export { failureOf, readFailure } from './failure.ts';
@@ -8,6 +10,7 @@ export { RequestHead, writeRequest } from './request.ts';
 export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';
 export type { ReplyFrame, Usage } from './response.ts';
 export { RunningRequest } from './running-request.ts';
+export { importsSuspension, SUSPENDING_NAMES } from './suspending.ts';
 export { ToHost, type LogLevel, type Ready } from './to-host.ts';
 export { ToWorker } from './to-worker.ts';
 export type { LeaseOrder, ToCell } from './to-cell.ts';

@@ -23,6 +23,8 @@ export interface LeaseOrder {
   /** `file:` URL of the servlet's module. */
   servletUrl: string;
   servletName: string;
+  /** The first two parts of the address of every continuation that the thread will hold: replica and cell. */
+  place: string;
   unit: 'connection' | 'instance' | 'servlet';
   /** Cap on V8 heap plus off-heap memory, in bytes. */
   heapMaxBytes: number;

@@ -23,6 +23,8 @@ export const ToHost = {
   Log: 73,
   /** The request was given back unstarted, because its thread is stalled on an earlier one. */
   NotStarted: 74,
+  /** What the thread holds for visitors who may come back; payload: u32 continuations, u32 bytes. */
+  Holding: 75,
 } as const;
 
 /** 0 debug, 1 info, 2 warn, 3 error. */
@@ -32,6 +34,8 @@ export type LogLevel = 0 | 1 | 2 | 3;
 export interface Ready {
   kind: 'servlet' | 'fetch';
   limits: ServletLimits;
+  /** Where the servlet wants a visitor to start again whose page has expired. */
+  startUrl?: string;
 }
 
 export type { Failure };

@@ -2,6 +2,40 @@
 export { html, raw } from './http/html.ts';
 export { json } from './http/json.ts';
 export { BindingError } from './http/bindings.ts';
+export { setAnyToResponse } from './http/any-to-response.ts';
+export { createLruManager } from './manager/lru.ts';
+export { NoContinuationError, NoInstanceError } from './manager/manager.ts';
+export { createNoneManager } from './manager/none.ts';
+export { createThresholdLruManager } from './manager/threshold-lru.ts';
+export { createTimeoutManager } from './manager/timeout.ts';
+export { onExpired, withErrorsToBrowser } from './servlet/guard.ts';
+export {
+  adjustTimeout,
+  clearContinuations,
+  currentRequest,
+  native,
+  redirectGet,
+  redirectGetForget,
+  sendBack,
+  sendFinish,
+  sendForward,
+  sendSuspend,
+  sendSuspendDispatch,
+  sendSuspendUrl,
+  sendSuspendUrlDispatch,
+} from './servlet/send.ts';
+export { continuationUrl } from './servlet/continuation-url.ts';
+export { webCell } from './servlet/web-cell.ts';
+export { createParameter as webParameter, OneShotError, UnsafeContextError } from './continuation/runtime.ts';
+export type { Parameter as WebParameter } from './continuation/runtime.ts';
+export type { AnyToResponse } from './http/any-to-response.ts';
+export type { LruManagerOptions } from './manager/lru.ts';
+export type { Clock, ContinuationManager, ExpirationHandler, ManagerOptions } from './manager/manager.ts';
+export type { ThresholdLruManagerOptions } from './manager/threshold-lru.ts';
+export type { TimeoutManagerOptions } from './manager/timeout.ts';
+export type { Send } from './servlet/guard.ts';
+export type { EmbedUrl, Page } from './servlet/send.ts';
+export type { WebCell } from './servlet/web-cell.ts';
 export type { ServletLimits } from '@custodian/protocol';
 export type { Bindings } from './http/bindings.ts';
 export type { Html } from './http/html.ts';

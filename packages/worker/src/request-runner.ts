@@ -12,6 +12,7 @@ import {
   writeReply,
 } from '@custodian/protocol';
 import type { Collector } from './collector.ts';
+import { directoryOf, failureWithSource } from './failure-source.ts';
 import { type Reply, toReply } from './http/reply.ts';
 import { needsForm, readForm, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
@@ -40,6 +41,8 @@ export class RequestRunner {
   readonly #servlet: Servlet;
   readonly #name: string;
   readonly #isSequential: boolean;
+  /** Where the author's lines are, in development. */
+  readonly #directory: string | null;
   readonly #writer: FrameWriter;
   readonly #running: RunningRequest;
   readonly #collector: Collector;
@@ -52,6 +55,7 @@ export class RequestRunner {
     this.#servlet = servlet;
     this.#name = order.servletName;
     this.#isSequential = order.unit !== 'servlet';
+    this.#directory = order.isDevelopment ? directoryOf(order.servletUrl) : null;
     this.#writer = writer;
     this.#running = running;
     this.#collector = collector;
@@ -225,7 +229,8 @@ export class RequestRunner {
   #fail(request: Pending, error: unknown): void {
     // A stream that was given up when its client went away may fail once more.
     if (!this.#pending.has(request.id)) return;
-    const failure = Buffer.from(JSON.stringify(failureOf(error)));
+    const record = this.#directory === null ? failureOf(error) : failureWithSource(error, this.#directory);
+    const failure = Buffer.from(JSON.stringify(record));
     this.#writer.frame(ToHost.Fail, request.id, Buffer.concat([usageBytes(this.#usage(request)), failure]));
     this.#finish(request);
   }

@@ -10,15 +10,21 @@ import {
   FrameReader,
   FrameWriter,
   type LeaseOrder,
+  type Ready,
   RunningRequest,
   ToHost,
   ToWorker,
 } from '@custodian/protocol';
 import { Collector, collectFunction } from './collector.ts';
+import { directoryOf, failureWithSource } from './failure-source.ts';
 import { denySignals } from './no-signals.ts';
 import { replaceOutput } from './output.ts';
+import { reportHolding } from './holding.ts';
+import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
 import { RequestRunner } from './request-runner.ts';
+import type { CompileTask } from './servlet/compile-hook.ts';
 import { installResolver, loadServlet } from './servlet/load.ts';
+import type { Servlet } from './servlet/servlet.ts';
 
 const READ_BYTES = 64 * 1024;
 
@@ -29,6 +35,8 @@ export interface LeaseTask {
   memory: SharedArrayBuffer;
   /** See {@link Collector}. */
   collectorPort: MessagePort;
+  /** null: no module of the servlet asks for continuations, and it is run as it is. */
+  compile: CompileTask | null;
 }
 
 export default async function lease(task: LeaseTask): Promise<never> {
@@ -57,8 +65,9 @@ export default async function lease(task: LeaseTask): Promise<never> {
   channel.on('close', () => exit(0));
   installResolver();
 
-  const servlet = await loadServlet(order.servletUrl).catch((error: unknown) => {
-    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(failureOf(error))));
+  const servlet = await load(task, writer).catch((error: unknown) => {
+    const failure = order.isDevelopment ? failureWithSource(error, directoryOf(order.servletUrl)) : failureOf(error);
+    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(failure)));
     writer.flush();
     return null;
   });
@@ -85,8 +94,23 @@ export default async function lease(task: LeaseTask): Promise<never> {
     reader.push(chunk);
     runner.runQueued();
   };
-  writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify({ kind: servlet.kind, limits: servlet.limits })));
+  const ready: Ready = { kind: servlet.kind, limits: servlet.limits };
+  if (servlet.startUrl !== undefined) ready.startUrl = servlet.startUrl;
+  writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify(ready)));
   return never();
+}
+
+async function load({ order, compile }: LeaseTask, writer: FrameWriter): Promise<Servlet> {
+  if (compile === null) return loadServlet(order.servletUrl);
+  const { installCompiler } = await import('./servlet/compile-hook.ts');
+  const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
+  setThreadCap(order.heapMaxBytes);
+  installCompiler(compile);
+  const servlet = await loadServlet(order.servletUrl);
+  const manager = servlet.manager ?? createThresholdLruManager();
+  tolerateSignals();
+  reportHolding(manager, writer);
+  return new ContinuationServlet(servlet, manager, { place: order.place, name: order.servletName });
 }
 
 /** The lease has no end of its own: its supervisor ends the thread. */

@@ -1,4 +1,5 @@
 import type { Failure } from '@custodian/protocol';
+import type { Exchange } from '../http/exchange.ts';
 import type { ErrorPage } from '../http/error-page.ts';
 import { LIMITS } from '../limits.ts';
 import type { Obituary } from './obituary.ts';
@@ -41,6 +42,41 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
   }
 }
 
+/** What a visitor sees who comes for a continuation whose thread has died. */
+export function gonePage(obituary: Obituary, startUrl: string, isDevelopment: boolean): ErrorPage {
+  return {
+    status: 410,
+    title: 'This page has expired',
+    text: `This page's program was stopped: ${shortCause(obituary)}.`,
+    code: 'SERVLET_NO_CONTINUATION',
+    link: { href: startUrl, text: 'Start again' },
+    ...(isDevelopment ? { detail: deathDetail(obituary, null) } : {}),
+  };
+}
+
+function shortCause({ cause, limit, limitValue, detail }: Obituary): string {
+  switch (cause) {
+    case 'heap':
+    case 'rss':
+      return limit === null || limitValue === 0 ? 'memory' : `memory, ${limitValue} MB`;
+    case 'cpu':
+      return `CPU time, ${limitValue} ms`;
+    case 'wall':
+      return `time, ${limitValue} ms`;
+    case 'crash':
+      return 'it ended itself';
+    case 'abort':
+      return 'its process ended itself';
+    case 'protocol':
+      return 'it broke the rules between it and its host';
+    case 'idle':
+      return detail === '' ? 'nobody had used it for long' : detail;
+    case 'drain':
+    case 'operator':
+      return 'by its operator';
+  }
+}
+
 function deathDetail(obituary: Obituary, failure: Failure | null): string {
   const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`, `request: ${obituary.request}`];
   if (obituary.limit !== null) {
@@ -60,27 +96,45 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['SERVLET_FORM_TOO_LARGE', 413],
 ]);
 
-/** A servlet threw, or can't be loaded. */
-export function failurePage(failure: Failure, servlet: string, isDevelopment: boolean, isLoad = false): ErrorPage {
+/** A servlet threw, or can't be loaded. `exchange`: the request that it happened at. */
+export function failurePage(
+  failure: Failure,
+  servlet: string,
+  isDevelopment: boolean,
+  exchange: Exchange,
+  isLoad = false,
+): ErrorPage {
+  const shown = isDevelopment ? { detail: failureDetail(failure, servlet, exchange) } : {};
   const status = isLoad ? undefined : STATUS_OF_CODE.get(failure.code ?? '');
   if (status !== undefined) {
-    const detail = isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {};
     return {
       status,
       title: 'Bad request',
       text: 'This request is not what the program of this page expects.',
       code: failure.code as string,
-      ...detail,
+      ...shown,
     };
   }
   return {
     status: isLoad ? 503 : 500,
     title: isLoad ? 'This program can not be loaded' : 'Internal Server Error',
-    text: isLoad ? 'It failed before it could answer anything.' : 'The program of this page failed.',
+    text: isLoad
+      ? 'It failed before it could answer anything.'
+      : `The program of this page failed.${failure.id === undefined ? '' : ` The operator's log has more about it, under ${failure.id}.`}`,
     code: isLoad ? 'SERVLET_LOAD' : 'SERVLET_ERROR',
-    ...(isDevelopment ? { detail: `servlet ${servlet}\n${describeFailure(failure)}` } : {}),
+    ...shown,
     ...(isLoad ? { retryAfterSeconds: 1 } : {}),
   };
+}
+
+/** For the author: his lines, the error with its frames across suspensions, and the request. */
+function failureDetail(failure: Failure, servlet: string, exchange: Exchange): string {
+  const from = exchange.header('referer');
+  const lines = [`servlet ${servlet}`, `request: ${exchange.method} ${exchange.url}`];
+  if (from !== undefined) lines.push(`from the page: ${from}`);
+  if (failure.source !== undefined) lines.push('', failure.source);
+  lines.push('', describeFailure(failure));
+  return lines.join('\n');
 }
 
 function describeFailure(failure: Failure): string {

@@ -31,6 +31,9 @@ const LOG_BYTES_PER_SECOND = 1 << 20;
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
 
+/** Names this host in the addresses of continuations, for a load balancer in front of several. */
+const REPLICA = 'r0';
+
 /** Who follows what becomes of a lease. */
 export interface LeaseFollower {
   onReady(lease: Lease, ready: Ready): void;
@@ -39,6 +42,8 @@ export interface LeaseFollower {
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void;
   /** These exchanges were taken back unstarted. */
   onReturned(lease: Lease, exchanges: Exchange[]): void;
+  /** The thread holds other continuations than before. */
+  onHolding(lease: Lease): void;
   /** It is to end, or does: somebody must see to it that it does. */
   onEnding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
@@ -73,6 +78,9 @@ export class Lease implements Carrier, Closable {
   requestPeakBytes = 0;
   heldBytes = 0;
   cpuMs = 0;
+  /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
+  continuations = 0;
+  continuationBytes = 0;
   readonly #channel: Socket;
   readonly #writer: FrameWriter;
   readonly #follower: LeaseFollower;
@@ -126,6 +134,11 @@ export class Lease implements Carrier, Closable {
 
   get label(): string {
     return `thread ${this.number}`;
+  }
+
+  /** The first two parts of the address of every continuation that the thread holds. */
+  get place(): string {
+    return `${REPLICA}.${this.cell.number}-${this.number}`;
   }
 
   get isIdle(): boolean {
@@ -316,6 +329,8 @@ export class Lease implements Carrier, Closable {
         return this.#onLog(buffer, start, end);
       case ToHost.NotStarted:
         return this.#onNotStarted(id);
+      case ToHost.Holding:
+        return this.#onHolding(buffer, start, end);
     }
     const exchange = this.exchanges.get(id);
     if (exchange === undefined) return this.#onNobodys(type, id);
@@ -380,6 +395,8 @@ export class Lease implements Carrier, Closable {
       return;
     }
     this.#restoreWhenBack();
+    // Who waits for this very thread must hear of it.
+    if (this.state === 'ready') this.#follower.onReturned(this, []);
   }
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
@@ -400,6 +417,13 @@ export class Lease implements Carrier, Closable {
     if (!this.#logBudget.take(end - start + FRAME_HEAD_BYTES))
       throw new ProtocolError('Cannot read a log line: there is too much output in a second');
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
+  }
+
+  #onHolding(buffer: Buffer, start: number, end: number): void {
+    if (end - start < 8) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
+    this.continuations = buffer.readUInt32BE(start);
+    this.continuationBytes = buffer.readUInt32BE(start + 4);
+    this.#follower.onHolding(this);
   }
 
   /** A frame for a request that this thread does not have (any more). */
@@ -434,11 +458,15 @@ function isAmount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
+/** A path of this site; a second slash or a backslash would lead to another. */
+const START_URL = /^\/(?![/\\])[\x21-\x7e]{0,2000}$/;
+
 /** What a thread says of its servlet, checked. */
 function readReady(json: string): Ready {
   const ready: Ready = { kind: 'servlet', limits: {} };
   try {
-    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown> };
+    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown>; startUrl?: unknown };
+    if (typeof value.startUrl === 'string' && START_URL.test(value.startUrl)) ready.startUrl = value.startUrl;
     if (value.kind === 'fetch') ready.kind = 'fetch';
     for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
       const limit = value.limits?.[name];

@@ -16,6 +16,7 @@ import {
   writeJsonLine,
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
+import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { ModuleSources } from './module-sources.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 
@@ -106,9 +107,19 @@ const sources = new ModuleSources(CACHE_DIR, {
   '@custodian/worker': WORKER,
 });
 const runtimeSources = sources.collect(THREAD);
+// Compiled modules import it; nothing else does.
+sources.collect(new URL(`continuation/emitted${extname(WORKER)}`, WORKER).href, runtimeSources);
+const compiler = new URL(`continuation/compile/compile${extname(WORKER)}`, WORKER).href;
+const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${extname(WORKER)}`, WORKER).href)) as {
+  COMPILER_PACKAGES: Readonly<Record<string, string>>;
+};
+const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPILER_PACKAGES);
 
-function sourcesFor(servletUrl: string): Record<string, string> {
-  return sources.collect(servletUrl, { ...runtimeSources });
+/** What the thread runs: the stripped sources, and for a servlet with continuations what is compiled of them. */
+function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
+  const compile = compiledModules.orderFor(order);
+  const base = compile?.port ? { ...runtimeSources, ...compiledModules.compilerSources } : { ...runtimeSources };
+  return { sources: sources.collect(order.servletUrl, base), compile };
 }
 
 function startThread(order: LeaseOrder): void {
@@ -125,15 +136,10 @@ function startThread(order: LeaseOrder): void {
   try {
     const known = new Set(pool.threads);
     const { memory, collectorPort, signal } = thread;
-    const task = {
-      order,
-      memory,
-      collectorPort,
-      entry: THREAD,
-      protocol: PROTOCOL,
-      sources: sourcesFor(order.servletUrl),
-    };
-    const run = pool.run(task, { signal, transferList: [collectorPort] });
+    const { compile, ...modules } = modulesFor(order);
+    const task = { order, memory, collectorPort, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
+    const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
+    const run = pool.run(task, { signal, transferList });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
     if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');
     thread.attach(worker);

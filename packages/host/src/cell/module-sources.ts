@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
+import { importsSuspension } from '@custodian/protocol';
 
 /** Relative imports, static and dynamic, by their text: one too many costs a look, one too few a slower start. */
 const RELATIVE_IMPORT = /(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
@@ -9,8 +10,13 @@ const TYPESCRIPT = /\.m?ts$/;
 
 interface Module {
   version: string;
+  /** As the author wrote it. */
+  text: string;
+  /** Without its types. */
   source: string;
   imports: string[];
+  /** It imports what needs continuations. */
+  isSuspending: boolean;
 }
 
 /**
@@ -42,6 +48,35 @@ export class ModuleSources {
     return into;
   }
 
+  /** The sources of a module and all that it imports by relative paths, whatever they are written in. */
+  sourcesOf(entry: string, seen: Map<string, string> = new Map()): Iterable<string> {
+    const module = seen.has(entry) ? null : this.#module(entry);
+    if (module !== null) {
+      seen.set(entry, module.source);
+      for (const imported of module.imports) this.sourcesOf(imported, seen);
+    }
+    return seen.values();
+  }
+
+  /**
+   * The texts of a servlet's own modules, by URL, if any of them asks for continuations: those in `root` or below, and
+   * no package's. What is imported by a computed path is not known here.
+   */
+  suspendingModules(entry: string, root: string): Map<string, string> | null {
+    const own = new Map<string, string>();
+    let isSuspending = false;
+    const visit = (url: string): void => {
+      if (own.has(url) || !url.startsWith(root) || url.includes('/node_modules/')) return;
+      const module = this.#module(url);
+      if (module === null) return;
+      own.set(url, module.text);
+      isSuspending ||= module.isSuspending;
+      for (const imported of module.imports) visit(imported);
+    };
+    visit(entry);
+    return isSuspending ? own : null;
+  }
+
   #module(url: string): Module | null {
     try {
       const path = new URL(url);
@@ -50,11 +85,10 @@ export class ModuleSources {
       let module = this.#modules.get(url);
       if (module === undefined || module.version !== version) {
         const text = readFileSync(path, 'utf8');
-        module = {
-          version,
-          source: TYPESCRIPT.test(url) ? this.#strip(text) : text,
-          imports: this.#importsOf(text, url),
-        };
+        const source = TYPESCRIPT.test(url) ? this.#strip(text) : text;
+        // Not of the author's text: imports of types are gone in the source.
+        const imports = this.#importsOf(source, url);
+        module = { version, text, source, imports, isSuspending: importsSuspension(source) };
         this.#modules.set(url, module);
       }
       return module;

@@ -1,13 +1,15 @@
-import { type Failure, type LeaseOrder, type Ready, type Usage } from '@custodian/protocol';
+import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, withoutToken } from '@custodian/protocol';
+import { renderErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
-import { busyPage, deathPage, failurePage, latePage } from './death-page.ts';
+import { busyPage, deathPage, failurePage, gonePage, latePage } from './death-page.ts';
 import { Lease, type LeaseFollower } from './lease.ts';
 import { limitOfCause, type Obituary } from './obituary.ts';
+import { Places } from './places.ts';
 import { threadFlags } from './profile.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -41,6 +43,8 @@ const CHANNEL_QUEUE_MAX_COUNT = 64;
 const STARTING_MAX_COUNT = 2;
 /** Before so many answers nobody knows whether a servlet is quick. */
 const QUICK_AFTER_COUNT = 8;
+/** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
+const INSTANCE_REST_MIN_MS = 30_000;
 
 /** The threads of one servlet, and the requests that wait for one. */
 export class ServletPool implements LeaseFollower {
@@ -54,6 +58,8 @@ export class ServletPool implements LeaseFollower {
   readonly #site: PoolSite;
   readonly #leases = new Set<Lease>();
   readonly #queue: Exchange[] = [];
+  readonly #places = new Places();
+  #startUrl: string | null = null;
   /** Running mean of what a request takes in its thread, in ms. */
   #meanMs = 0;
   #answeredCount = 0;
@@ -76,6 +82,16 @@ export class ServletPool implements LeaseFollower {
     return Array.from(this.#leases, (lease) => lease.cell);
   }
 
+  /** Continuations that its threads hold, and their bytes. */
+  get holding(): { continuations: number; bytes: number } {
+    const holding = { continuations: 0, bytes: 0 };
+    for (const lease of this.#leases) {
+      holding.continuations += lease.continuations;
+      holding.bytes += lease.continuationBytes;
+    }
+    return holding;
+  }
+
   get queuedCount(): number {
     return this.#queue.length;
   }
@@ -96,6 +112,14 @@ export class ServletPool implements LeaseFollower {
   /** Gives a request to a thread, or lets it wait for one. */
   dispatch(exchange: Exchange): void {
     this.lastUsedAt = exchange.arrivedAt;
+    const place = readToken(exchange.url)?.place;
+    if (place !== undefined) {
+      const holder = this.#places.find(place);
+      if (holder !== undefined) return this.#dispatchTo(holder, exchange);
+      const obituary = this.#places.epitaph(place);
+      if (obituary !== undefined) return this.#answerGone(exchange, obituary);
+      // Any thread will do: it knows nothing of that place, and answers as for a page that has expired.
+    }
     const lease = this.#pick(exchange);
     if (lease !== null) this.#runOn(lease, exchange);
     else this.#enqueue(exchange);
@@ -109,10 +133,15 @@ export class ServletPool implements LeaseFollower {
         busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, this.#site.isDevelopment ? this.bench.lastError : null),
       );
     }
-    if (this.#queue.length > 0 && this.#leases.size === 0) this.#grow();
+    for (const exchange of this.#places.takeLate(now, this.limits.queueTimeoutMs))
+      exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, null));
+    // With an instance each, threads are used up for as long as their visitors rest: look again.
+    if (this.#queue.length > 0 && (this.#leases.size === 0 || this.#isInstanceEach) && this.#startingCount() === 0)
+      this.#grow();
     const { cellIdleTimeoutMs } = this.limits;
     if (cellIdleTimeoutMs === 0 || now - this.lastUsedAt < cellIdleTimeoutMs) return false;
-    for (const lease of this.#leases) if (!lease.isIdle) return false;
+    // Threads that hold continuations stay until their managers have let go of the last one.
+    for (const lease of this.#leases) if (!lease.isIdle || lease.continuations > 0) return false;
     for (const lease of this.#leases) lease.end('idle');
     return true;
   }
@@ -136,6 +165,38 @@ export class ServletPool implements LeaseFollower {
     return null;
   }
 
+  /** A continuation's request waits for the thread that holds it, however long that is busy; no other can answer it. */
+  #dispatchTo(lease: Lease, exchange: Exchange): void {
+    if (!this.#places.hasWaiting(lease) && this.#mayRun(lease, exchange)) this.#runOn(lease, exchange);
+    else if (this.#places.waitingCount(lease) >= this.limits.queueMaxCount)
+      exchange.refuse(busyPage('LIMIT_QUEUE', this.servlet.name, null));
+    else this.#places.wait(lease, exchange);
+  }
+
+  #mayRun(lease: Lease, exchange: Exchange): boolean {
+    // A body that has been sent can't be taken back, so that a request with one never waits in the channel.
+    const depth = exchange.hasBody && lease.isSequential ? 1 : this.#depth();
+    return lease.state === 'ready' && lease.exchanges.size < depth;
+  }
+
+  #runWaiting(lease: Lease): void {
+    for (;;) {
+      const exchange = this.#places.next(lease, (waiting) => this.#mayRun(lease, waiting));
+      if (exchange === null) return;
+      this.#runOn(lease, exchange);
+    }
+  }
+
+  /** The thread of the continuation that is asked for has died. */
+  #answerGone(exchange: Exchange, obituary: Obituary): void {
+    const startUrl = this.#startUrl ?? withoutToken(exchange.url).replace(/^[/\\]+/, '/');
+    exchange.answerPage(410, renderErrorPage(gonePage(obituary, startUrl, this.#site.isDevelopment)));
+  }
+
+  get #isInstanceEach(): boolean {
+    return this.servlet.unit === 'instance' || this.#group.isExclusive;
+  }
+
   /** How many requests a thread may hold at once. */
   #depth(): number {
     if (this.servlet.unit === 'servlet') return this.limits.queueMaxCount;
@@ -146,9 +207,13 @@ export class ServletPool implements LeaseFollower {
 
   /** A thread that belongs to one instance is not used for another. */
   #isSpent(lease: Lease): boolean {
-    return (
-      (this.servlet.unit === 'instance' || this.#group.isExclusive) && lease.answeredCount + lease.exchanges.size > 0
-    );
+    return this.#isInstanceEach && lease.answeredCount + lease.exchanges.size > 0;
+  }
+
+  /** A thread whose instance is over has nothing more to do. */
+  #endIfOver(lease: Lease): void {
+    if (!this.#isSpent(lease) || lease.continuations > 0 || lease.exchanges.size > 0) return;
+    if (!this.#places.hasWaiting(lease)) lease.end('drain');
   }
 
   #runOn(lease: Lease, exchange: Exchange): void {
@@ -182,7 +247,7 @@ export class ServletPool implements LeaseFollower {
 
   /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
   #growForQueue(): void {
-    if (this.#startingCount() >= STARTING_MAX_COUNT) return;
+    if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, this.#queue.length)) return;
     if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready') return;
     this.#grow();
   }
@@ -195,7 +260,11 @@ export class ServletPool implements LeaseFollower {
 
   /** One thread more, if the limits and the machine allow it. */
   #grow(): void {
-    if (this.#isShut || this.#leases.size >= this.limits.threadsMaxCount) return;
+    if (this.#isShut) return;
+    if (this.#leases.size >= this.limits.threadsMaxCount) {
+      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom();
+      return;
+    }
     if (this.bench.isBenched && !this.bench.mayTryAgain()) return;
     const heapMaxBytes = this.limits.heapMb * MB;
     if (!this.#site.budget.reserve(heapMaxBytes)) return;
@@ -208,12 +277,14 @@ export class ServletPool implements LeaseFollower {
     const { cell } = lease;
     if (this.limits.rssMb > 0) cell.rssMaxBytes = this.limits.rssMb * MB;
     this.#leases.add(lease);
+    this.#places.add(lease);
     this.#site.watchdog.follow(lease, this);
     const order: LeaseOrder = {
       lease: lease.number,
       channelFd: cell.channelFd(lease.number),
       servletUrl: servlet.url,
       servletName: servlet.name,
+      place: lease.place,
       unit: servlet.unit,
       heapMaxBytes,
       execArgv: threadFlags(servlet.profile, servlet.file),
@@ -228,6 +299,19 @@ export class ServletPool implements LeaseFollower {
         // The cell died at its start, and its leases with it.
       },
     );
+  }
+
+  /** Ends the instance that has rested longest, if that is long. */
+  #makeRoom(): void {
+    let oldest: Lease | null = null;
+    for (const lease of this.#leases) {
+      // One is ending already: its place is about to be free.
+      if (lease.state === 'ending') return;
+      if (lease.isIdle && !this.#places.hasWaiting(lease) && (oldest === null || lease.progressAt < oldest.progressAt))
+        oldest = lease;
+    }
+    if (oldest !== null && performance.now() - oldest.progressAt >= INSTANCE_REST_MIN_MS)
+      oldest.end('idle', 'it made room for another visitor');
   }
 
   /** A lease in the group's cell; `null` when the machine has no process or descriptor left, which may pass. */
@@ -276,6 +360,7 @@ export class ServletPool implements LeaseFollower {
 
   onReady(_lease: Lease, ready: Ready): void {
     this.kind = ready.kind;
+    this.#startUrl = ready.startUrl ?? null;
     const { limits } = this.servlet;
     this.limits = { ...limits };
     for (const [name, value] of Object.entries(ready.limits) as [keyof Ready['limits'], number][]) {
@@ -293,17 +378,26 @@ export class ServletPool implements LeaseFollower {
   }
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
-    if (failure !== null) exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment));
+    if (failure !== null) {
+      failure.id = failureId();
+      exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
+    }
     this.#answeredCount++;
     // Weighs the last dozen or so.
     this.#meanMs += (usage.wallMicros / 1000 - this.#meanMs) / Math.min(this.#answeredCount, 16);
     this.#site.onCharge(exchange, usage, lease.requestPeakBytes, failure);
-    if (this.#isSpent(lease)) lease.end('drain');
+    this.#runWaiting(lease);
+    this.#endIfOver(lease);
     if (this.#queue.length > 0) this.#pullQueue();
+  }
+
+  onHolding(lease: Lease): void {
+    this.#endIfOver(lease);
   }
 
   onReturned(lease: Lease, exchanges: Exchange[]): void {
     for (const exchange of exchanges) if (!exchange.isDone) this.dispatch(exchange);
+    this.#runWaiting(lease);
     if (this.#queue.length > 0 && lease.state !== 'gone') this.#pullQueue();
   }
 
@@ -320,9 +414,11 @@ export class ServletPool implements LeaseFollower {
     this.#site.budget.release(lease.heapMaxBytes);
     const cause = lease.deathCause ?? 'crash';
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
+    const guilty = isOrderly ? null : guiltyOf(lease, running);
+    const obituary = this.#obituary(lease, guilty);
+    const waiting = this.#places.remove(lease, lease.continuations > 0 ? obituary : null);
+    for (const exchange of waiting) this.dispatch(exchange);
     if (!isOrderly) {
-      const guilty = guiltyOf(lease, running);
-      const obituary = this.#obituary(lease, guilty);
       const { cell } = lease;
       // An idle thread that goes down with its cell is no death of its own, and says nothing about the servlet.
       const isMourner = !cell.isMourned && (cell.suspects.length === 0 || cell.suspects.includes(lease));
@@ -360,6 +456,7 @@ export class ServletPool implements LeaseFollower {
         this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
       } else if (exchange.isDone) continue;
       else if (exchange.isHeadSent) exchange.cut();
+      else if (readToken(exchange.url)?.place === lease.place) this.#answerGone(exchange, obituary);
       else if (!exchange.isRetry && !exchange.hasBody && (exchange.isSafe || (lease.isSequential && isBehindGuilty))) {
         // Safe to repeat, or never begun: threads run strictly one after another.
         exchange.isRetry = true;
@@ -403,7 +500,7 @@ export class ServletPool implements LeaseFollower {
 
   #refuseQueue(): void {
     for (const exchange of this.#queue.splice(0)) {
-      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, true));
+      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, exchange, true));
     }
   }
 
@@ -411,6 +508,13 @@ export class ServletPool implements LeaseFollower {
     if (this.state === 'starting') return;
     for (const settled of this.#onSettled.splice(0)) settled();
   }
+}
+
+/** Tells failures apart in a log; it is no secret. */
+function failureId(): string {
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
 }
 
 /** The request that a thread died of, as far as it can be told. */

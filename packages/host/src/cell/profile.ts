@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Profile } from '../options.ts';
@@ -9,6 +11,17 @@ import type { Profile } from '../options.ts';
 const RUNTIME: readonly string[] = ['@custodian/worker', '@custodian/protocol', 'piscina'].map((name) =>
   join(dirname(fileURLToPath(import.meta.resolve(name))), '../'),
 );
+/** The packages of the continuation compiler, which works in the thread that needs it. */
+const COMPILER = packageDirectories(import.meta.resolve('@custodian/worker'), ['acorn', 'esrap']);
+
+function packageDirectories(from: string, names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const directory = findPackageJSON(name, from);
+    if (directory === undefined) return [];
+    const { dependencies } = JSON.parse(readFileSync(directory, 'utf8')) as { dependencies?: Record<string, string> };
+    return [`${dirname(directory)}/`, ...packageDirectories(directory, Object.keys(dependencies ?? {}))];
+  });
+}
 
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
 export function cellFlags(profile: Profile, cacheDir: string): string[] {
@@ -22,7 +35,7 @@ export function cellFlags(profile: Profile, cacheDir: string): string[] {
  */
 export function threadFlags(profile: Profile, servletFile: string): string[] {
   if (profile === 'trusted') return [];
-  const readable = new Set([...RUNTIME, `${dirname(servletFile)}/`]);
+  const readable = new Set([...RUNTIME, ...COMPILER, `${dirname(servletFile)}/`]);
   for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
     // Resolving a package looks at each of these upwards.
     readable.add(join(directory, 'node_modules', '/'));

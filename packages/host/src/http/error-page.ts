@@ -11,6 +11,8 @@ export interface ErrorPage {
   code: string;
   /** For development: cause, setting, stack. Shown as it is, escaped. */
   detail?: string;
+  /** The way on. */
+  link?: { href: string; text: string };
   /** Seconds for Retry-After. */
   retryAfterSeconds?: number;
 }
@@ -31,6 +33,9 @@ export function renderErrorPage(page: ErrorPage): string {
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1><p>${escapeHtml(page.text)}</p>` +
     (page.detail === undefined ? '' : `<pre>${escapeHtml(page.detail)}</pre>`) +
+    (page.link === undefined
+      ? ''
+      : `<p><a href="${escapeHtml(page.link.href)}">${escapeHtml(page.link.text)}</a></p>`) +
     `<small>${page.status} · <code>${escapeHtml(page.code)}</code></small></main></body></html>\n`
   );
 }

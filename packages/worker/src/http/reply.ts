@@ -1,3 +1,4 @@
+import { coerceOther } from './any-to-response.ts';
 import { isHtml, type Html } from './html.ts';
 import { checkedReason, checkedStatus, headerLines, ResponseTypeError, type HeaderValues } from './reply-head.ts';
 import type * as streamModule from './stream.ts';
@@ -13,6 +14,23 @@ export interface Reply {
   body: string | Uint8Array | AsyncIterable<Uint8Array | string>;
   /** Of a streaming body, by the servlet's Content-Length; -1 when it is not known. */
   bodyBytes: number;
+}
+
+/** A response that is ready to be sent, with header lines of the library's own. */
+export class PreparedReply implements Reply {
+  readonly status: number;
+  readonly reason: string;
+  readonly headerLines: string;
+  readonly body: Reply['body'];
+  readonly bodyBytes: number;
+
+  constructor(reply: Reply, moreHeaderLines: string) {
+    this.status = reply.status;
+    this.reason = reply.reason;
+    this.headerLines = reply.headerLines + moreHeaderLines;
+    this.body = reply.body;
+    this.bodyBytes = reply.bodyBytes;
+  }
 }
 
 /** A response as plain data. A body without a Content-Type is HTML, or `application/octet-stream` when it is bytes. */
@@ -47,6 +65,7 @@ export function toReply(value: unknown, servletName: string): Reply | Promise<Re
   if (typeof value === 'string') return page(value);
   if (typeof value === 'object' && value !== null) {
     if (isHtml(value)) return page(value.text);
+    if (value instanceof PreparedReply) return value;
     if (Array.isArray(value)) return page(xexprToHtml(value));
     if (value instanceof Uint8Array) return whole(200, '', BYTES_LINE, value);
     if (isThenable(value)) return Promise.resolve(value).then((settled) => toReply(settled, servletName));
@@ -59,6 +78,8 @@ export function toReply(value: unknown, servletName: string): Reply | Promise<Re
     }
     if (isPlainReply(value)) return fromPlain(value, servletName);
   }
+  const coerced = coerceOther(value);
+  if (coerced !== undefined) return toReply(coerced, servletName);
   throw new ResponseTypeError(`Cannot answer with what servlet "${servletName}" returned: it is ${describe(value)}`);
 }
 

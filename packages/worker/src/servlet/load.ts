@@ -2,6 +2,7 @@ import { registerHooks } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServletLimits } from '@custodian/protocol';
+import type { ContinuationManager } from '../manager/manager.ts';
 import type { Servlet } from './servlet.ts';
 
 /** A module can't be loaded, or is no servlet. */
@@ -10,11 +11,13 @@ export class ServletLoadError extends Error {
   readonly code = 'SERVLET_LOAD';
 }
 
+// A second slash or a backslash would lead to another host.
+const START_URL = /^\/(?![/\\])[\x21-\x7e]*$/;
 const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallMs'];
 
 /**
  * Imports a servlet's module. It may export a function (as default, or named `start`), or as default any object with
- * a `fetch` function, and `limits`.
+ * a `fetch` function; and `limits`, `startUrl` and `manager`.
  * @param url the module's `file:` URL
  * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
  */
@@ -30,10 +33,13 @@ export async function loadServlet(url: string): Promise<Servlet> {
     );
   }
   const limits = checkedLimits(url, module['limits']);
+  const startUrl = checkedStartUrl(url, module['startUrl']);
+  const manager = checkedManager(url, module['manager']);
   const isDefault = 'default' in module;
   const main = isDefault ? module['default'] : module['start'];
-  if (hasFetch(main)) return { kind: 'fetch', limits, handle: (request) => main.fetch(request.toRequest()) };
-  if (typeof main === 'function') return { kind: 'servlet', limits, handle: main as Servlet['handle'] };
+  const exports = { limits, startUrl, manager };
+  if (hasFetch(main)) return { kind: 'fetch', ...exports, handle: (request) => main.fetch(request.toRequest()) };
+  if (typeof main === 'function') return { kind: 'servlet', ...exports, handle: main as Servlet['handle'] };
   throw loadError(
     url,
     main === undefined
@@ -76,6 +82,17 @@ function checkedLimits(url: string, limits: unknown): ServletLimits {
     checked[known] = value;
   }
   return checked;
+}
+
+function checkedStartUrl(url: string, startUrl: unknown): string | undefined {
+  if (startUrl === undefined || (typeof startUrl === 'string' && START_URL.test(startUrl))) return startUrl;
+  throw loadError(url, 'its export "startUrl" is not a path on this site, such as "/shop"');
+}
+
+function checkedManager(url: string, manager: unknown): ContinuationManager | undefined {
+  if (manager === undefined || typeof (manager as { store?: unknown } | null)?.store === 'function')
+    return manager as ContinuationManager | undefined;
+  throw loadError(url, 'its export "manager" is no continuation manager');
 }
 
 function loadError(url: string, state: string, cause?: unknown): ServletLoadError {

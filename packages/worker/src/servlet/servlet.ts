@@ -1,4 +1,5 @@
 import type { ServletLimits } from '@custodian/protocol';
+import type { ContinuationManager } from '../manager/manager.ts';
 import type { ServletRequest } from '../http/request.ts';
 
 /** A loaded servlet: what the author's module comes to, whichever way it was written. */
@@ -7,6 +8,10 @@ export interface Servlet {
   kind: 'servlet' | 'fetch';
   /** The author's own limits; they only tighten the operator's. */
   limits: ServletLimits;
+  /** Where visitors start again whose page has expired. Default: the path that they asked for. */
+  startUrl?: string | undefined;
+  /** What keeps its continuations; it has none in most servlets. */
+  manager?: ContinuationManager | undefined;
   /** Answers one request; the result is for `toReply`. May return a promise; may throw. */
   handle(request: ServletRequest): unknown;
 }

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { LeaseOrder } from '@custodian/protocol';
+import type { ModuleSources } from './module-sources.ts';
+
+/** Longer is no module. */
+const CODE_MAX_CHARS = 8 << 20;
+const WARNINGS_MAX_COUNT = 100;
+const WARNING_MAX_CHARS = 8 << 10;
+
+/** What a thread is told of its servlet's modules: see CompileTask of the worker. */
+export interface CompileOrder {
+  root: string;
+  packages: Readonly<Record<string, string>>;
+  code: Record<string, string>;
+  warnings: string[];
+  port: MessagePort | null;
+}
+
+interface Compiled {
+  code: string;
+  warnings: string[];
+}
+
+/**
+ * What threads have compiled, kept on disk. A guest's thread can't write there; it compiles what is missing, within
+ * its own caps, and offers the result to its supervisor. A guest may offer anything: what it offers is kept under its
+ * own name, for a module that it was asked for, and given to threads of that servlet only.
+ */
+export class CompiledModules {
+  readonly #cacheDir: string;
+  readonly #sources: ModuleSources;
+  readonly #compiler: string;
+  readonly #packages: Readonly<Record<string, string>>;
+  /** Warnings are given to the first thread of a cell. */
+  readonly #reported = new Set<string>();
+  #version: string | null = null;
+
+  /** `compiler`: URL of its entry. `packages`: where those are that it imports. */
+  constructor(cacheDir: string, sources: ModuleSources, compiler: string, packages: Readonly<Record<string, string>>) {
+    this.#cacheDir = join(cacheDir, 'compiled');
+    this.#sources = sources;
+    this.#compiler = compiler;
+    this.#packages = packages;
+    mkdirSync(this.#cacheDir, { recursive: true });
+  }
+
+  /** The stripped sources of the compiler, for a thread that needs it. */
+  get compilerSources(): Record<string, string> {
+    return this.#sources.collect(this.#compiler);
+  }
+
+  /** What one version of the compiler and of Node has made, no other runs. */
+  get #compilerVersion(): string {
+    if (this.#version === null) {
+      const hash = createHash('sha256').update(process.version);
+      for (const url of Object.values(this.#packages)) hash.update(url);
+      for (const source of this.#sources.sourcesOf(this.#compiler)) hash.update(source);
+      this.#version = hash.digest('hex');
+    }
+    return this.#version;
+  }
+
+  /** null: the servlet asks for no continuations. With a port if anything is still to be compiled. */
+  orderFor({ servletUrl, servletName }: LeaseOrder): CompileOrder | null {
+    const root = new URL('.', servletUrl).href;
+    const own = this.#sources.suspendingModules(servletUrl, root);
+    if (own === null) return null;
+    const order: CompileOrder = { root, packages: this.#packages, code: {}, warnings: [], port: null };
+    const missing = new Map<string, string>();
+    for (const [url, text] of own) {
+      const file = this.#fileFor(servletName, url, text);
+      const compiled = readCompiled(file);
+      if (compiled === null) missing.set(url, file);
+      else {
+        order.code[url] = compiled.code;
+        if (!this.#reported.has(file)) order.warnings.push(...compiled.warnings);
+      }
+      this.#reported.add(file);
+    }
+    if (missing.size > 0) order.port = this.#portFor(missing);
+    return order;
+  }
+
+  /** Takes each missing module once. */
+  #portFor(missing: Map<string, string>): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', (offer: unknown) => {
+      const { url, code, warnings } = (offer ?? {}) as { url?: unknown; code?: unknown; warnings?: unknown };
+      const file = typeof url === 'string' ? missing.get(url) : undefined;
+      if (file === undefined || typeof code !== 'string' || code.length > CODE_MAX_CHARS) return;
+      missing.delete(url as string);
+      if (missing.size === 0) port1.close();
+      writeCompiled(file, { code, warnings: checkedWarnings(warnings) });
+    });
+    port1.unref();
+    return port2;
+  }
+
+  #fileFor(servletName: string, url: string, text: string): string {
+    const hash = createHash('sha256');
+    for (const part of [this.#compilerVersion, servletName, url, text]) hash.update(`${part.length}\0${part}`);
+    return join(this.#cacheDir, `${hash.digest('hex')}.json`);
+  }
+}
+
+function checkedWarnings(warnings: unknown): string[] {
+  if (!Array.isArray(warnings)) return [];
+  return warnings
+    .slice(0, WARNINGS_MAX_COUNT)
+    .filter((warning) => typeof warning === 'string')
+    .map((warning: string) => warning.slice(0, WARNING_MAX_CHARS));
+}
+
+function readCompiled(file: string): Compiled | null {
+  try {
+    const { code, warnings } = JSON.parse(readFileSync(file, 'utf8')) as Compiled;
+    return typeof code === 'string' && Array.isArray(warnings) ? { code, warnings } : null;
+  } catch {
+    return null;
+  }
+}
+
+function writeCompiled(file: string, compiled: Compiled): void {
+  const draft = `${file}.${process.pid}`;
+  try {
+    writeFileSync(draft, JSON.stringify(compiled));
+    renameSync(draft, file);
+  } catch {
+    // A cache that can't be written costs time, not correctness.
+  }
+}

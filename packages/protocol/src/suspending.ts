@@ -1,0 +1,35 @@
+/**
+ * What needs continuations of all that a servlet may import. A servlet none of whose modules imports one of these is
+ * run as it is; the modules of the others are compiled.
+ */
+export const SUSPENDING_NAMES: ReadonlySet<string> = new Set([
+  'adjustTimeout',
+  'clearContinuations',
+  'currentRequest',
+  'native',
+  'onExpired',
+  'redirectGet',
+  'redirectGetForget',
+  'sendBack',
+  'sendFinish',
+  'sendForward',
+  'sendSuspend',
+  'sendSuspendDispatch',
+  'sendSuspendUrl',
+  'sendSuspendUrlDispatch',
+  'webCell',
+  'webParameter',
+  'withErrorsToBrowser',
+]);
+
+const LIBRARY_IMPORT = /\b(?:import|export)\s+([\w$\s,*{}]+?)\s*from\s*['"]@custodian\/worker['"]/g;
+const DYNAMIC_IMPORT = /\bimport\s*\(\s*['"]@custodian\/worker['"]/;
+
+/** Does a module import something that needs continuations? By its text: a false yes costs a compilation, no more. */
+export function importsSuspension(source: string): boolean {
+  for (const [, clause] of source.matchAll(LIBRARY_IMPORT)) {
+    if ((clause as string).includes('*')) return true;
+    for (const [name] of (clause as string).matchAll(/[\w$]+/g)) if (SUSPENDING_NAMES.has(name)) return true;
+  }
+  return DYNAMIC_IMPORT.test(source);
+}

@@ -1,0 +1,243 @@
+import { UnsafeContextError } from './errors.ts';
+import type { FunctionMeta } from './compile/functions.ts';
+
+/** A function's static description, with the file it came from. */
+export interface FunctionDescription extends FunctionMeta {
+  file: string;
+}
+
+// Taken early: a servlet may change its globals.
+const { parse } = JSON;
+
+/** Reads the table that the compiler put at the end of a module. */
+export function functionTable(file: string, json: string): FunctionDescription[] {
+  return (parse(json) as FunctionMeta[]).map((meta) => ({ ...meta, file }));
+}
+
+const noLocals: readonly unknown[] = [];
+
+/** Makes the rest of a function run again: `activation` says where. */
+export type Body = (activation: Activation) => unknown;
+/** Dynamic bindings: an immutable map from parameter to value. */
+export type Bindings = ReadonlyMap<object, unknown>;
+
+/** The rest of one call, from one await on. Immutable once captured, so any number of resumptions may start from it. */
+export class Frame {
+  readonly meta: FunctionDescription | null;
+  /** The number of the await, from 1; 0 for a frame of the runtime itself. */
+  readonly pc: number;
+  /** The values that live across the await, in the order of `meta.awaits[pc - 1].live`. */
+  readonly locals: readonly unknown[];
+  readonly body: Body | null;
+  /** Who called; null at the prompt. */
+  next: Frame | null = null;
+  /** The dynamic bindings under which this frame runs. */
+  bindings: Bindings | null = null;
+  constructor(meta: FunctionDescription | null, pc: number, locals: readonly unknown[], body: Body | null) {
+    this.meta = meta;
+    this.pc = pc;
+    this.locals = locals;
+    this.body = body;
+  }
+}
+
+/** Marks the end of a parameter's extent: the frames inside it run with one binding more. */
+export class BindingFrame extends Frame {
+  readonly parameter: object;
+  readonly value: unknown;
+  constructor(parameter: object, value: unknown) {
+    super(null, 0, noLocals, null);
+    this.parameter = parameter;
+    this.value = value;
+  }
+}
+
+/** What unwinds frames by being thrown. Not an Error: nothing went wrong, and no stack is collected. */
+export abstract class Signal {
+  abstract readonly message: string;
+  /** Where it was raised, innermost line first; formatted only when a message needs it. */
+  trace: Error | null = null;
+  /** The promise on which the signal must surface next; anywhere else it has left the chain of calls. */
+  promise: Promise<unknown> | null = null;
+}
+
+/** The account that a request keeps of signals on their way. */
+export interface SignalOwner {
+  signalRefused(signal: Signal): void;
+}
+
+/** The token of a capture. It collects a frame from each call that it unwinds. */
+export class Capture<Handler = unknown> extends Signal {
+  readonly message = 'a continuation is being captured; let this pass (do not catch, store or log it)';
+  readonly handler: Handler;
+  readonly frames: Frame[] = [];
+  readonly owner: SignalOwner | null;
+  constructor(handler: Handler, owner: SignalOwner | null) {
+    super();
+    this.handler = handler;
+    this.owner = owner;
+  }
+}
+
+/** The token of leaving for good: catch clauses do not see it, finally blocks run for it. */
+export class Exit<Value = unknown> extends Signal {
+  readonly message = 'the servlet is leaving with its response; let this pass';
+  readonly value: Value;
+  constructor(value: Value) {
+    super();
+    this.value = value;
+  }
+}
+
+/** Stress mode's token: captures one frame and re-enters it at once. */
+class Suspension extends Signal {
+  readonly message = 'suspended for a test of the transform';
+  frame: Frame | null = null;
+  readonly awaited: unknown;
+  constructor(awaited: unknown) {
+    super();
+    this.awaited = awaited;
+  }
+}
+
+/** Promises that were returned, and the call whose promise they decide: `return p` adds no await, but hands provenance on. */
+const forwarded = new WeakMap<Promise<unknown>, Activation>();
+const ignore = (): void => {};
+
+/** One call of a resumable function, or one re-entry into it. */
+export class Activation {
+  /** The promise of the call. */
+  promise: Promise<unknown> | null = null;
+  /** Where to re-enter; 0 for an ordinary call. */
+  pc = 0;
+  #frame: Frame | null;
+  readonly #value: unknown;
+  readonly #isError: boolean;
+  constructor(frame: Frame | null = null, value?: unknown, isError = false) {
+    if (frame !== null) this.pc = frame.pc;
+    this.#frame = frame;
+    this.#value = value;
+    this.#isError = isError;
+  }
+
+  /** The saved variables, by their index in the function's table. */
+  restore(meta: FunctionDescription, count: number): unknown[] {
+    const { pc, locals } = this.#frame!,
+      live = meta.awaits[pc - 1]!.live,
+      all: unknown[] = [];
+    for (let i = 0; i < count; i++) all.push(undefined);
+    for (let i = 0; i < live.length; i++) all[live[i]!] = locals[i];
+    this.#frame = null;
+    return all;
+  }
+
+  /** What the await at which the body was re-entered gives: a value, or an error thrown there. */
+  resumed(): unknown {
+    if (this.#isError) throw this.#value;
+    return this.#value;
+  }
+
+  /** A signal reached the edge of the body. @returns what to throw: the signal, or the error that it may not pass here */
+  capture(
+    signal: Signal,
+    awaited: Promise<unknown> | undefined,
+    at: number,
+    locals: unknown[],
+    body: Body,
+    meta: FunctionDescription,
+  ): unknown {
+    if (signal instanceof Suspension) {
+      signal.frame = new Frame(meta, at, pick(locals, meta.awaits[at - 1]!.live), body);
+      return signal;
+    }
+    if (!(signal instanceof Capture)) return signal;
+    if (!arrives(signal, awaited)) return refuse(signal, meta, at);
+    const site = meta.awaits[at - 1]!;
+    // A tail call has nothing left to do: it is listed for messages, and left out when the frames are linked.
+    signal.frames.push(
+      site.isTail ? new Frame(meta, at, noLocals, null) : new Frame(meta, at, pick(locals, site.live), body),
+    );
+    signal.promise = this.promise;
+    // Nobody may be waiting for this call: then the open token tells, not an unhandled rejection.
+    this.promise!.then(undefined, ignore);
+    return signal;
+  }
+
+  /** `return value`: if it is a promise, what surfaces on it will surface on this call's promise. */
+  forward<T>(value: T): T {
+    if (typeof value === 'object' && value instanceof Promise) forwarded.set(value, this);
+    return value;
+  }
+
+  /** Stress mode's await. */
+  suspend(awaited: unknown): never {
+    throw new Suspension(awaited);
+  }
+}
+
+function pick(locals: unknown[], live: readonly number[]): unknown[] {
+  if (live.length === locals.length) return locals;
+  const out: unknown[] = [];
+  for (let i = 0; i < live.length; i++) out.push(locals[live[i]!]);
+  return out;
+}
+
+/** Whether the signal surfaces where it must: on the very promise of the call that it unwinds. */
+export function arrives(signal: Signal, awaited: Promise<unknown> | undefined | null): boolean {
+  for (let at = signal.promise; at; at = forwarded.get(at)?.promise ?? null) if (at === awaited) return true;
+  return false;
+}
+
+function refuse(signal: Capture, meta: FunctionDescription, at: number): UnsafeContextError {
+  signal.owner?.signalRefused(signal);
+  return new UnsafeContextError(signal, { meta, at });
+}
+
+/** For a catch clause: @throws a signal that passes through; @returns what the clause may see. */
+export function passCatch(
+  error: unknown,
+  awaited: Promise<unknown> | undefined,
+  meta: FunctionDescription,
+  at: number,
+): unknown {
+  if (!(error instanceof Signal)) return error;
+  if (error instanceof Capture && !arrives(error, awaited)) return refuse(error, meta, at);
+  throw error;
+}
+
+/** For a finally block: @throws a capture that passes through; @returns what the block runs for, an exit included. */
+export function passFinally(
+  error: unknown,
+  awaited: Promise<unknown> | undefined,
+  meta: FunctionDescription,
+  at: number,
+): unknown {
+  if (!(error instanceof Signal) || error instanceof Exit) return error;
+  if (error instanceof Capture && !arrives(error, awaited)) return refuse(error, meta, at);
+  throw error;
+}
+
+/** Counts the re-entries of stress mode. */
+export const stressCount = { reentries: 0 };
+
+/** Stress mode's driver: awaits what the body would, in as many ticks, and re-enters the body from its frame. */
+export async function drive(body: Body): Promise<unknown> {
+  let activation = new Activation();
+  for (;;) {
+    try {
+      return body(activation);
+    } catch (error) {
+      if (!(error instanceof Suspension) || !error.frame) throw error;
+      let value: unknown,
+        isError = false;
+      try {
+        value = await error.awaited;
+      } catch (reason) {
+        value = reason;
+        isError = true;
+      }
+      activation = new Activation(error.frame, value, isError);
+      stressCount.reentries++;
+    }
+  }
+}

@@ -1,0 +1,451 @@
+import { boundNames, children, hasDirective, isClass, isFunction, mayBePromise, type Node } from './ast.ts';
+import { FunctionInfo, Scope, type Loop, type Ref } from './scope.ts';
+
+/** What the analysis of a module found. */
+export interface Analysis {
+  functions: FunctionInfo[];
+  refs: Ref[];
+  names: Set<string>;
+  root: FunctionInfo;
+}
+
+interface Cursor {
+  scope: Scope;
+  fn: FunctionInfo;
+  loop: Loop | null;
+}
+
+/** Builds scopes, resolves every reference, and marks the nodes that hold awaits. */
+export function analyse(program: Node, isModule: boolean): Analysis {
+  const functions: FunctionInfo[] = [],
+    refs: Ref[] = [],
+    names = new Set<string>();
+  const root = new FunctionInfo(program, null, program, null, isModule || hasDirective(program, 'use strict'));
+  root.scope = new Scope(program, null, root, null, true);
+  const top: Cursor = { scope: root.scope, fn: root, loop: null };
+  hoistVars(program['body'], top);
+  declareLexicals(program['body'], top);
+  for (const s of program['body']) visit(s, top);
+  for (const ref of refs) resolve(ref);
+  for (const fn of functions) if (fn.isDynamic) for (let up = fn.parent; up; up = up.parent) up.isDynamic = true;
+  return { functions, refs, names, root };
+
+  function refer(n: Node, c: Cursor, write: Partial<Pick<Ref, 'isWrite' | 'isInit' | 'end'>> = {}): void {
+    names.add(n['name']);
+    const ref: Ref = {
+      node: n,
+      variable: null,
+      scope: c.scope,
+      loop: c.loop,
+      isWrite: false,
+      isInit: false,
+      end: n.end,
+      closure: null,
+      closureStart: 0,
+      closureLoop: null,
+      ...write,
+    };
+    n.$ref = ref;
+    refs.push(ref);
+  }
+
+  function resolve(ref: Ref): void {
+    const variable = (ref.variable = ref.scope.lookup(ref.node['name']));
+    if (!variable) {
+      for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) f.through.add(ref.node['name']);
+      if (ref.node['name'] === 'arguments')
+        for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) {
+          f.usesArguments = true;
+          if (f.node.type !== 'ArrowFunctionExpression') break;
+        }
+      return;
+    }
+    variable.refs.push(ref);
+    let inner: FunctionInfo | null = null;
+    for (let f: FunctionInfo | null = ref.scope.fn; f && f !== variable.scope.fn; f = f.parent) {
+      (f.closure.$captures ??= new Set()).add(variable);
+      f.node.$captures ??= f.closure.$captures;
+      f.node.$captures.add(variable);
+      inner = f;
+    }
+    for (let f: FunctionInfo | null = ref.scope.fn; f && f !== variable.scope.fn; f = f.parent)
+      f.through.add(variable.name);
+    if (!inner) return;
+    ref.closure = inner.closure;
+    ref.closureLoop = inner.loop;
+    // A function declaration is made where its block begins.
+    ref.closureStart =
+      inner.node.type === 'FunctionDeclaration'
+        ? (inner.node['id']?.$ref?.end ?? inner.node.start)
+        : inner.closure.start;
+  }
+
+  /** Declares `var`s and, in sloppy code, functions in blocks. */
+  function hoistVars(body: Node[] | Node, c: Cursor): void {
+    const walk = (n: Node, isTop: boolean, lexical: ReadonlySet<string>): void => {
+      if (isFunction(n)) {
+        if (n.type !== 'FunctionDeclaration') return;
+        const name = n['id']?.name;
+        if (isTop) c.scope.declare(name, 'function', n);
+        else if (!c.fn.isStrict && !n['async'] && !n['generator'] && !lexical.has(name)) {
+          const existing = c.scope.variables.get(name);
+          if (existing?.kind === 'param') return;
+          c.fn.blockFunctions.set(n, c.scope.declare(name, 'var', null));
+        }
+        return;
+      }
+      if (isClass(n)) return;
+      if (n.type === 'VariableDeclaration' && n['kind'] === 'var')
+        for (const d of n['declarations'])
+          for (const name of boundNames(d.id)) c.scope.declare(name['name'], 'var', null);
+      if (n.type.endsWith('Expression') || n.type === 'Literal') return;
+      let inner = lexical;
+      if (!isTop || n.type !== 'Program') {
+        const own = lexicalNames(n);
+        if (own.size) inner = new Set([...lexical, ...own]);
+      }
+      for (const child of children(n)) walk(child, n.type === 'LabeledStatement' ? isTop : false, inner);
+    };
+    // Names that a function in a block must not shadow: the top level's let, const and class.
+    const top = new Set<string>();
+    for (const s of Array.isArray(body) ? body : [body]) for (const n of declaredLexically(s)) top.add(n);
+    for (const s of Array.isArray(body) ? body : [body]) {
+      const inner = s.type.startsWith('Export') && s['declaration'] ? (s['declaration'] as Node) : s;
+      if (inner.type === 'FunctionDeclaration' && !inner['id']) continue;
+      walk(inner, true, top);
+    }
+  }
+
+  function lexicalNames(n: Node): Set<string> {
+    const out = new Set<string>();
+    if (n.type === 'BlockStatement') for (const s of n['body']) for (const name of declaredLexically(s)) out.add(name);
+    else if (n.type === 'SwitchStatement')
+      for (const k of n['cases']) for (const s of k.consequent) for (const name of declaredLexically(s)) out.add(name);
+    else if (n.type === 'ForStatement' && n['init']) for (const name of declaredLexically(n['init'])) out.add(name);
+    else if (n.type === 'ForOfStatement' || n.type === 'ForInStatement')
+      for (const name of declaredLexically(n['left'])) out.add(name);
+    else if (n.type === 'CatchClause' && n['param'] && n['param'].type !== 'Identifier')
+      for (const x of boundNames(n['param'])) out.add(x['name']);
+    return out;
+  }
+
+  function* declaredLexically(s: Node): Generator<string> {
+    if (s.type.startsWith('Export') && s['declaration']) s = s['declaration'];
+    if (s.type === 'VariableDeclaration' && s['kind'] !== 'var')
+      for (const d of s['declarations']) for (const n of boundNames(d.id)) yield n['name'];
+    if (s.type === 'ClassDeclaration' && s['id']) yield s['id'].name;
+  }
+
+  function declareLexicals(body: Node[], c: Cursor): void {
+    for (let s of body) {
+      if (s.type === 'ImportDeclaration') {
+        for (const x of s['specifiers']) c.scope.declare(x.local.name, 'import', s);
+        continue;
+      }
+      if (s.type.startsWith('Export') && s['declaration']) s = s['declaration'];
+      while (s.type === 'LabeledStatement') s = s['body'];
+      if (s.type === 'VariableDeclaration' && s['kind'] !== 'var') {
+        const kind = s['kind'] === 'await using' ? 'using' : s['kind'];
+        for (const d of s['declarations']) for (const n of boundNames(d.id)) c.scope.declare(n['name'], kind, d);
+      } else if (s.type === 'ClassDeclaration' && s['id']) c.scope.declare(s['id'].name, 'class', s);
+      else if (s.type === 'FunctionDeclaration' && s['id']) c.scope.declare(s['id'].name, 'function', s);
+    }
+  }
+
+  function child(c: Cursor, n: Node, loop = c.loop): Cursor {
+    const scope = new Scope(n, c.scope, c.fn, loop, false);
+    n.$scope = scope;
+    return { scope, fn: c.fn, loop };
+  }
+
+  /** Visits and returns whether the node holds an await of its own function. */
+  function visit(n: Node | null | undefined, c: Cursor): boolean {
+    if (!n) return false;
+    const awaits = visitNode(n, c);
+    if (awaits) n.$awaits = true;
+    return awaits;
+  }
+  function visitAll(list: (Node | null)[], c: Cursor): boolean {
+    let awaits = false;
+    for (const n of list) awaits = visit(n, c) || awaits;
+    return awaits;
+  }
+
+  function visitNode(n: Node, c: Cursor): boolean {
+    switch (n.type) {
+      case 'Identifier':
+        refer(n, c);
+        return false;
+      case 'Literal':
+      case 'Super':
+      case 'PrivateIdentifier':
+      case 'TemplateElement':
+      case 'BreakStatement':
+      case 'ContinueStatement':
+      case 'EmptyStatement':
+      case 'DebuggerStatement':
+      case 'ImportDeclaration':
+      case 'ExportAllDeclaration':
+        if (n.type === 'Super') thisUsed(c.fn);
+        return false;
+      case 'ThisExpression':
+        thisUsed(c.fn);
+        return false;
+      case 'MetaProperty':
+        if (n['meta'].name === 'new') thisUsed(c.fn);
+        return false;
+      case 'AwaitExpression':
+        visit(n['argument'], c);
+        c.fn.awaits.push(n.end);
+        return true;
+      case 'MemberExpression': {
+        const a = visit(n['object'], c);
+        return (n['computed'] && visit(n['property'], c)) || a;
+      }
+      case 'CallExpression':
+        if (n['callee'].type === 'Identifier' && n['callee'].name === 'eval') c.fn.isDynamic = true;
+        return visitAll([n['callee'], ...n['arguments']], c);
+      case 'WithStatement':
+        c.fn.isDynamic = true;
+        return visitAll([n['object'], n['body']], c);
+      case 'LabeledStatement':
+        return visit(n['body'], c);
+      case 'ObjectExpression':
+        for (const p of n['properties']) if (p.type === 'Property') p.$object = n;
+        return visitAll(n['properties'], c);
+      case 'TryStatement': {
+        const a = visitAll([n['block'], n['handler'], n['finalizer']], c);
+        // A try statement that holds an await is taken apart, its catch clause included.
+        if (a && n['handler']) n['handler'].$awaits = true;
+        return a;
+      }
+      case 'Property': {
+        const a = n['computed'] ? visit(n['key'], c) : false;
+        return visitMethod(n, c) || a;
+      }
+      case 'ExportNamedDeclaration':
+        if (n['declaration']) return visit(n['declaration'], c);
+        if (!n['source']) for (const s of n['specifiers']) if (s.local.type === 'Identifier') refer(s.local, c);
+        return false;
+      case 'ReturnStatement':
+        if (n['argument'] && mayBePromise(n['argument'])) c.fn.returnsValue = true;
+        return visit(n['argument'], c);
+      case 'AssignmentExpression': {
+        const a = target(n['left'], c, n.end);
+        return visit(n['right'], c) || a;
+      }
+      case 'UpdateExpression':
+        return target(n['argument'], c, n.end);
+      case 'VariableDeclaration':
+        return declaration(n, c);
+      case 'BlockStatement': {
+        const inner = child(c, n);
+        declareLexicals(n['body'], inner);
+        return visitAll(n['body'], inner);
+      }
+      case 'ForStatement': {
+        const head = child(c, n);
+        if (n['init']?.type === 'VariableDeclaration') declareLexicals([n['init']], head);
+        const a = visit(n['init'], head),
+          inner = { ...head, loop: { node: n, outer: c.loop } };
+        return visitAll([n['test'], n['update'], n['body']], inner) || a;
+      }
+      case 'ForInStatement':
+      case 'ForOfStatement': {
+        const head = child(c, n, { node: n, outer: c.loop });
+        let a = n['await'] === true;
+        if (a) c.fn.awaits.push(n['right'].end);
+        if (n['left'].type === 'VariableDeclaration') {
+          declareLexicals([n['left']], head);
+          const d = n['left'].declarations[0];
+          if (n['left'].kind === 'await using') {
+            a = true;
+            c.fn.awaits.push(n['right'].end);
+          }
+          if (d.init) a = visit(d.init, c) || a;
+          if (pattern(d.id, head, n['right'].end, true)) n['left'].$awaits = d.$awaits = a = true;
+        } else if (target(n['left'], head, n['right'].end)) a = true;
+        a = visit(n['right'], { ...head, loop: c.loop }) || a;
+        return visit(n['body'], head) || a;
+      }
+      case 'WhileStatement':
+      case 'DoWhileStatement': {
+        const inner = { ...c, loop: { node: n, outer: c.loop } };
+        return n.type === 'WhileStatement'
+          ? visitAll([n['test'], n['body']], inner)
+          : visitAll([n['body'], n['test']], inner);
+      }
+      case 'SwitchStatement': {
+        const a = visit(n['discriminant'], c),
+          inner = child(c, n);
+        for (const k of n['cases']) declareLexicals(k.consequent, inner);
+        return visitAll(n['cases'], inner) || a;
+      }
+      case 'CatchClause': {
+        const inner = child(c, n);
+        if (n['param']) for (const x of boundNames(n['param'])) inner.scope.declare(x['name'], 'catch', null);
+        const a = n['param'] ? pattern(n['param'], inner, n['param'].end, true) : false;
+        return visit(n['body'], inner) || a;
+      }
+      case 'FunctionDeclaration':
+      case 'FunctionExpression':
+      case 'ArrowFunctionExpression':
+        functionNode(n, c, n);
+        return false;
+      case 'ClassDeclaration':
+      case 'ClassExpression':
+        return classNode(n, c);
+      case 'ArrayPattern':
+      case 'ObjectPattern':
+      case 'AssignmentPattern':
+      case 'RestElement':
+        return pattern(n, c, n.end, false);
+      default: {
+        let a = false;
+        for (const x of children(n)) a = visit(x, c) || a;
+        return a;
+      }
+    }
+  }
+
+  function visitMethod(n: Node, c: Cursor): boolean {
+    if (n['value'] && isFunction(n['value']) && !n['computed'])
+      n['value'].$name = String(n['key'].name ?? n['key'].value);
+    if (
+      n['value'] &&
+      n['value'].type === 'FunctionExpression' &&
+      (n['method'] || n['kind'] === 'get' || n['kind'] === 'set')
+    ) {
+      functionNode(n['value'], c, (n['$object'] as Node) ?? n['value']);
+      return false;
+    }
+    return visit(n['value'], c);
+  }
+
+  function thisUsed(fn: FunctionInfo): void {
+    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
+      f.usesThis = true;
+      if (f.node.type !== 'ArrowFunctionExpression') break;
+    }
+  }
+
+  function target(n: Node, c: Cursor, end: number): boolean {
+    if (n.type !== 'Identifier') return pattern(n, c, end, false);
+    refer(n, c, { isWrite: true, end });
+    return false;
+  }
+
+  function pattern(n: Node | null, c: Cursor, end: number, isInit: boolean): boolean {
+    if (!n) return false;
+    let a = false;
+    switch (n.type) {
+      case 'Identifier':
+        refer(n, c, { isWrite: true, isInit, end });
+        break;
+      case 'ObjectPattern':
+        for (const p of n['properties']) {
+          if (p.type === 'RestElement') a = pattern(p, c, end, isInit) || a;
+          else {
+            const k = p.computed && visit(p.key, c),
+              v = pattern(p.value, c, end, isInit);
+            if (k || v) p.$awaits = a = true;
+          }
+        }
+        break;
+      case 'ArrayPattern':
+        for (const e of n['elements']) a = pattern(e, c, end, isInit) || a;
+        break;
+      case 'AssignmentPattern': {
+        const l = pattern(n['left'], c, end, isInit);
+        a = visit(n['right'], c) || l;
+        break;
+      }
+      case 'RestElement':
+        a = pattern(n['argument'], c, end, isInit);
+        break;
+      default:
+        return visit(n, c);
+    }
+    if (a) n.$awaits = true;
+    return a;
+  }
+
+  function declaration(n: Node, c: Cursor): boolean {
+    let a = n['kind'] === 'await using';
+    if (a) c.fn.awaits.push(n.end);
+    for (const d of n['declarations']) {
+      // `var x;` writes nothing; `let x;` writes undefined.
+      const p = n['kind'] === 'var' && !d.init ? (refer(d.id, c), false) : pattern(d.id, c, d.end, n['kind'] !== 'var');
+      const i = visit(d.init, c);
+      if (d.init && isFunction(d.init) && d.id.type === 'Identifier') d.init.$name = d.id.name;
+      if (p || i) d.$awaits = a = true;
+    }
+    return a;
+  }
+
+  function functionNode(n: Node, c: Cursor, closure: Node): void {
+    const strict = c.fn.isStrict || hasDirective(n['body'], 'use strict');
+    const fn = new FunctionInfo(n, c.fn, closure, c.loop, strict);
+    n.$fn = fn;
+    functions.push(fn);
+    let outer = c.scope;
+    if (n.type === 'FunctionExpression' && n['id'] && !n['$isMethod']) {
+      outer = new Scope(n, c.scope, fn, null, false);
+      outer.declare(n['id'].name, 'self', n);
+      names.add(n['id'].name);
+    } else if (n.type === 'FunctionDeclaration' && n['id']) names.add(n['id'].name);
+    if (n.type === 'FunctionDeclaration' && n['id'])
+      refer(n['id'], c, {
+        isWrite: true,
+        isInit: true,
+        end: c.scope.isFunctionScope ? (c.scope.node['body']?.start ?? 0) : c.scope.node.start,
+      });
+    const scope = (fn.scope = new Scope(n, outer, fn, null, true));
+    const inner: Cursor = { scope, fn, loop: null };
+    for (const p of n['params']) for (const x of boundNames(p)) scope.declare(x['name'], 'param', null);
+    if (n['body'].type === 'BlockStatement') {
+      hoistVars(n['body'].body, inner);
+      declareLexicals(n['body'].body, inner);
+      for (const p of n['params']) pattern(p, inner, p.end, true);
+      n['body'].$scope = scope;
+      if (visitAll(n['body'].body, inner)) n['body'].$awaits = true;
+    } else {
+      for (const p of n['params']) pattern(p, inner, p.end, true);
+      if (mayBePromise(n['body'])) fn.returnsValue = true;
+      visit(n['body'], inner);
+    }
+  }
+
+  function classNode(n: Node, c: Cursor): boolean {
+    if (n['id']) names.add(n['id'].name);
+    if (n.type === 'ClassDeclaration' && n['id']) refer(n['id'], c, { isWrite: true, isInit: true, end: n.end });
+    const inner = child(c, n);
+    if (n['id']) inner.scope.declare(n['id'].name, 'self', n);
+    let a = visit(n['superClass'], inner);
+    for (const m of n['body'].body) {
+      if (m.computed) a = visit(m.key, inner) || a;
+      if (m.type === 'MethodDefinition') {
+        m.value.$isMethod = true;
+        if (!m.computed) m.value.$name = `${n['id'] ? n['id'].name + '.' : ''}${m.key.name ?? m.key.value}`;
+        functionNode(m.value, inner, n);
+      } else if (m.type === 'PropertyDefinition' || m.type === 'StaticBlock') bodyPiece(m, inner, n);
+    }
+    if (a) n['body'].$awaits = true;
+    return a;
+  }
+
+  /** Field initialisers and static blocks run like methods of the class. */
+  function bodyPiece(m: Node, c: Cursor, closure: Node): void {
+    if (m.type === 'PropertyDefinition' && !m['value']) return;
+    const fn = new FunctionInfo(m, c.fn, closure, c.loop, true);
+    m.$fn = fn;
+    functions.push(fn);
+    const scope = (fn.scope = new Scope(m, c.scope, fn, null, true)),
+      inner: Cursor = { scope, fn, loop: null };
+    if (m.type === 'StaticBlock') {
+      hoistVars(m['body'], inner);
+      declareLexicals(m['body'], inner);
+      visitAll(m['body'], inner);
+    } else visit(m['value'], inner);
+  }
+}

@@ -1,0 +1,119 @@
+import { call, declare, id, index, lit, member, node, returning, block, assign, type Node } from './ast.ts';
+import { diagnose, type Diagnostic } from './diagnostics.ts';
+import { Emitter } from './emit.ts';
+import { compileFunction, type FunctionContext, type FunctionMeta } from './functions.ts';
+import type { Vocabulary } from './lowering.ts';
+import { parse } from './parse.ts';
+import { print } from './print.ts';
+import { analyse } from './analyse.ts';
+import type { FunctionInfo } from './scope.ts';
+import { assignStorage, Names } from './storage.ts';
+
+export interface CompileOptions {
+  /** The module's file name: for the source map and for messages. */
+  file: string;
+  sourceType?: 'module' | 'script';
+  /** The author's text, if `source` was made from it by blanking the types: what maps and messages show. */
+  original?: string;
+  /** What emitted modules import the runtime from; a script finds it in the global `$rt`. */
+  runtime?: string;
+  /** Every await captures and re-enters: for tests of the transform itself. */
+  isStress?: boolean;
+  /** Modules whose exports `suspending` capture a continuation when called. */
+  servletModules?: readonly string[];
+}
+
+export interface Compiled {
+  code: string;
+  map: { toUrl(): string } | null;
+  diagnostics: Diagnostic[];
+  resumableCount: number;
+}
+
+/**
+ * Compiles the async functions of a module into resumable ones. Types must be stripped already. Code without any is returned as it is.
+ * @throws ServletSyntaxError, and ServletCompileError for a suspension that can never work.
+ */
+export function compile(source: string, options: CompileOptions): Compiled {
+  const { file, sourceType = 'module', isStress = false } = options;
+  const program = parse(source, file, sourceType);
+  const analysis = analyse(program, sourceType === 'module');
+  const names = new Names(analysis.names);
+  assignStorage(analysis, names);
+  const diagnostics = diagnose(analysis, options.original ?? source, options);
+  const resumable = analysis.functions.filter((fn) => fn.isResumable);
+  if (!resumable.length) return { code: source, map: null, diagnostics, resumableCount: 0 };
+
+  const words = vocabulary(names, sourceType),
+    metas: FunctionMeta[] = [];
+  const context: FunctionContext = {
+    names,
+    words,
+    isStress,
+    nameOf: functionName,
+    metaAt: (meta) => {
+      const at = metas.push(meta) - 1;
+      return () => call(id(words.meta), [lit(at)]);
+    },
+  };
+  for (const fn of resumable) fn.compiled = compileFunction(fn, context);
+  const emitter = new Emitter(context, analysis.root);
+  const body = emitter.list(program['body']) as Node[];
+  const prologue = body.findIndex((s) => !s['directive']);
+  body.splice(
+    prologue < 0 ? body.length : prologue,
+    0,
+    ...(sourceType === 'module' ? [importRuntime(words, options.runtime ?? '')] : []),
+  );
+  body.push(...metaTable(words, metas, file));
+  const { code, map } = print({ ...program, body }, options.original ?? source, file);
+  return { code, map, diagnostics, resumableCount: resumable.length };
+}
+
+function vocabulary(names: Names, sourceType: 'module' | 'script'): Vocabulary {
+  const fresh = (name: string): string => names.fresh(name);
+  return {
+    runtime: sourceType === 'module' ? fresh('$rt') : '$rt',
+    frame: fresh('$f'),
+    pc: fresh('$pc'),
+    at: fresh('$at'),
+    promise: fresh('$p'),
+    error: fresh('$e'),
+    saved: fresh('$s'),
+    meta: fresh('$meta'),
+    metas: fresh('$metas'),
+  };
+}
+
+const importRuntime = (words: Vocabulary, from: string): Node =>
+  node('ImportDeclaration', {
+    specifiers: [node('ImportNamespaceSpecifier', { local: id(words.runtime) })],
+    source: lit(from),
+    attributes: [],
+  });
+
+/** Function descriptions, read when the first capture asks: hoisted, so that a call from an import cycle finds them. */
+function metaTable(words: Vocabulary, metas: FunctionMeta[], file: string): Node[] {
+  const table = call(member(id(words.runtime), 'functionTable'), [lit(file), lit(JSON.stringify(metas))]);
+  return [
+    declare('var', id(words.metas), null),
+    node('FunctionDeclaration', {
+      id: id(words.meta),
+      params: [id('i')],
+      async: false,
+      generator: false,
+      body: block([returning(index(assign(id(words.metas), table, '??='), id('i')))]),
+    }),
+  ];
+}
+
+/** What the author would call the function. */
+function functionName(fn: FunctionInfo): string {
+  const n = fn.node;
+  if (n['id']) return n['id'].name;
+  return n['$name'] ?? '<anonymous>';
+}
+
+export type { Diagnostic } from './diagnostics.ts';
+export { ServletCompileError } from './diagnostics.ts';
+export { ServletSyntaxError } from './parse.ts';

@@ -1,0 +1,272 @@
+import {
+  array,
+  arrow,
+  assign,
+  binary,
+  block,
+  call,
+  declare,
+  id,
+  index,
+  lit,
+  member,
+  node,
+  raw,
+  returning,
+  statement,
+  throwing,
+  type Node,
+} from './ast.ts';
+import { liveAtAwaits } from './liveness.ts';
+import { lower } from './expressions.ts';
+import { jump } from './jumps.ts';
+import { Lowering, type Vocabulary } from './lowering.ts';
+import { numberAwaits } from './number.ts';
+import { Reentry } from './reentry.ts';
+import type { FunctionInfo, Variable } from './scope.ts';
+import { enter, lowerList, raw as slot } from './statements.ts';
+import { hasSimpleParams, type Names } from './storage.ts';
+
+/** The static description of a resumable function, which frames point to. */
+export interface FunctionMeta {
+  name: string;
+  line: number;
+  column: number;
+  /** Names of the variables that a frame may hold, by index. */
+  variables: string[];
+  /** Indexes of those that are boxes `{v}`, shared with closures. */
+  boxes: number[];
+  /** Per await: its line, its column, how it was written, and the indexes of the variables that live across it; `isTail` leaves no frame. */
+  awaits: { line: number; column: number; kind: AwaitKind; live: number[]; isTail: boolean }[];
+}
+/** How the awaited expression was written: what an unsafe context is explained with. */
+export type AwaitKind = 'call' | 'combinator' | 'chained' | 'iterator' | 'value';
+
+/** A resumable function, ready to be printed: a wrapper of the author's signature around a body that takes an activation. */
+export interface CompiledFunction {
+  params: Node[];
+  bodyName: string;
+  /** What the body takes after the activation, where it stands beside the wrapper instead of inside it. */
+  bodyParams: Node[];
+  body: Node;
+  isSibling: boolean;
+  meta: FunctionMeta;
+}
+
+export interface FunctionContext {
+  names: Names;
+  words: Vocabulary;
+  isStress: boolean;
+  nameOf: (fn: FunctionInfo) => string;
+  metaAt: (meta: FunctionMeta) => () => Node;
+}
+
+/** Lowers, numbers, measures liveness, and makes the body enterable. */
+export function compileFunction(fn: FunctionInfo, context: FunctionContext): CompiledFunction {
+  const { names, words, isStress } = context,
+    n = fn.node,
+    L = new Lowering(fn, names, words);
+  const isSibling =
+    n.type === 'FunctionDeclaration' &&
+    !!n['id'] &&
+    hasSimpleParams(n) &&
+    !fn.usesThis &&
+    !fn.usesArguments &&
+    !isStress &&
+    // In a resumable function, declarations become assignments.
+    !fn.parent!.isResumable;
+  const { wrapper, values } = parameters(n, names);
+  const simple: [Variable, Node][] = [];
+  const lowered = L.collect(() => {
+    if (hasSimpleParams(n)) n['params'].forEach((p: Node, i: number) => simple.push([p.$ref!.variable!, values[i]!]));
+    enter(L, fn.scope);
+    if (!hasSimpleParams(n)) n['params'].forEach((p: Node, i: number) => L.emit(...bindParameter(p, values[i]!)));
+    if (n['body'].type === 'BlockStatement') lowerList(L, n['body'].body, undefined);
+    else L.scoped(() => lowerExpressionBody(L, n['body']));
+  });
+  const steps = numberAwaits(lowered);
+  const { variables, live } = liveAtAwaits(fn, lowered, steps);
+  const saved = variables.filter((v) => live.some((l) => l.includes(v.slot)));
+  const meta: FunctionMeta = {
+    name: context.nameOf(fn),
+    line: n['loc'].start.line,
+    column: n['loc'].start.column + 1,
+    variables: saved.map((v) => v.name),
+    boxes: saved.flatMap((v, i) => (v.isBoxed ? [i] : [])),
+    awaits: steps.map((s, i) => ({
+      line: s['source'].loc.start.line,
+      column: s['source'].loc.start.column + 1,
+      kind: awaitKind(s['source']),
+      live: live[i]!.map((slot) => saved.indexOf(variables[slot]!)).sort((a, b) => a - b),
+      isTail: !isStress && s['isTail'] === true,
+    })),
+  };
+  const reentry = new Reentry(words, isStress, context.metaAt(meta));
+  const bodyName = names.fresh(isIdentifierName(meta.name) ? meta.name : '$body');
+
+  const hoisted = new Set<Variable>(L.temps);
+  for (const scope of fn.scopes) for (const v of scope.variables.values()) if (v.isHoisted) hoisted.add(v);
+  const passed = new Set(isSibling ? simple.map(([v]) => v) : []);
+  const declared = [...hoisted].filter((v) => !passed.has(v)).map((v) => v.emitName);
+  const statements: Node[] = [];
+  if (steps.length) {
+    declared.push(`${words.pc} = 0`, `${words.at} = 0`, words.promise);
+  }
+  if (declared.length) statements.push(raw([`let ${declared.join(', ')};`]));
+  const fresh = isSibling ? [] : simple.map(([v, value]) => statement(assign(slot(L, v), value)));
+  if (!steps.length) statements.push(...fresh, ...lowered);
+  else {
+    const restore: Node[] = [statement(assign(id(words.pc), member(id(words.frame), 'pc')))];
+    if (saved.length) {
+      restore.push(
+        declare(
+          'const',
+          id(words.saved),
+          call(member(id(words.frame), 'restore'), [reentry.meta(), lit(saved.length)]),
+        ),
+      );
+      saved.forEach((v, i) => restore.push(statement(assign(slot(L, v), index(id(words.saved), lit(i))))));
+    }
+    statements.push(
+      node('IfStatement', {
+        test: binary('!==', member(id(words.frame), 'pc'), lit(0)),
+        consequent: block(restore),
+        alternate: fresh.length ? block(fresh) : null,
+      }),
+    );
+    const capture = call(member(id(words.frame), 'capture'), [
+      id(words.error),
+      id(words.promise),
+      id(words.at),
+      array(saved.map((v) => slot(L, v))),
+      id(bodyName),
+      reentry.meta(),
+    ]);
+    const isSignal = binary('instanceof', id(words.error), L.runtime('Signal'));
+    statements.push(
+      node('TryStatement', {
+        block: block(reentry.list(lowered)),
+        finalizer: null,
+        handler: node('CatchClause', {
+          param: id(words.error),
+          body: block([
+            throwing(
+              node('ConditionalExpression', { test: isSignal, consequent: capture, alternate: id(words.error) }),
+            ),
+          ]),
+        }),
+      }),
+    );
+  }
+  return {
+    params: wrapper,
+    bodyName,
+    bodyParams: isSibling ? simple.map(([v]) => slot(L, v)) : [],
+    body: block(statements),
+    isSibling,
+    meta,
+  };
+}
+
+/** `async (x) => expression` returns what `return expression` would. */
+function lowerExpressionBody(L: Lowering, n: Node): void {
+  if (n.type === 'AwaitExpression') {
+    L.emit(
+      node('AwaitStep', { target: null, isTail: true, argument: lower(L, n['argument']), source: n, $awaits: true }, n),
+    );
+    return;
+  }
+  const result = node('ReturnStatement', { argument: n }, n);
+  jump(L, result, lower(L, n));
+}
+
+/** Parameters of the wrapper (with the author's `length`), and for each of the author's the value it was passed. */
+function parameters(n: Node, names: Names): { wrapper: Node[]; values: Node[] } {
+  const params = n['params'] as Node[],
+    plain = params.findIndex((p) => p.type === 'AssignmentPattern' || p.type === 'RestElement');
+  const count = plain < 0 ? params.length : plain;
+  const wrapper: Node[] = [],
+    values: Node[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = names.local(`$p${i}`);
+    wrapper.push(id(name));
+    values.push(id(name));
+  }
+  if (count < params.length) {
+    const rest = names.local('$rest');
+    wrapper.push(node('RestElement', { argument: id(rest) }));
+    for (let i = count; i < params.length; i++) {
+      values.push(
+        params[i]!.type === 'RestElement'
+          ? i === count
+            ? id(rest)
+            : call(member(id(rest), 'slice'), [lit(i - count)])
+          : index(id(rest), lit(i - count)),
+      );
+    }
+  }
+  return { wrapper, values };
+}
+
+/** Patterns and defaults are evaluated inside the body, so that their errors reject. */
+function bindParameter(p: Node, value: Node): Node[] {
+  if (p.type !== 'AssignmentPattern')
+    return [statement(assign(p.type === 'RestElement' ? p['argument'] : p, value, '=', p))];
+  const pair = (v: Node): Node =>
+    node('Property', { key: id('v'), value: v, kind: 'init', computed: false, method: false, shorthand: false });
+  return [
+    statement(
+      assign(
+        node('ObjectPattern', { properties: [pair(p)] }),
+        node('ObjectExpression', { properties: [pair(value)] }),
+        '=',
+        p,
+      ),
+    ),
+  ];
+}
+
+function awaitKind(n: Node): AwaitKind {
+  if (n.type !== 'AwaitExpression') return 'iterator';
+  const e = n['argument'] as Node;
+  if (e.type !== 'CallExpression') return 'value';
+  const property = e['callee'].type === 'MemberExpression' ? e['callee'].property.name : '';
+  if (property === 'then' || property === 'catch' || property === 'finally') return 'chained';
+  if (e['callee'].object?.name === 'Promise') return 'combinator';
+  return 'call';
+}
+
+const isIdentifierName = (name: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name);
+
+/** The wrapper's body: makes the activation, starts the body with it, and remembers the promise of the call. */
+export function wrapperBody(
+  compiled: CompiledFunction,
+  body: Node,
+  context: FunctionContext,
+  directives: Node[],
+): Node {
+  const { words, isStress } = context,
+    activation = node('NewExpression', { callee: member(id(words.runtime), 'Activation'), arguments: [] });
+  const start = (): Node =>
+    call(id(compiled.bodyName), [id(words.frame), ...(compiled.isSibling ? compiled.params : [])]);
+  const make = compiled.isSibling
+    ? []
+    : [declare('const', id(compiled.bodyName), bodyFunction(compiled, body, context))];
+  if (isStress)
+    return block([
+      ...directives,
+      ...make,
+      returning(call(member(id(words.runtime), 'drive'), [id(compiled.bodyName)])),
+    ]);
+  return block([
+    ...directives,
+    ...make,
+    declare('const', id(words.frame), activation),
+    returning(assign(member(id(words.frame), 'promise'), start())),
+  ]);
+}
+
+/** The body as an arrow inside the wrapper: `this`, `arguments` and `super` stay the call's own. */
+function bodyFunction(compiled: CompiledFunction, body: Node, context: FunctionContext): Node {
+  return arrow([id(context.words.frame)], body, !context.isStress);
+}

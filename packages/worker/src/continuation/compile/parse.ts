@@ -1,0 +1,33 @@
+import { parse as acornParse } from 'acorn';
+import type { Node } from './ast.ts';
+
+/** The source cannot be parsed. `line` and `column` (from 1) are the author's. */
+export class ServletSyntaxError extends SyntaxError {
+  override readonly name = 'SyntaxError';
+  readonly code = 'SERVLET_SYNTAX';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  constructor(message: string, file: string, line: number, column: number) {
+    super(`${message.replace(/ \(\d+:\d+\)$/, '')} (${file}:${line}:${column})`);
+    this.file = file;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** Parses a module or a script, with positions. @throws ServletSyntaxError */
+export function parse(source: string, file: string, sourceType: 'module' | 'script'): Node {
+  try {
+    return acornParse(source, {
+      ecmaVersion: 'latest',
+      sourceType,
+      locations: true,
+      allowHashBang: true,
+    }) as unknown as Node;
+  } catch (error) {
+    const at = (error as { loc?: { line: number; column: number } }).loc;
+    if (!at) throw error;
+    throw new ServletSyntaxError((error as Error).message, file, at.line, at.column + 1);
+  }
+}

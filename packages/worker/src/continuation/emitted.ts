@@ -1,0 +1,18 @@
+/** What compiled modules import. Nothing here is for authors. */
+export { Activation, Signal, drive, functionTable, passCatch, passFinally } from './activation.ts';
+export { asyncCursorOf, cursorOf, elements, keysOf } from './cursor.ts';
+export {
+  addResource,
+  bind,
+  callWith,
+  checked,
+  checkedTarget,
+  constant,
+  constantTarget,
+  disposal,
+  keyOf,
+  requireObject,
+  restOf,
+  unset,
+  writable,
+} from './support.ts';

@@ -1,0 +1,66 @@
+import type { ContinuationManager, ManagerOptions } from './manager.ts';
+import type { Entry } from './table.ts';
+import { TableManager } from './table-manager.ts';
+
+export interface LruManagerOptions extends ManagerOptions {
+  /** How often to look whether memory is short. Default 5 s. */
+  checkIntervalMs?: number;
+  /** How often every continuation loses a life, however much memory there is. Default 10 minutes. */
+  collectIntervalMs?: number;
+  /** Lives of a continuation. A visit gives it all of them back. Default 24. */
+  lives?: number;
+  /** Is memory short? Then every check costs a life. Default: never. */
+  isShort?: () => boolean;
+  /** Told after each collection how many continuations it has removed. */
+  onCollected?: (removed: number) => void;
+}
+
+const CHECK_INTERVAL_MS = 5000;
+const COLLECT_INTERVAL_MS = 600_000;
+const LIVES = 24;
+
+/** Life points: collections take them, visits give them back. */
+export class LruManager extends TableManager {
+  readonly #lives: number;
+  readonly #onCollected: ((removed: number) => void) | undefined;
+
+  constructor(options: LruManagerOptions) {
+    super(options, (manager: LruManager) => [
+      [options.checkIntervalMs ?? CHECK_INTERVAL_MS, () => manager.isShort() && manager.#collect()],
+      [options.collectIntervalMs ?? COLLECT_INTERVAL_MS, () => manager.#collect()],
+    ]);
+    this.#lives = options.lives ?? LIVES;
+    this.#onCollected = options.onCollected;
+    if (options.isShort !== undefined) this.isShort = options.isShort;
+  }
+
+  protected isShort(): boolean {
+    return false;
+  }
+
+  protected override onStore(entry: Entry): void {
+    entry.mark = this.#lives;
+  }
+
+  protected override onVisit(entry: Entry): void {
+    entry.mark = this.#lives;
+  }
+
+  protected override isExpired(): boolean {
+    return false;
+  }
+
+  /** Takes a life from everyone; who had none left goes, and so do instances that have nothing. */
+  #collect(): void {
+    const gone: Entry[] = [];
+    for (const entry of this.table.entries()) if (--entry.mark < 0) gone.push(entry);
+    this.table.remove(gone);
+    for (const instance of this.table.instances.values()) if (instance.isOver) this.table.drop(instance);
+    this.#onCollected?.(gone.length);
+  }
+}
+
+/** @see Racket `create-LRU-manager` */
+export function createLruManager(options: LruManagerOptions = {}): ContinuationManager {
+  return new LruManager(options);
+}

@@ -1,0 +1,159 @@
+import type { ExpirationHandler } from './manager.ts';
+import { createNonce } from './nonce.ts';
+
+/** A continuation that is kept. */
+export class Entry {
+  readonly instance: Instance;
+  readonly id: number;
+  readonly nonce: string;
+  readonly k: unknown;
+  readonly handler: ExpirationHandler | null;
+  readonly bytes: number;
+  /** The manager's own: when it expires, or how many lives it has. */
+  mark = 0;
+  /** When it was stored or visited last, in visits of the whole table. */
+  visited = 0;
+  /** The one stored before in the same instance. */
+  previous: Entry | null;
+
+  constructor(instance: Instance, id: number, k: unknown, handler: ExpirationHandler | null, bytes: number) {
+    this.instance = instance;
+    this.id = id;
+    this.nonce = createNonce();
+    this.k = k;
+    this.handler = handler;
+    this.bytes = bytes;
+    this.previous = instance.newest;
+  }
+}
+
+/** From so many continuations on, an instance finds them by a map; before, a map would cost more than they do. */
+const INDEX_FROM_COUNT = 12;
+
+/** One visitor's run, with its continuations. */
+export class Instance {
+  readonly id: number;
+  nextId = 1;
+  count = 0;
+  newest: Entry | null = null;
+  /** The manager's own. */
+  mark = 0;
+  timeoutMs = 0;
+  #index: Map<number, Entry> | null = null;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /** It has had continuations, and has none any more. */
+  get isOver(): boolean {
+    return this.count === 0 && this.nextId > 1;
+  }
+
+  add(entry: Entry): void {
+    this.newest = entry;
+    this.count++;
+    if (this.#index !== null) this.#index.set(entry.id, entry);
+    else if (this.count >= INDEX_FROM_COUNT)
+      this.#index = new Map(Array.from(this.entries(), (each) => [each.id, each]));
+  }
+
+  find(id: number): Entry | undefined {
+    if (this.#index !== null) return this.#index.get(id);
+    for (let entry = this.newest; entry !== null; entry = entry.previous) if (entry.id === id) return entry;
+    return undefined;
+  }
+
+  *entries(): Generator<Entry> {
+    for (let entry = this.newest; entry !== null; entry = entry.previous) yield entry;
+  }
+
+  /** Lets go of those entries, all of which it has. */
+  remove(gone: ReadonlySet<Entry>): void {
+    let kept: Entry | null = null;
+    for (let entry = this.newest; entry !== null; entry = entry.previous) {
+      if (gone.has(entry)) {
+        if (kept === null) this.newest = entry.previous;
+        else kept.previous = entry.previous;
+        this.#index?.delete(entry.id);
+        this.count--;
+      } else kept = entry;
+    }
+  }
+}
+
+/** What is left of a continuation whose author wants to answer for it himself. */
+interface Tombstone {
+  nonce: string;
+  handler: ExpirationHandler;
+}
+
+const TOMBSTONES_MAX_COUNT = 1000;
+
+/** The instances and continuations of a manager, and what they weigh. */
+export class ContinuationTable {
+  readonly instances: Map<number, Instance> = new Map();
+  count = 0;
+  bytes = 0;
+  visits = 0;
+  onChange: (() => void) | null = null;
+  readonly #tombstones = new Map<string, Tombstone>();
+  #nextInstance = 1;
+
+  createInstance(): Instance {
+    const instance = new Instance(this.#nextInstance++);
+    this.instances.set(instance.id, instance);
+    return instance;
+  }
+
+  store(instance: Instance, k: unknown, handler: ExpirationHandler | null, bytes: number): Entry {
+    const entry = new Entry(instance, instance.nextId++, k, handler, bytes);
+    entry.visited = ++this.visits;
+    instance.add(entry);
+    this.count++;
+    this.bytes += bytes;
+    this.onChange?.();
+    return entry;
+  }
+
+  *entries(): Generator<Entry> {
+    for (const instance of this.instances.values()) yield* instance.entries();
+  }
+
+  /** Lets go of continuations; their own handlers go on answering. */
+  remove(entries: Iterable<Entry>): number {
+    const byInstance = new Map<Instance, Set<Entry>>();
+    let removed = 0;
+    for (const entry of entries) {
+      const set = byInstance.get(entry.instance);
+      if (set === undefined) byInstance.set(entry.instance, new Set([entry]));
+      else set.add(entry);
+      if (entry.handler !== null) this.#bury(entry, entry.handler);
+      this.count--;
+      this.bytes -= entry.bytes;
+      removed++;
+    }
+    for (const [instance, set] of byInstance) instance.remove(set);
+    if (removed > 0) this.onChange?.();
+    return removed;
+  }
+
+  /** Lets go of an instance and all that it has. */
+  drop(instance: Instance): void {
+    this.remove([...instance.entries()]);
+    this.instances.delete(instance.id);
+  }
+
+  /** What an expired continuation has left. */
+  tombstone(instance: number, id: number): Tombstone | undefined {
+    return this.#tombstones.get(`${instance}.${id}`);
+  }
+
+  #bury({ instance, id, nonce }: Entry, handler: ExpirationHandler): void {
+    if (this.#tombstones.size >= TOMBSTONES_MAX_COUNT) {
+      const [oldest] = this.#tombstones.keys();
+      this.#tombstones.delete(oldest as string);
+    }
+    this.#tombstones.set(`${instance.id}.${id}`, { nonce, handler });
+  }
+}

@@ -1,0 +1,66 @@
+import { LruManager, type LruManagerOptions } from './lru.ts';
+import type { ContinuationManager } from './manager.ts';
+import type { Entry } from './table.ts';
+
+export interface ThresholdLruManagerOptions extends Omit<LruManagerOptions, 'isShort'> {
+  /** What the continuations may weigh before every check costs them a life. Default: a quarter of the thread's memory cap. */
+  maxBytes?: number;
+  /** Bytes of the thread's heap in use. Default: what V8 says of this thread. */
+  heapBytes?: () => number;
+}
+
+/** The thread's cap, until its lease says which it is. */
+const defaultCap = { bytes: 50 << 20 };
+const MAX_SHARE = 0.25;
+/** However much its continuations weigh, a thread so near its cap makes room. */
+const HEAP_SHORT_SHARE = 0.85;
+/** So far over its maximum a manager does not wait for the next check: the least recently visited go at once. */
+const BURST_SHARE = 1.5;
+
+/** The thread's own: its memory cap, from which managers take their defaults. */
+export function setThreadCap(bytes: number): void {
+  defaultCap.bytes = bytes;
+}
+
+class ThresholdLruManager extends LruManager {
+  readonly #maxBytes: number;
+  readonly #heapBytes: () => number;
+
+  constructor(options: ThresholdLruManagerOptions) {
+    super(options);
+    this.#maxBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
+    this.#heapBytes = options.heapBytes ?? (() => process.memoryUsage().heapUsed);
+  }
+
+  protected override isShort(): boolean {
+    return this.bytes >= this.#maxBytes || this.#heapBytes() > defaultCap.bytes * HEAP_SHORT_SHARE;
+  }
+
+  protected override onStore(entry: Entry): void {
+    super.onStore(entry);
+    if (this.bytes > this.#maxBytes * BURST_SHARE) this.#makeRoom(entry);
+  }
+
+  /** The newest page always stays: its visitor is about to see it. */
+  #makeRoom(newest: Entry): void {
+    const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
+    let { bytes } = this;
+    const gone: Entry[] = [];
+    for (const entry of byVisit) {
+      if (bytes <= this.#maxBytes) break;
+      if (entry === newest) continue;
+      bytes -= entry.bytes;
+      gone.push(entry);
+    }
+    this.table.remove(gone);
+  }
+}
+
+/**
+ * Continuations live for hours while they weigh little, and for minutes when they weigh much. What is weighed is what
+ * this manager keeps, and the heap of this thread; never the process, in which others live too.
+ * @see Racket `make-threshold-LRU-manager`
+ */
+export function createThresholdLruManager(options: ThresholdLruManagerOptions = {}): ContinuationManager {
+  return new ThresholdLruManager(options);
+}

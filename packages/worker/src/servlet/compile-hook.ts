@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { createRequire, registerHooks, setSourceMapsSupport, stripTypeScriptTypes } from 'node:module';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MessagePort } from 'node:worker_threads';
+import type * as Compiler from '../continuation/compile/compile.ts';
+
+/** How the modules of a servlet with continuations come to be compiled. */
+export interface CompileTask {
+  /** `file:` URL of the servlet's directory: its own modules, and only they, are compiled. */
+  root: string;
+  /** Where the compiler's own packages are, by name. */
+  packages: Readonly<Record<string, string>>;
+  /** What was compiled before, by URL. */
+  code: Record<string, string>;
+  /** What was said about it. */
+  warnings: string[];
+  /** Takes what is compiled here, as {@link CompiledModule}; null when nothing is missing. */
+  port: MessagePort | null;
+}
+
+/** What a thread offers its supervisor to keep, for this servlet and no other. */
+export interface CompiledModule {
+  url: string;
+  code: string;
+  warnings: string[];
+}
+
+const RUNTIME = new URL('..', import.meta.url).href;
+// `.ts` in a checkout, `.js` in a package.
+const EXTENSION = extname(import.meta.url);
+const EMITTED = new URL(`../continuation/emitted${EXTENSION}`, import.meta.url).href;
+const MODULE = /\.m?[jt]s(?:\?|$)/;
+
+/** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
+export function installCompiler({ root, packages, code, warnings, port }: CompileTask): void {
+  const printer = new URL('.', packages['esrap']).href;
+  setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+  for (const warning of warnings) console.warn(warning);
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const url = packages[specifier];
+      const isOurs = context.parentURL?.startsWith(RUNTIME) === true || context.parentURL?.startsWith(printer) === true;
+      return url !== undefined && isOurs ? { url, shortCircuit: true } : nextResolve(specifier, context);
+    },
+    load(url, context, nextLoad) {
+      if (!isOwn(url, root)) return nextLoad(url, context);
+      const known = code[url];
+      if (known !== undefined) return { format: 'module', source: known, shortCircuit: true };
+      const loaded = nextLoad(url, context);
+      if (loaded.format !== 'module' && loaded.format !== 'module-typescript') return loaded;
+      const text = textOf(loaded.source);
+      const compiled = compileModule(url, loaded.format === 'module' ? text : stripTypeScriptTypes(text));
+      for (const warning of compiled.warnings) console.warn(warning);
+      port?.postMessage(compiled);
+      return { format: 'module', source: compiled.code, shortCircuit: true };
+    },
+  });
+}
+
+function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {
+  return typeof source === 'string' ? source : new TextDecoder().decode(source);
+}
+
+function isOwn(url: string, root: string): boolean {
+  return url.startsWith(root) && MODULE.test(url) && !url.startsWith(RUNTIME) && !url.includes('/node_modules/');
+}
+
+let compiler: typeof Compiler | null = null;
+
+/** `stripped`: the module without its types, every position kept. */
+function compileModule(url: string, stripped: string): CompiledModule {
+  // A hook can't wait for an import; and most threads find everything compiled.
+  compiler ??= createRequire(import.meta.url)(`../continuation/compile/compile${EXTENSION}`) as typeof Compiler;
+  const file = fileURLToPath(url);
+  const original = readFileSync(file, 'utf8');
+  const { code, map, diagnostics } = compiler.compile(stripped, { file, runtime: EMITTED, original });
+  return {
+    url,
+    code: map === null ? code : `${code}\n//# sourceMappingURL=${map.toUrl()}\n`,
+    warnings: diagnostics.map(
+      (each) => `${file}:${each.line}:${each.column} ${each.code}: ${each.message}\n${each.frame}`,
+    ),
+  };
+}

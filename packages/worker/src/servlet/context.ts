@@ -1,0 +1,49 @@
+import type { ContinuationManager, ExpirationHandler } from '../manager/manager.ts';
+import type { ServletRequest } from '../http/request.ts';
+import {
+  type Continuation,
+  createParameter,
+  currentContext,
+  NoPromptError,
+  type Parameter,
+} from '../continuation/runtime.ts';
+import type { WebCell } from './web-cell.ts';
+
+/** What web cells hold on one page: never changed, so that a page can keep it. */
+export type CellFrame = ReadonlyMap<WebCell<unknown>, unknown>;
+
+/** A thread's way of keeping continuations. */
+export interface ContinuationSite {
+  readonly place: string;
+  readonly manager: ContinuationManager;
+}
+
+/** One request being answered: by a fresh run of the servlet, or by one that goes on. */
+export class RequestContext {
+  readonly request: ServletRequest;
+  readonly site: ContinuationSite;
+  /** 0: nothing was captured yet. */
+  instance: number;
+  cells: CellFrame;
+  /** The run has unwound, and its page is being made: nothing can be captured now. */
+  isMakingPage = false;
+  /** What the run goes on from; null: it is a fresh one. */
+  resumed: Continuation | null = null;
+
+  constructor(request: ServletRequest, site: ContinuationSite, instance: number, cells: CellFrame) {
+    this.request = request;
+    this.site = site;
+    this.instance = instance;
+    this.cells = cells;
+  }
+}
+
+/** Answers for continuations that are captured while it is bound. @see Racket `current-servlet-continuation-expiration-handler` */
+export const expirationHandler: Parameter<ExpirationHandler | null> = createParameter<ExpirationHandler | null>(null);
+
+/** The request that is being answered here. @throws NoPromptError outside of a servlet's run */
+export function contextFor(action: string): RequestContext {
+  const context = currentContext<RequestContext>();
+  if (context === undefined) throw new NoPromptError(`Cannot ${action}: no request is being answered here`);
+  return context;
+}

@@ -1,0 +1,62 @@
+import { Activation, arrives } from '../continuation/activation.ts';
+import { Capture, Frame, Signal } from '../continuation/runtime.ts';
+import { html } from '../http/html.ts';
+import type { ServletResult } from '../http/reply.ts';
+import type { ExpirationHandler } from '../manager/manager.ts';
+import { expirationHandler } from './context.ts';
+
+/** How an error is answered with: `sendBack`, or any function of a page. */
+export type Send = (page: ServletResult) => unknown;
+
+/**
+ * Runs `thunk`; an error that leaves it, before or after a suspension, is shown to the visitor by `send`.
+ * @see Racket `with-errors-to-browser`
+ */
+export function withErrorsToBrowser<Result>(send: Send, thunk: () => Result | Promise<Result>): Promise<Result> {
+  const activation = new Activation();
+  return (activation.promise = guarded(activation, send, thunk)) as Promise<Result>;
+}
+
+/** What a compiled function with a try statement would be. A capture leaves a frame that goes on with the catch clause in force. */
+async function guarded(activation: Activation, send: Send, thunk: () => unknown): Promise<unknown> {
+  let promise: Promise<unknown> | null = null;
+  try {
+    const result = thunk();
+    if (!(result instanceof Promise)) return result;
+    promise = result;
+    return await result;
+  } catch (error) {
+    if (!(error instanceof Signal)) return activation.forward(send(errorPage(error)));
+    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
+    error.frames.push(new Frame(null, 1, [], (again) => guarded(again, send, () => again.resumed())));
+    error.promise = activation.promise;
+    activation.promise?.then(undefined, () => {});
+    throw error;
+  }
+}
+
+function errorPage(error: unknown): ServletResult {
+  const text = error instanceof Error ? error.message : String(error);
+  return {
+    status: 500,
+    body: html`<!doctype html>
+      <html lang="en">
+        <head>
+          <title>Servlet Error</title>
+        </head>
+        <body>
+          <p>The following error occurred:</p>
+          <pre>${text}</pre>
+        </body>
+      </html>`,
+  };
+}
+
+/**
+ * Runs `thunk`; `handler` answers for the pages that are shown meanwhile, once they have expired. Continuations carry
+ * it along.
+ * @see Racket `current-servlet-continuation-expiration-handler`
+ */
+export function onExpired<Result>(handler: ExpirationHandler, thunk: () => Result | Promise<Result>): Promise<Result> {
+  return expirationHandler.run(handler, thunk);
+}

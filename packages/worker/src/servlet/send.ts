@@ -1,0 +1,148 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { capture, exit, native as runtimeNative, NoPromptError } from '../continuation/runtime.ts';
+import type { HeaderValues } from '../http/reply-head.ts';
+import { headerPairs } from '../http/reply-head.ts';
+import type { ServletResult } from '../http/reply.ts';
+import type { ServletRequest } from '../http/request.ts';
+import { contextFor, expirationHandler, type RequestContext } from './context.ts';
+import { type Captured, keep, type Visit } from './instance.ts';
+
+/** What a page maker returns. */
+export type Page = ServletResult | Promise<ServletResult>;
+
+/** Embeds a function in a page: it runs, in place of what follows the suspension's call, when its URL is visited. */
+export type EmbedUrl<Result> = (visit: (request: ServletRequest) => Result | Promise<Result>) => string;
+
+/**
+ * Shows a page, and returns the request that answers it, as often as it is answered. Await it directly.
+ * @param make gets the URL that the page's form or link must lead to
+ * @throws UnsafeContextError when it can't be captured who waits for it
+ * @see Racket `send/suspend`
+ */
+export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest> {
+  return suspend((captured) => make(keep(captured, null)));
+}
+
+/** The same with a URL object, which knows the host. @see Racket `send/suspend/url` */
+export function sendSuspendUrl(make: (url: URL) => Page): Promise<ServletRequest> {
+  return suspend((captured) => make(absolute(keep(captured, null), captured.context)));
+}
+
+/**
+ * Shows a page with any number of ways to go on. What the embedded function of the visited URL returns is what this
+ * call returns.
+ * @see Racket `send/suspend/dispatch`
+ */
+export function sendSuspendDispatch<Result>(make: (embedUrl: EmbedUrl<Result>) => Page): Promise<Result> {
+  return dispatched(suspend((captured) => make((visit) => keep(captured, visit))));
+}
+
+/** The same with URL objects. @see Racket `send/suspend/url/dispatch` */
+export function sendSuspendUrlDispatch<Result>(
+  make: (embedUrl: (...visit: Parameters<EmbedUrl<Result>>) => URL) => Page,
+): Promise<Result> {
+  return dispatched(suspend((captured) => make((visit) => absolute(keep(captured, visit), captured.context))));
+}
+
+/** Answers with a page and ends the run. Its continuations stay. @see Racket `send/back` */
+export function sendBack(page: Page): Promise<never> {
+  return exit(page);
+}
+
+/** Answers with a page, ends the run, and expires every page of the instance. @see Racket `send/finish` */
+export function sendFinish(page: Page): Promise<never> {
+  clearContinuations();
+  return exit(page);
+}
+
+/** Expires every page of the instance, then goes on as `sendSuspend`: what came before can't be done again. @see Racket `send/forward` */
+export function sendForward(make: (url: string) => Page): Promise<ServletRequest> {
+  clearContinuations();
+  return sendSuspend(make);
+}
+
+/** Has the browser ask again, by GET: Refresh then repeats only what follows. @see Racket `redirect/get` */
+export function redirectGet(headers?: HeaderValues): Promise<ServletRequest> {
+  return sendSuspend((url) => redirection(url, headers));
+}
+
+/** The same, and what came before has expired. @see Racket `redirect/get/forget` */
+export function redirectGetForget(headers?: HeaderValues): Promise<ServletRequest> {
+  return sendForward((url) => redirection(url, headers));
+}
+
+/** Expires every page of the instance. @see Racket `clear-continuation-table!` */
+export function clearContinuations(): void {
+  const { instance, site } = contextFor('clear continuations');
+  if (instance !== 0) site.manager.clear(instance);
+}
+
+/** How long the instance may rest from now on, for a timeout manager. @see Racket `adjust-timeout!` */
+export function adjustTimeout(timeoutMs: number): void {
+  const context = contextFor('adjust the timeout');
+  const { manager } = context.site;
+  if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
+  manager.adjustTimeout(context.instance, timeoutMs);
+}
+
+/** The request that is being answered: after a suspension, the one that answered it. */
+export function currentRequest(): ServletRequest {
+  return contextFor('tell the current request').request;
+}
+
+const inNative = new AsyncLocalStorage<true>();
+
+/**
+ * Runs code that can't be captured, such as a library's. A suspension inside keeps the code waiting in memory, and its
+ * page can be answered once.
+ * @throws OneShotError at the second answer
+ */
+export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Value> {
+  return runtimeNative(() => inNative.run(true, thunk));
+}
+
+function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
+  let context: RequestContext;
+  let handler: Captured['handler'];
+  try {
+    context = contextFor('suspend');
+    handler = expirationHandler();
+    if (context.isMakingPage) throw new NoPromptError('Cannot suspend: a page is being made, and its run has unwound');
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+  const { cells } = context;
+  const inContext = AsyncLocalStorage.snapshot();
+  return capture(async (continuation) => {
+    context.isMakingPage = true;
+    try {
+      return await inContext(make, { context, continuation, cells, handler, isCharged: false });
+    } finally {
+      // A page maker that fails has its error thrown at the suspension, where the run goes on.
+      context.isMakingPage = false;
+    }
+  });
+}
+
+/** A native part waits where it is; everything else has the visit put on top of its frames by {@link resumption}. */
+function dispatched<Result>(answer: Promise<unknown>): Promise<Result> {
+  if (inNative.getStore() !== true) return answer as Promise<Result>;
+  return answer.then((answered) => (answered as NativeVisit).visit((answered as NativeVisit).request) as Result);
+}
+
+/** What a suspended native part is given, where the page embedded a function. */
+export interface NativeVisit {
+  visit: Visit;
+  request: ServletRequest;
+}
+
+function redirection(url: string, headers: HeaderValues | undefined): ServletResult {
+  return { status: 303, headers: [...headerPairs(headers), ['Location', url]], body: null };
+}
+
+const HOST = /^[^\s/?#@\\]+$/;
+
+function absolute(url: string, { request }: RequestContext): URL {
+  const host = request.header('host') ?? '';
+  return new URL(url, `http://${HOST.test(host) ? host : 'localhost'}`);
+}

@@ -1,0 +1,177 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { codeFrame } from '../../packages/worker/src/continuation/code-frame.ts';
+import { compile } from '../../packages/worker/src/continuation/compile/compile.ts';
+import { compileFile } from '../../packages/worker/src/continuation/load-hook.ts';
+import { captured, load, play, returned } from './support/compile-module.ts';
+import { describe as frames, prompt, resume } from '../../packages/worker/src/continuation/runtime.ts';
+
+const at = (file: string): string =>
+  JSON.stringify(new URL(`../../packages/worker/src/continuation/${file}`, import.meta.url).href);
+
+describe('compile()', () => {
+  test('code without resumable functions is returned as it is', () => {
+    const source = 'export const x = 1; export async function f() { g(); }';
+    expect(compile(source, { file: 'a.js', runtime: 'rt' })).toEqual({
+      code: source,
+      map: null,
+      diagnostics: [],
+      resumableCount: 0,
+    });
+  });
+
+  test('a closure over a reassigned local is reported, with the line of each of the three', () => {
+    const source =
+      'export async function f(ask) {\n  let n = 0;\n  const add = () => { n += 1; };\n  await ask();\n  add();\n  return n;\n}';
+    const [d, ...more] = compile(source, { file: 'a.js', runtime: 'rt' }).diagnostics;
+    expect(more).toEqual([]);
+    expect(d).toMatchObject({ code: 'SERVLET_SHARED_LOCAL', line: 3 });
+    expect(d!.message).toMatch(/'n' is shared .* line 4: .*\(line 3\).*reassigned \(line 3\)/);
+    expect(d!.frame).toContain('> 3 |   const add = () => { n += 1; };');
+  });
+
+  test('no report where the closure is made after the last assignment, or nothing suspends meanwhile', () => {
+    const settled =
+      'export async function f(ask) { let n = 0; n = await ask(); const get = () => n; await ask(); return get(); }';
+    const unsuspended =
+      'export async function f(ask) { await ask(); { let n = 0; [1].forEach((x) => { n += x; }); return n; } }';
+    expect(compile(settled, { file: 'a.js', runtime: 'rt' }).diagnostics).toEqual([]);
+    expect(compile(unsuspended, { file: 'a.js', runtime: 'rt' }).diagnostics).toEqual([]);
+  });
+
+  test('a suspension written directly in an async generator does not load', () => {
+    const source =
+      "import { sendSuspend as ask } from '@custodian/worker';\nexport async function* pages() {\n  yield await ask(() => 'x');\n}";
+    expect(() => compile(source, { file: 'a.js', runtime: 'rt' })).toThrow(
+      expect.objectContaining({ code: 'SERVLET_SUSPEND_IN_GENERATOR', line: 3, column: 15 }),
+    );
+  });
+
+  test('a syntax error carries its place', () => {
+    expect(() => compile('let x = ;', { file: 'a.js', runtime: 'rt' })).toThrow(
+      expect.objectContaining({ code: 'SERVLET_SYNTAX', line: 1, column: 9, file: 'a.js' }),
+    );
+  });
+
+  test("'use native' leaves a function or a file alone", () => {
+    expect(
+      compile("async function f() { 'use native'; await 1; }", { file: 'a.js', runtime: 'rt' }).resumableCount,
+    ).toBe(0);
+    expect(
+      compile("'use native'; async function f() { await 1; }", { file: 'a.js', runtime: 'rt' }).resumableCount,
+    ).toBe(0);
+  });
+});
+
+describe('compiled functions', () => {
+  test('keep their name, their length and their receiver', async () => {
+    const { exports } = await load(`
+      export async function declared(a: number, b = 2, ...c: number[]) { await null; return [a, b, c.length]; }
+      const arrow = async (x: unknown) => { await null; return x; };
+      const object = { async method(this: any, y: number) { await null; return this === object && y; } };
+      class C { #p = 5; async m() { await null; return this.#p; } static async s() { return await super.toString(); } }
+      export const facts = () => [declared.name, declared.length, arrow.name, arrow.length, object.method.name, 'prototype' in arrow];
+      export async function all() { return [await declared(1), await object.method(3), await new C().m(), typeof await C.s()]; }`);
+    expect(exports['facts']!()).toEqual(['declared', 1, 'arrow', 1, 'method', false]);
+    expect(returned(await prompt(exports['all']!))).toEqual([[1, 2, 0], 3, 5, 'string']);
+  });
+
+  test('errors in parameters reject', async () => {
+    const { exports } = await load('export async function f({ a }: any, b = a.b.c) { await null; return b; }');
+    await expect(exports['f']!({})).rejects.toBeInstanceOf(TypeError);
+    await expect(exports['f']!()).rejects.toBeInstanceOf(TypeError);
+  });
+
+  test('a boxed local is one for all resumptions, an uncaptured one is copied', async () => {
+    const { exports } = await load(
+      'export async function boxed() { let n = 0; const inc = () => ++n; await ask("x"); return inc(); }\nexport async function copied() { let n = 0; await ask("x"); return ++n; }',
+    );
+    const b = captured(await prompt(exports['boxed']!)),
+      c = captured(await prompt(exports['copied']!));
+    expect([returned(await resume(b, 0)), returned(await resume(b, 0))]).toEqual([1, 2]);
+    expect([returned(await resume(c, 0)), returned(await resume(c, 0))]).toEqual([1, 1]);
+  });
+
+  test('a constant of a loop belongs to the page, even when closures keep it', async () => {
+    const { exports } = await load(
+      'export async function f() { const fs: (() => number)[] = []; let all = fs; for (const i of [1, 2]) { const c = await ask(i); all = [...all, () => c]; } await ask("end"); return all.map((g) => g()); }',
+    );
+    const { history } = await play(exports['f']!, [10, 20, 0]);
+    const other = await resume(captured(await resume(captured(history[0]!), 11)), 21);
+    expect(returned(history[3]!)).toEqual([10, 20]);
+    expect(returned(await resume(captured(other), 0))).toEqual([11, 21]);
+    expect(returned(await resume(captured(history[2]!), 0))).toEqual([10, 20]);
+  });
+
+  test('finally runs at each departure, using disposes once per resumption', async () => {
+    const { exports } = await load(
+      'export const log: string[] = [];\nexport async function f() { try { using r = { [Symbol.dispose]() { log.push("disposed"); } }; return await ask("x"); } finally { log.push("finally"); } }',
+    );
+    const k = captured(await prompt(exports['f']!));
+    expect(exports['log']).toEqual([]);
+    await resume(k, 1);
+    await resume(k, 2);
+    expect(exports['log']).toEqual(['disposed', 'finally', 'disposed', 'finally']);
+  });
+
+  test('for await suspends in its body', async () => {
+    const { exports } = await load(
+      'async function* items() { yield 1; yield 2; }\nexport async function f() { let out = 0; for await (const x of items()) out = out * 10 + x * await ask(x); return out; }',
+    );
+    expect(returned((await play(exports['f']!, [3, 4])).outcome)).toBe(38);
+  });
+});
+
+describe('the load hook', () => {
+  test('compiles a TypeScript servlet, maps its stacks, and leaves other modules alone', () => {
+    const root = mkdtempSync(join(tmpdir(), 'servlet-'));
+    writeFileSync(
+      join(root, 'main.ts'),
+      `import { capture } from ${at('runtime.ts')};\nimport { fail } from './part.ts';\ninterface Unused { a: string }\nexport async function start(): Promise<void> {\n  const x: unknown = await capture(() => 'page');\n  fail(x as string);\n}\n`,
+    );
+    writeFileSync(
+      join(root, 'part.ts'),
+      "export function fail(x: string): never {\n  throw new Error('late ' + x);\n}\n",
+    );
+    const script = `const { registerServletLoader } = await import(${at('load-hook.ts')}); const { prompt, resume } = await import(${at('runtime.ts')});
+      registerServletLoader({ root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(root, 'cache'))} });
+      const s = await import(${JSON.stringify(join(root, 'main.ts'))}), o = await prompt(s.start);
+      await resume(o.continuation, 'x').catch((e) => console.log(e.stack));`;
+    for (let run = 0; run < 2; run++) {
+      const { stdout, stderr } = spawnSync(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+        { encoding: 'utf8' },
+      );
+      expect(stdout, stderr).toMatch(/Error: late x\n.*fail.*part\.ts:2:9\)?\n.*main\.ts:6:3/);
+    }
+    expect(readdirSync(join(root, 'cache')).length).toBe(2);
+  });
+
+  test('compileFile() believes no torn cache entry', () => {
+    const cache = mkdtempSync(join(tmpdir(), 'cache-')),
+      source = 'export async function f(): Promise<number> { await null; return 1; }';
+    const first = compileFile('/servlet/a.ts', source, cache),
+      entry = join(cache, readdirSync(cache)[0]!);
+    writeFileSync(entry, readFileSync(entry, 'utf8').slice(0, -50));
+    expect(compileFile('/servlet/a.ts', source, cache)).toEqual(first);
+    expect(compileFile('/servlet/a.ts', source, cache)).toEqual(first);
+  });
+});
+
+test('codeFrame() points at a place', () => {
+  expect(codeFrame('a\n\tbc\nd', 2, 3)).toBe('  1 | a\n> 2 | \tbc\n    | \t ^\n  3 | d');
+});
+
+test('describe() lists the frames with their locals', async () => {
+  const { exports, file } = await load(
+    'export async function outer() {\n  const kept = 1;\n  const r = await inner();\n  return r + kept;\n}\nasync function inner() {\n  const reply = await ask("x");\n  return reply;\n}',
+  );
+  expect(frames(captured(await prompt(exports['outer']!)).frames)).toEqual([
+    { function: 'inner', file, line: 9, column: 17, locals: {} },
+    { function: 'outer', file, line: 5, column: 13, locals: { kept: 1 } },
+  ]);
+});

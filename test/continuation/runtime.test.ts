@@ -1,0 +1,226 @@
+import { describe as suite, expect, test } from 'vitest';
+import {
+  capture,
+  currentContext,
+  deliver,
+  describe,
+  estimateBytes,
+  prompt,
+  resume,
+} from '../../packages/worker/src/continuation/runtime.ts';
+import { captured, load, play, returned } from './support/compile-module.ts';
+
+suite('prompt() and resume()', () => {
+  test('resume() starts from the same locals every time', async () => {
+    const { exports } = await load(
+      'export async function sum() { const m = await ask("m"); const n = await ask("n"); return m + n; }',
+    );
+    const k = captured(await prompt(exports['sum']!)),
+      k3 = captured(await resume(k, 3)),
+      k10 = captured(await resume(k, 10));
+    expect(returned(await resume(k3, 4))).toBe(7);
+    expect(returned(await resume(k10, 4))).toBe(14);
+    expect(returned(await resume(k3, 5))).toBe(8);
+  });
+
+  test('the page is made after the unwinding, outside the captured code', async () => {
+    const { exports } = await load(
+      'export const log: string[] = []; export async function start() { try { return await capture(() => { log.push("page"); return 1; }); } finally { log.push("finally"); } }',
+    );
+    const outcome = await prompt(exports['start']!);
+    expect(exports['log']).toEqual([]);
+    expect((await deliver(outcome)).value).toBe(1);
+    expect(exports['log']).toEqual(['page']);
+    await resume(captured(outcome), 1);
+    await resume(captured(outcome), 1);
+    expect(exports['log']).toEqual(['page', 'finally', 'finally']);
+  });
+
+  test('deliver() throws an error of the page maker into the captured context', async () => {
+    const { exports } = await load(
+      'export async function start() { try { await capture(() => { throw new Error("no page"); }); } catch (e: any) { return `caught ${e.message}`; } }',
+    );
+    expect(await deliver(await prompt(exports['start']!))).toEqual({ value: 'caught no page', continuation: null });
+  });
+
+  test('a tail call leaves no frame', async () => {
+    const { exports } = await load(
+      'export async function count(i: number): Promise<void> { await ask(i); return count(i + 1); }\nexport async function awaited(i: number): Promise<void> { await ask(i); return await awaited(i + 1); }',
+    );
+    for (const name of ['count', 'awaited']) {
+      let outcome = await prompt(() => exports[name]!(0));
+      for (let i = 0; i < 20; i++) outcome = await resume(captured(outcome), null);
+      expect(describe(captured(outcome).frames).length).toBe(1);
+    }
+  });
+
+  test('frames keep only what is read after the suspension', async () => {
+    const { exports } = await load(
+      'export async function start() { const secret = { token: 1 }; use(secret); const kept = 5; await ask("x"); return kept; }\nfunction use(x: unknown) {}',
+    );
+    expect(describe(captured(await prompt(exports['start']!)).frames)[0]!.locals).toEqual({ kept: 5 });
+  });
+
+  test('an error that reaches the root after a resume carries the callers from the continuation', async () => {
+    const { exports, file } = await load(
+      'export async function outer() {\n  const x = await middle();\n  return x;\n}\nasync function middle() {\n  const y = await inner();\n  return y;\n}\nasync function inner() {\n  await ask("x");\n  throw new Error("boom");\n}',
+    );
+    const error = (await resume(captured(await prompt(exports['outer']!)), 1).catch((e: Error) => e)) as Error;
+    expect(error.stack).toContain(`at async middle (${file}:8:`);
+    expect(error.stack).toContain(`at async outer (${file}:4:`);
+    expect(error.stack).not.toContain('runFrames');
+  });
+
+  test('an error passes through the try blocks of the frames', async () => {
+    const { exports } = await load(
+      'export async function outer() { try { return await inner(); } catch (e: any) { return `caught ${e.message}`; } }\nasync function inner() { await ask(1); throw new Error("late"); }',
+    );
+    expect(returned((await play(exports['outer']!, [1])).outcome)).toBe('caught late');
+  });
+
+  test('the context is that of the latest request', async () => {
+    const { exports } = await load(
+      'export async function start(read: () => unknown) { const a = read(); await ask(1); return [a, read()]; }',
+    );
+    const first = await prompt(() => exports['start']!(currentContext), 'one');
+    expect(returned(await resume(captured(first), 0, { context: 'two' }))).toEqual(['one', 'two']);
+    expect(currentContext()).toBe(undefined);
+  });
+
+  test('capture() outside a servlet rejects', async () => {
+    await expect(capture(() => 1)).rejects.toMatchObject({ code: 'SERVLET_NO_PROMPT' });
+  });
+
+  test('estimateBytes() grows with what the locals hold, and counts a shared tail once', async () => {
+    const { exports } = await load(
+      'export async function start(text: string) { const a = await ask(1); const b = await ask(2); return text + a + b; }',
+    );
+    const small = await prompt(() => exports['start']!('x')),
+      big = await prompt(() => exports['start']!('x'.repeat(1000)));
+    expect(estimateBytes(captured(big).frames)).toBeGreaterThan(estimateBytes(captured(small).frames) + 1000);
+    const frames = captured(small).frames!;
+    expect(estimateBytes(frames, new Set([frames]))).toBe(0);
+  });
+});
+
+suite('exit()', () => {
+  test('catch clauses do not see it, finally blocks run, before and after a resume', async () => {
+    const { exports } = await load(
+      'export const log: string[] = [];\nexport async function start(wait: boolean) { try { await inner(wait); } catch { log.push("catch"); } finally { log.push("outer"); } return 1; }\nasync function inner(wait: boolean) { try { if (wait) await ask(1); await exit("bye"); } catch { log.push("catch"); } finally { log.push("inner"); } }',
+    );
+    expect(await prompt(() => exports['start']!(false))).toEqual({ kind: 'exited', value: 'bye' });
+    const k = captured(await prompt(() => exports['start']!(true)));
+    expect(await resume(k, 0)).toEqual({ kind: 'exited', value: 'bye' });
+    expect(exports['log']).toEqual(['inner', 'outer', 'inner', 'outer']);
+  });
+});
+
+suite('native()', () => {
+  test('a capture inside parks the native stack; it can be resumed once', async () => {
+    const { exports } = await load(
+      'export async function start() { const xs = await native(() => Promise.all([1].map(async (x) => (await ask(x)) * 2))); const more = await ask("more"); return [...xs, more]; }',
+    );
+    const first = await prompt(exports['start']!),
+      k = captured(first);
+    expect(k.isOneShot).toBe(true);
+    const second = captured(await resume(k, 21));
+    expect(second.isOneShot).toBe(false);
+    expect(returned(await resume(second, 'a'))).toEqual([42, 'a']);
+    expect(returned(await resume(second, 'b'))).toEqual([42, 'b']);
+    await expect(resume(k, 1)).rejects.toMatchObject({ code: 'SERVLET_ONE_SHOT' });
+  });
+
+  test('a second branch that suspends meanwhile is refused', async () => {
+    const { exports } = await load(
+      'export async function start() { return await native(() => Promise.allSettled([1, 2].map((x) => ask(x)))); }',
+    );
+    const value = returned(
+      await resume(captured(await prompt(exports['start']!)), 'ok'),
+    ) as PromiseSettledResult<unknown>[];
+    expect(value[0]).toEqual({ status: 'fulfilled', value: 'ok' });
+    expect(value[1]).toMatchObject({ status: 'rejected', reason: { code: 'SERVLET_UNSAFE_CONTEXT' } });
+  });
+});
+
+suite('createParameter()', () => {
+  test('a binding travels with the continuation', async () => {
+    const { exports } = await load(
+      'const p = createParameter("none");\nexport async function start() { const inside = await p.run("A", async () => { const x = await ask(p()); const y = await p.run("B", async () => (await ask(p())) + p()); return [p(), x, y, p()]; }); return [...inside, p()]; }',
+    );
+    const { asked, outcome, history } = await play(exports['start']!, ['x', 'y']);
+    expect(asked).toEqual(['A', 'B']);
+    expect(returned(outcome)).toEqual(['A', 'x', 'yB', 'A', 'none']);
+    expect(returned(await resume(captured(history[1]!), 'z'))).toEqual(['A', 'x', 'zB', 'A', 'none']);
+  });
+
+  test('lookups do not walk the frames', async () => {
+    const { exports } = await load(
+      'const p = createParameter(0);\nexport async function deep(n: number): Promise<number> { await null; if (n === 0) { await ask(1); return p(); } const r = await p.run(n, () => deep(n - 1)); return r; }',
+    );
+    const started = performance.now(),
+      k = captured(await prompt(() => exports['deep']!(2000)));
+    expect(returned(await resume(k, 0))).toBe(1);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+suite('positions in loops', () => {
+  const cases: [string, string, unknown][] = [
+    ['an array', '["a", "b", "c"]', 'aXbYcZ'],
+    ['a string', '"abc"', 'aXbYcZ'],
+    ['a Set', 'new Set(["a", "b", "c"])', 'aXbYcZ'],
+    ['keys of a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]).keys()', 'SERVLET_ONE_SHOT'],
+    ['a generator', '(function* () { yield "a"; yield "b"; yield "c"; })()', 'SERVLET_ONE_SHOT'],
+  ];
+  for (const [name, iterable, expected] of cases)
+    test(`for..of over ${name} goes on from the page's own item`, async () => {
+      const { exports } = await load(
+        `export async function start() { let out = ""; for (const x of ${iterable}) out += x + await ask(x); return out; }`,
+      );
+      const { outcome, history } = await play(exports['start']!, ['1', '2', '3']);
+      expect(returned(outcome)).toBe('a1b2c3');
+      const again = async (): Promise<unknown> => {
+        let o = await resume(captured(history[0]!), 'X');
+        o = await resume(captured(o), 'Y');
+        return returned(await resume(captured(o), 'Z'));
+      };
+      expect(await again().catch((e: { code: string }) => e.code)).toBe(expected);
+    });
+});
+
+suite('iterators that cannot be rewound', () => {
+  const again = async (body: string, answers: unknown[]): Promise<unknown> => {
+    const { exports } = await load(body),
+      { history } = await play(exports['f']!, answers);
+    return resume(captured(history[0]!), answers[0])
+      .then(async (o) => (o.kind === 'captured' ? resume(o.continuation, answers[1]) : o))
+      .then(
+        (o) => returned(o),
+        (e: { code: string }) => e.code,
+      );
+  };
+  const generator =
+    'function* g() { try { yield 1; yield 2; } finally { log.push("closed"); } }\nasync function* ag() { yield* g(); }\nexport const log: string[] = [];\n';
+  test('for..of: SERVLET_ONE_SHOT after another resumption has left the loop', async () => {
+    expect(
+      await again(
+        `${generator}export async function f() { let n = 0; for (const x of g()) { n += x; if (await ask(x)) break; } return n; }`,
+        [true],
+      ),
+    ).toBe(1);
+    expect(
+      await again(
+        `${generator}export async function f() { let n = 0; for (const x of g()) { n += x; if (await ask(x) === 2) break; } return n; }`,
+        [1, 2],
+      ),
+    ).toBe('SERVLET_ONE_SHOT');
+  });
+  test('for await: SERVLET_ONE_SHOT when another resumption has taken the next item', async () => {
+    expect(
+      await again(
+        `${generator}export async function f() { let n = 0; for await (const x of ag()) n += await ask(x); return n; }`,
+        [1, 2],
+      ),
+    ).toBe('SERVLET_ONE_SHOT');
+  });
+});

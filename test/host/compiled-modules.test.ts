@@ -1,0 +1,93 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { LeaseOrder } from '@custodian/protocol';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CompiledModules, type CompileOrder } from '../../packages/host/src/cell/compiled-modules.ts';
+import { ModuleSources } from '../../packages/host/src/cell/module-sources.ts';
+import { eventually } from '../support/eventually.ts';
+import { ServletDirectory } from '../support/servlet-directory.ts';
+
+const COMPILER = new URL('../../packages/worker/src/continuation/compile/compile.ts', import.meta.url).href;
+
+describe('CompiledModules', () => {
+  let cacheDir: string;
+  let directory: ServletDirectory;
+  beforeEach(() => {
+    cacheDir = mkdtempSync(join(tmpdir(), 'custodian-cache-'));
+    directory = new ServletDirectory({
+      'main.ts': `import { ask } from './ask.ts';\nimport { hello } from './lib/hello.ts';\nexport default async () => hello(await ask());`,
+      'ask.ts': `import { sendSuspend } from '@custodian/worker';\nexport const ask = () => sendSuspend((url: string) => url);`,
+      'plain.ts': `import { html } from '@custodian/worker';\nexport default () => html\`plain\`;`,
+    });
+    directory.write('plain-too.mjs', 'export default () => 1;');
+  });
+  afterEach(() => {
+    directory[Symbol.dispose]();
+    rmSync(cacheDir, { recursive: true });
+  });
+
+  const open = (): CompiledModules => new CompiledModules(cacheDir, new ModuleSources(cacheDir, {}), COMPILER, {});
+  const urlOf = (name: string): string => pathToFileURL(join(directory.path, name)).href;
+  const orderFor = (modules: CompiledModules, file: string, servletName = file): CompileOrder | null =>
+    modules.orderFor({ servletUrl: urlOf(file), servletName } as LeaseOrder);
+  const kept = (): number => readdirSync(join(cacheDir, 'compiled')).length;
+  /** What a thread does. */
+  async function offer(order: CompileOrder, offers: readonly unknown[], expected: number): Promise<void> {
+    for (const each of offers) order.port!.postMessage(each);
+    await eventually(kept, (count) => count === expected);
+    order.port!.close();
+  }
+
+  test('a servlet none of whose modules asks for continuations is not compiled', () => {
+    expect(orderFor(open(), 'plain.ts')).toBeNull();
+    expect(orderFor(open(), 'plain-too.mjs')).toBeNull();
+  });
+
+  test('what a thread has compiled is given to the next one, with its warnings once a cell', async () => {
+    const order = orderFor(open(), 'main.ts')!;
+    expect([order.code, order.port === null, order.root]).toEqual([
+      {},
+      false,
+      `${pathToFileURL(directory.path).href}/`,
+    ]);
+    const compiled = ['main.ts', 'ask.ts'].map((name) => ({
+      url: urlOf(name),
+      code: `// ${name}`,
+      warnings: ['mind'],
+    }));
+    await offer(order, compiled, 2);
+    const later = open();
+    const again = orderFor(later, 'main.ts')!;
+    expect(again.port).toBeNull();
+    expect(again.code).toEqual({ [urlOf('main.ts')]: '// main.ts', [urlOf('ask.ts')]: '// ask.ts' });
+    expect([again.warnings, orderFor(later, 'main.ts')!.warnings]).toEqual([['mind', 'mind'], []]);
+  });
+
+  test('an offer is for the servlet that was asked, for a module that was missing, and once', async () => {
+    const order = orderFor(open(), 'main.ts', 'evil')!;
+    const offers = [
+      null,
+      { url: urlOf('plain.ts'), code: 'evil', warnings: [] },
+      { url: urlOf('ask.ts'), code: 17, warnings: [] },
+      { url: urlOf('ask.ts'), code: '// first', warnings: [1, 'text'] },
+      { url: urlOf('ask.ts'), code: '// second', warnings: [] },
+    ];
+    await offer(order, offers, 1);
+    expect(orderFor(open(), 'main.ts', 'evil')!).toMatchObject({
+      code: { [urlOf('ask.ts')]: '// first' },
+      warnings: ['text'],
+    });
+    expect(orderFor(open(), 'main.ts', 'good')!.code).toEqual({});
+  });
+
+  test('a module that was edited is compiled anew', async () => {
+    await offer(orderFor(open(), 'main.ts')!, [{ url: urlOf('ask.ts'), code: '// old', warnings: [] }], 1);
+    directory.write(
+      'ask.ts',
+      `import { sendSuspend } from '@custodian/worker';\nexport const ask = () => sendSuspend((u: string) => u + 1);`,
+    );
+    expect(orderFor(open(), 'main.ts')!.code).toEqual({});
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type {
+  ContinuationManager,
+  ExpirationHandler,
+  ManagerOptions,
+} from '../../../packages/worker/src/manager/manager.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** What `lookup` throws, by its code and who answers. */
+export function expiryOf(look: () => unknown): { code: string; handler: ExpirationHandler | null } {
+  try {
+    look();
+  } catch (error) {
+    const { code, handler } = error as { code: string; handler: ExpirationHandler | null };
+    return { code, handler };
+  }
+  throw new Error('it has not expired');
+}
+
+/** What every manager must do; `keeps`: it keeps anything at all. */
+export function managerCases(
+  name: string,
+  create: (options: ManagerOptions) => ContinuationManager,
+  { keeps }: { keeps: boolean },
+): void {
+  const managers: ExpirationHandler = () => 'of the manager';
+  const own: ExpirationHandler = () => 'own';
+  const setUp = (): { manager: ContinuationManager; clock: ManualClock } => {
+    const clock = new ManualClock();
+    return { manager: create({ onExpired: managers, clock }), clock };
+  };
+  const wrong = (nonce: string): string => `${nonce[0] === 'A' ? 'B' : 'A'}${nonce.slice(1)}`;
+
+  describe(`${name}, as every manager`, () => {
+    test('nonces are 128 random bits, base64url', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const nonces = Array.from({ length: 200 }, () => manager.store(instance, null, null, 1)[1]);
+      expect(new Set(nonces).size).toBe(200);
+      for (const nonce of nonces) expect(Buffer.from(nonce, 'base64url')).toHaveLength(16);
+    });
+
+    test('an unknown instance, an unknown continuation and a wrong nonce are answered by the manager’s handler', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const [id, nonce] = manager.store(instance, 'k', own, 1);
+      for (const look of [
+        () => manager.lookup(instance + 1, id, nonce),
+        () => manager.lookup(instance, id + 1, nonce),
+        () => manager.lookup(instance, id, wrong(nonce)),
+        () => manager.lookup(instance, id, ''),
+      ])
+        expect(expiryOf(look).handler).toBe(managers);
+    });
+
+    test('clear() of an instance that is unknown does nothing', () => {
+      const { manager } = setUp();
+      manager.clear(17);
+      manager.adjustTimeout(17, 1);
+      expect([manager.count, manager.bytes]).toEqual([0, 0]);
+    });
+
+    test.runIf(keeps)('what is stored is found, any number of times', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const kept = Array.from({ length: 30 }, (_, index) => manager.store(instance, { index }, null, 10));
+      for (const [index, [id, nonce]] of kept.entries()) {
+        expect(manager.lookup(instance, id, nonce)).toEqual({ index });
+        expect(manager.lookup(instance, id, nonce)).toBe(manager.peek(instance, id, nonce));
+      }
+      expect([manager.count, manager.bytes]).toEqual([30, 300]);
+    });
+
+    test.runIf(keeps)(
+      'clear() expires what the instance has; own handlers answer, to the right nonce only; others stay',
+      () => {
+        const { manager } = setUp();
+        const [instance, other] = [manager.createInstance(), manager.createInstance()];
+        const [id, nonce] = manager.store(instance, 'k', own, 5);
+        const [plainId, plainNonce] = manager.store(instance, 'k', null, 5);
+        const [otherId, otherNonce] = manager.store(other, 'other', null, 7);
+        manager.clear(instance);
+        expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
+        expect(expiryOf(() => manager.lookup(instance, id, wrong(nonce))).handler).toBe(managers);
+        expect(expiryOf(() => manager.lookup(instance, plainId, plainNonce)).handler).toBe(managers);
+        expect(manager.lookup(other, otherId, otherNonce)).toBe('other');
+        expect([manager.count, manager.bytes]).toEqual([1, 7]);
+      },
+    );
+
+    test.runIf(keeps)('numbers are not used again after clear()', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const [before] = manager.store(instance, 'k', null, 1);
+      manager.clear(instance);
+      expect(manager.store(instance, 'k', null, 1)[0]).toBeGreaterThan(before);
+    });
+
+    test.runIf(keeps)('onChange() is called at every change', () => {
+      const { manager } = setUp();
+      const seen: number[] = [];
+      manager.onChange = () => seen.push(manager.count);
+      const instance = manager.createInstance();
+      manager.store(instance, 'k', null, 1);
+      manager.store(instance, 'k', null, 1);
+      manager.clear(instance);
+      expect(seen).toEqual([1, 2, 0]);
+    });
+
+    test.runIf(keeps)('everything expires at last, its clocks stop, and an own handler still answers', () => {
+      const { manager, clock } = setUp();
+      const instance = manager.createInstance();
+      const [id, nonce] = manager.store(instance, 'k', own, 5);
+      clock.pass(48 * 3600_000);
+      expect([manager.count, manager.bytes, manager.hasInstance(instance), clock.tickCount]).toEqual([0, 0, false, 0]);
+      expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
+      expect(() => manager.store(instance, 'k', null, 1)).toThrow(
+        expect.objectContaining({ code: 'SERVLET_NO_INSTANCE' }),
+      );
+      const next = manager.createInstance();
+      expect(next).not.toBe(instance);
+      const [nextId, nextNonce] = manager.store(next, 'again', null, 1);
+      expect(manager.lookup(next, nextId, nextNonce)).toBe('again');
+    });
+  });
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { createThresholdLruManager } from '../../../packages/worker/src/manager/threshold-lru.ts';
+import { managerCases } from './common-cases.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const heapBytes = (): number => 0;
+managerCases('createThresholdLruManager()', (options) => createThresholdLruManager({ ...options, heapBytes }), {
+  keeps: true,
+});
+
+describe('createThresholdLruManager()', () => {
+  test('light continuations live for hours, whatever the process weighs', () => {
+    const clock = new ManualClock();
+    const ballast = Buffer.alloc(100 << 20);
+    const manager = createThresholdLruManager({ clock, heapBytes });
+    const instance = manager.createInstance();
+    const [id, nonce] = manager.store(instance, 'k', null, 500);
+    clock.pass(3.9 * 3600_000);
+    expect(manager.lookup(instance, id, nonce)).toBe('k');
+    expect(ballast.length).toBeGreaterThan(manager.bytes);
+  });
+
+  test('over the maximum, those that nobody visits go first, and within minutes', () => {
+    const clock = new ManualClock();
+    const manager = createThresholdLruManager({ clock, heapBytes, maxBytes: 1000 });
+    const instance = manager.createInstance();
+    const [id, nonce] = manager.store(instance, 'visited', null, 600);
+    manager.store(instance, 'heavy', null, 600);
+    for (let seconds = 0; seconds < 180; seconds++) {
+      clock.pass(1000);
+      manager.lookup(instance, id, nonce);
+    }
+    expect([manager.count, manager.bytes]).toEqual([1, 600]);
+  });
+
+  test('a burst far over the maximum does not wait for a check: the least recently visited go at once, the newest stays', () => {
+    const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
+    const instance = manager.createInstance();
+    const kept = Array.from({ length: 15 }, (_, index) => manager.store(instance, index, null, 100));
+    manager.lookup(instance, ...kept[0]!);
+    const [id, nonce] = manager.store(instance, 'newest', null, 100);
+    expect(manager.bytes).toBeLessThanOrEqual(1000);
+    expect(manager.lookup(instance, id, nonce)).toBe('newest');
+    expect(manager.lookup(instance, ...kept[0]!)).toBe(0);
+    expect(() => manager.lookup(instance, ...kept[1]!)).toThrow('Cannot');
+    const [hugeId, hugeNonce] = manager.store(instance, 'huge', null, 100_000);
+    expect([manager.count, manager.lookup(instance, hugeId, hugeNonce)]).toEqual([1, 'huge']);
+  });
+
+  test('a thread near its cap makes room, however light its continuations are', () => {
+    const clock = new ManualClock();
+    const manager = createThresholdLruManager({ clock, heapBytes: () => 48 << 20 });
+    manager.store(manager.createInstance(), 'k', null, 1);
+    clock.pass(25 * 5000);
+    expect(manager.count).toBe(0);
+  });
+});
