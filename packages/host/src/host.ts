@@ -179,19 +179,18 @@ export class ServletHost implements Host {
   }
 
   #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
-    const record = {
-      at: Date.now(),
-      servlet,
-      method: exchange.method,
-      url: exchange.url,
-      status: exchange.status,
-      cpuMs: usage.cpuMicros / 1000,
-      wallMs: usage.wallMicros / 1000,
-      totalMs: performance.now() - exchange.arrivedAt,
-      peakBytes,
-      bytesIn: exchange.bytesIn,
-      bytesOut: exchange.bytesOut,
-    };
+    const record = this.ledger.blank();
+    record.at = Date.now();
+    record.servlet = servlet;
+    record.method = exchange.method;
+    record.url = exchange.url;
+    record.status = exchange.status;
+    record.cpuMs = usage.cpuMicros / 1000;
+    record.wallMs = usage.wallMicros / 1000;
+    record.totalMs = performance.now() - exchange.arrivedAt;
+    record.peakBytes = peakBytes;
+    record.bytesIn = exchange.bytesIn;
+    record.bytesOut = exchange.bytesOut;
     this.ledger.charge(record);
     if (this.#log === null) return;
     if (failure !== null) this.#log.servletFailure(servlet, failure);

@@ -53,6 +53,24 @@ export class Ledger {
     return account;
   }
 
+  /** The place of the next record: the oldest one, to be filled anew. A record a request would be garbage at every one. */
+  blank(): RequestRecord {
+    return (this.#recent[this.#count % RECENT_MAX_COUNT] ??= {
+      at: 0,
+      servlet: '',
+      method: '',
+      url: '',
+      status: 0,
+      cpuMs: 0,
+      wallMs: 0,
+      totalMs: 0,
+      peakBytes: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    });
+  }
+
+  /** Charges what {@link blank} was filled with. */
   charge(record: RequestRecord): void {
     const account = this.account(record.servlet);
     account.requests++;
@@ -62,7 +80,7 @@ export class Ledger {
     account.bytesIn += record.bytesIn;
     account.bytesOut += record.bytesOut;
     if (record.peakBytes > account.peakBytes) account.peakBytes = record.peakBytes;
-    this.#recent[this.#count++ % RECENT_MAX_COUNT] = record;
+    this.#count++;
   }
 
   bury(obituary: Obituary): void {
@@ -78,9 +96,8 @@ export class Ledger {
   /** The last requests, oldest first. */
   get recent(): readonly RequestRecord[] {
     const start = Math.max(0, this.#count - RECENT_MAX_COUNT);
-    return Array.from(
-      { length: this.#count - start },
-      (_, index) => this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord,
-    );
+    return Array.from({ length: this.#count - start }, (_, index) => ({
+      ...(this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord),
+    }));
   }
 }
