@@ -7,8 +7,9 @@ import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
 import { busyPage, deathPage, failurePage, gonePage, latePage } from './death-page.ts';
+import { guiltyOf, obituaryOf } from './inquest.ts';
 import { Lease, type LeaseFollower } from './lease.ts';
-import { limitOfCause, type Obituary } from './obituary.ts';
+import type { Obituary } from './obituary.ts';
 import { Places } from './places.ts';
 import { threadFlags } from './profile.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -415,7 +416,7 @@ export class ServletPool implements LeaseFollower {
     const cause = lease.deathCause ?? 'crash';
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
     const guilty = isOrderly ? null : guiltyOf(lease, running);
-    const obituary = this.#obituary(lease, guilty);
+    const obituary = obituaryOf(lease, guilty, this.servlet.name, this.limits);
     const waiting = this.#places.remove(lease, lease.continuations > 0 ? obituary : null);
     for (const exchange of waiting) this.dispatch(exchange);
     if (!isOrderly) {
@@ -466,32 +467,6 @@ export class ServletPool implements LeaseFollower {
     lease.exchanges.clear();
   }
 
-  #obituary(lease: Lease, guilty: Exchange | null): Obituary {
-    const cause = lease.deathCause ?? 'crash';
-    const { failure, cell } = lease;
-    // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
-    const limit = cause === 'rss' && lease.isBreached ? 'heapMb' : limitOfCause(cause);
-    return {
-      at: Date.now(),
-      servlet: this.servlet.name,
-      cell: cell.number,
-      pid: cell.pid,
-      lease: cell.isGone ? null : lease.number,
-      cause,
-      limit,
-      limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.rssWallBytes() / MB) : this.limits[limit],
-      request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
-      detail:
-        lease.deathDetail ||
-        (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
-      peakHeapBytes: lease.peakHeapBytes,
-      peakOffHeapBytes: lease.peakOffHeapBytes,
-      peakRssBytes: cell.peakRssBytes,
-      cpuMs: lease.cpuMs,
-      deathMs: Math.max(lease.endingMs, cell.endingMs),
-    };
-  }
-
   /** A request in a shared thread that takes too long is answered; the thread goes on with the others. */
   refuseLate(lease: Lease, exchange: Exchange): void {
     exchange.refuse(latePage(this.servlet.name, this.limits.wallMs));
@@ -515,21 +490,4 @@ function failureId(): string {
   return Math.floor(Math.random() * 2 ** 48)
     .toString(16)
     .padStart(12, '0');
-}
-
-/** The request that a thread died of, as far as it can be told. */
-function guiltyOf(lease: Lease, running: number): Exchange | null {
-  if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
-  if (running === -1 && !isSuspect(lease)) return null;
-  if (lease.isSequential)
-    return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
-  return lease.exchanges.size === 1 ? lease.oldest : null;
-}
-
-/** May its cell have died of what this thread was at? When that is not sure, what is safe to repeat gets another try. */
-function isSuspect(lease: Lease): boolean {
-  const { cell, oldest } = lease;
-  if (!cell.isGone) return true;
-  if (oldest === null || !cell.suspects.includes(lease)) return false;
-  return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
 }

@@ -1,0 +1,51 @@
+/** Of what a thread died, and on whose account. */
+import type { Exchange } from '../http/exchange.ts';
+import type { Limits } from '../limits.ts';
+import type { Lease } from './lease.ts';
+import { limitOfCause, type Obituary } from './obituary.ts';
+
+const MB = 1 << 20;
+
+/** The request that a thread died of, as far as it can be told. */
+export function guiltyOf(lease: Lease, running: number): Exchange | null {
+  if (lease.deathCause === 'drain' || lease.deathCause === 'operator') return null;
+  if (running === -1 && !isSuspect(lease)) return null;
+  if (lease.isSequential)
+    return running > 0 ? (lease.exchanges.get(running) ?? lease.oldest) : running === 0 ? null : lease.oldest;
+  return lease.exchanges.size === 1 ? lease.oldest : null;
+}
+
+/** May its cell have died of what this thread was at? When that is not sure, what is safe to repeat gets another try. */
+function isSuspect(lease: Lease): boolean {
+  const { cell, oldest } = lease;
+  if (!cell.isGone) return true;
+  if (oldest === null || !cell.suspects.includes(lease)) return false;
+  return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
+}
+
+/** What is left of a lease, once it is gone. `guilty`: the request that it died of, where that is known. */
+export function obituaryOf(lease: Lease, guilty: Exchange | null, servlet: string, limits: Limits): Obituary {
+  const cause = lease.deathCause ?? 'crash';
+  const { failure, cell } = lease;
+  // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
+  const limit = cause === 'rss' && lease.isBreached ? 'heapMb' : limitOfCause(cause);
+  return {
+    at: Date.now(),
+    servlet,
+    cell: cell.number,
+    pid: cell.pid,
+    lease: cell.isGone ? null : lease.number,
+    cause,
+    limit,
+    limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.rssWallBytes() / MB) : limits[limit],
+    request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
+    detail:
+      lease.deathDetail ||
+      (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
+    peakHeapBytes: lease.peakHeapBytes,
+    peakOffHeapBytes: lease.peakOffHeapBytes,
+    peakRssBytes: cell.peakRssBytes,
+    cpuMs: lease.cpuMs,
+    deathMs: Math.max(lease.endingMs, cell.endingMs),
+  };
+}
