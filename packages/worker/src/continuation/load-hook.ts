@@ -16,7 +16,9 @@ export interface ServletLoaderOptions {
   onDiagnostic?: (file: string, diagnostic: Diagnostic) => void;
 }
 
-const runtime = new URL('./emitted.ts', import.meta.url).href;
+/** `.ts` in a checkout, `.js` in a published package. */
+const ENDING = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+const runtime = new URL(`./emitted${ENDING}`, import.meta.url).href;
 const require = createRequire(import.meta.url);
 // Part of every key; the compiler itself is loaded only when something is not in the cache.
 const cacheVersion = `${compilerVersion} ${process.versions.node} ${runtime}`;
@@ -69,7 +71,7 @@ export function compileFile(file: string, source: string, cacheDir?: string): Co
 }
 
 function compileAndKeep(file: string, source: string, cached: string | null): CompiledFile {
-  const { compile } = require('./compile/compile.ts') as typeof import('./compile/compile.ts');
+  const { compile } = require(`./compile/compile${ENDING}`) as typeof import('./compile/compile.ts');
   const stripped = file.endsWith('ts') ? stripTypeScriptTypes(source, { mode: 'strip' }) : source;
   const { code, map, diagnostics } = compile(stripped, { file, runtime, original: source });
   const result = { code: map ? `${code}\n//# sourceMappingURL=${map.toUrl()}\n` : code, diagnostics };
