@@ -1,17 +1,24 @@
 import type { FrameWriter } from './frame.ts';
 import { ToWorker } from './to-worker.ts';
 
+const HAS_BODY = 1;
+const IS_SAFE = 2;
+
 /**
- * A request's head on the wire: one flag byte, then `method LF url LF client address LF name LF value …` in latin1.
+ * A request's head on the wire: one byte of flags, then `method LF url LF client address LF name LF value …` in latin1.
  * No part can hold a line feed: Node's parser refuses it. One string to write and one to read, however many headers.
  */
 export class RequestHead {
   readonly hasBody: boolean;
+  /** Its method is GET or HEAD; known without taking the head apart. */
+  readonly isSafe: boolean;
   readonly #text: string;
   #parts: string[] | null = null;
 
   constructor(buffer: Buffer, start: number, end: number) {
-    this.hasBody = ((buffer[start] as number) & 1) === 1;
+    const flags = buffer[start] as number;
+    this.hasBody = (flags & HAS_BODY) !== 0;
+    this.isSafe = (flags & IS_SAFE) !== 0;
     this.#text = buffer.toString('latin1', start + 1, end);
   }
 
@@ -50,6 +57,7 @@ export function writeRequest(
   let text = `${head.method}\n${head.url}\n${head.clientIp}`;
   for (const part of head.rawHeaders) text += `\n${part}`;
   const start = writer.begin(ToWorker.Request, id, text.length + 1);
-  writer.buffer[start] = head.hasBody ? 1 : 0;
+  const isSafe = head.method === 'GET' || head.method === 'HEAD';
+  writer.buffer[start] = (head.hasBody ? HAS_BODY : 0) | (isSafe ? IS_SAFE : 0);
   writer.end(start + 1 + writer.buffer.write(text, start + 1, 'latin1'));
 }

@@ -1,6 +1,6 @@
 /** Acceptor to thread, on the thread's own channel. */
 export const ToWorker = {
-  /** A request's head; flag 1 in its first byte says that a body follows. */
+  /** A request's head; flags in its first byte say whether a body follows, and whether it is safe to repeat. */
   Request: 1,
   /** The next bytes of a request's body, within the window that the thread granted. */
   Body: 2,

@@ -49,6 +49,7 @@ export class RequestRunner {
   readonly #pending = new Map<number, Pending>();
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
+  #isTaking = false;
   #chargedCpuMs: number = threadCpuMs();
 
   constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest, collector: Collector) {
@@ -105,9 +106,10 @@ export class RequestRunner {
 
   /** Starts what has arrived. Called after each read, so that what the acceptor sent together is seen together. */
   runQueued(): void {
+    this.#isTaking = true;
     while (this.#current === null) {
       const request = this.#queue.shift();
-      if (request === undefined) return;
+      if (request === undefined) break;
       if (!this.#running.start(request.id)) {
         this.#giveBack(request);
         continue;
@@ -115,6 +117,7 @@ export class RequestRunner {
       this.#current = request;
       this.#start(request);
     }
+    this.#isTaking = false;
   }
 
   #giveBack(request: Pending): void {
@@ -240,12 +243,12 @@ export class RequestRunner {
     request.requestBody?.answered();
     if (!this.#isSequential) return;
     // The answer to a request that must not be repeated leaves before anything can stall this thread or take it down.
-    if (request.head.method !== 'GET' && request.head.method !== 'HEAD') this.#writer.flush();
+    if (!request.head.isSafe) this.#writer.flush();
     this.#running.finish();
     const wasCurrent = this.#current === request;
     this.#current = null;
-    // In a turn of its own the loop of `runQueued` goes on by itself; after a wait nobody else would.
-    if (wasCurrent && this.#queue.length > 0) queueMicrotask(() => this.runQueued());
+    // Within the loop of `runQueued` the next one has its turn anyhow; after a wait nobody else would see to it.
+    if (wasCurrent && !this.#isTaking && this.#queue.length > 0) queueMicrotask(() => this.runQueued());
   }
 
   #usage(request: Pending): Usage {
