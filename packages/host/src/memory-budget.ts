@@ -7,10 +7,6 @@ export class MemoryBudget {
     this.#maxBytes = maxBytes;
   }
 
-  get reservedBytes(): number {
-    return this.#reservedBytes;
-  }
-
   /** Sets memory aside. `false`: there is not so much left. */
   reserve(bytes: number): boolean {
     if (this.#reservedBytes + bytes > this.#maxBytes) return false;

@@ -131,11 +131,6 @@ export class FrameWriter {
     return this.#inFlightBytes + this.#used;
   }
 
-  /** Bytes collected since the last flush. */
-  get unflushedBytes(): number {
-    return this.#used;
-  }
-
   /**
    * Opens a frame with room for `payloadMax` bytes and returns where its payload begins in {@link buffer}. Write the
    * payload there, then call {@link end} with where it ends. Nothing else may happen to the writer in between.

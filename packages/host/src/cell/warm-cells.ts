@@ -1,4 +1,3 @@
-import type { Custodian } from '../custodian.ts';
 import type { Profile } from '../options.ts';
 import { Cell, type CellSite } from './cell.ts';
 
@@ -11,10 +10,6 @@ export class WarmCells {
   constructor(site: CellSite, target: number) {
     this.#site = site;
     this.#target = target;
-  }
-
-  get custodian(): Custodian {
-    return this.#site.custodian;
   }
 
   /** Boots the spare cells of a profile. */
