@@ -2,11 +2,19 @@
 import { accounting } from './accounting.ts';
 import { cellCost } from './cell-cost.ts';
 import { close } from './close.ts';
+import { continuation } from './continuation.ts';
 import { hello } from './hello.ts';
 import { neighbour } from './neighbour.ts';
 import { benchOptions, type Question, report } from './support/report.ts';
 
-const QUESTIONS: Record<string, Question> = { hello, close, 'cell-cost': cellCost, neighbour, accounting };
+const QUESTIONS: Record<string, Question> = {
+  hello,
+  close,
+  'cell-cost': cellCost,
+  neighbour,
+  accounting,
+  continuation,
+};
 
 const options = benchOptions(process.argv.slice(2));
 for (const [name, question] of Object.entries(QUESTIONS)) await report(name, question, options);

@@ -1,16 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { codeFrame } from '../../packages/worker/src/continuation/code-frame.ts';
 import { compile } from '../../packages/worker/src/continuation/compile/compile.ts';
-import { compileFile } from '../../packages/worker/src/continuation/load-hook.ts';
 import { captured, load, play, returned } from './support/compile-module.ts';
 import { describe as frames, prompt, resume } from '../../packages/worker/src/continuation/runtime.ts';
-
-const at = (file: string): string =>
-  JSON.stringify(new URL(`../../packages/worker/src/continuation/${file}`, import.meta.url).href);
 
 describe('compile()', () => {
   test('code without resumable functions is returned as it is', () => {
@@ -122,43 +114,6 @@ describe('compiled functions', () => {
       'async function* items() { yield 1; yield 2; }\nexport async function f() { let out = 0; for await (const x of items()) out = out * 10 + x * await ask(x); return out; }',
     );
     expect(returned((await play(exports['f']!, [3, 4])).outcome)).toBe(38);
-  });
-});
-
-describe('the load hook', () => {
-  test('compiles a TypeScript servlet, maps its stacks, and leaves other modules alone', () => {
-    const root = mkdtempSync(join(tmpdir(), 'servlet-'));
-    writeFileSync(
-      join(root, 'main.ts'),
-      `import { capture } from ${at('runtime.ts')};\nimport { fail } from './part.ts';\ninterface Unused { a: string }\nexport async function start(): Promise<void> {\n  const x: unknown = await capture(() => 'page');\n  fail(x as string);\n}\n`,
-    );
-    writeFileSync(
-      join(root, 'part.ts'),
-      "export function fail(x: string): never {\n  throw new Error('late ' + x);\n}\n",
-    );
-    const script = `const { registerServletLoader } = await import(${at('load-hook.ts')}); const { prompt, resume } = await import(${at('runtime.ts')});
-      registerServletLoader({ root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(root, 'cache'))} });
-      const s = await import(${JSON.stringify(join(root, 'main.ts'))}), o = await prompt(s.start);
-      await resume(o.continuation, 'x').catch((e) => console.log(e.stack));`;
-    for (let run = 0; run < 2; run++) {
-      const { stdout, stderr } = spawnSync(
-        process.execPath,
-        ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
-        { encoding: 'utf8' },
-      );
-      expect(stdout, stderr).toMatch(/Error: late x\n.*fail.*part\.ts:2:9\)?\n.*main\.ts:6:3/);
-    }
-    expect(readdirSync(join(root, 'cache')).length).toBe(2);
-  });
-
-  test('compileFile() believes no torn cache entry', () => {
-    const cache = mkdtempSync(join(tmpdir(), 'cache-')),
-      source = 'export async function f(): Promise<number> { await null; return 1; }';
-    const first = compileFile('/servlet/a.ts', source, cache),
-      entry = join(cache, readdirSync(cache)[0]!);
-    writeFileSync(entry, readFileSync(entry, 'utf8').slice(0, -50));
-    expect(compileFile('/servlet/a.ts', source, cache)).toEqual(first);
-    expect(compileFile('/servlet/a.ts', source, cache)).toEqual(first);
   });
 });
 

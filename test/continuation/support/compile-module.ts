@@ -1,8 +1,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { compileFile } from '../../../packages/worker/src/continuation/load-hook.ts';
+import { compileModule } from '../../../packages/worker/src/servlet/compile-hook.ts';
 import { prompt, resume, type Outcome } from '../../../packages/worker/src/continuation/runtime.ts';
 
 const directory: string = mkdtempSync(join(tmpdir(), 'continuation-'));
@@ -15,13 +16,18 @@ export interface Loaded {
   exports: Record<string, (...args: any[]) => any>;
 }
 
+/** What a thread would run of a module that is written in TypeScript. */
+export function compiledCode(file: string, source: string): string {
+  return compileModule(pathToFileURL(file).href, stripTypeScriptTypes(source), source).code;
+}
+
 /** Compiles a servlet module and imports it. `ask(label)` suspends with the label as its page. */
 export async function load(body: string): Promise<Loaded> {
   const source = `import { capture, exit, native, createParameter } from ${JSON.stringify(runtime)};\nconst ask = (label: unknown): Promise<any> => capture(() => label);\n${body}`;
   const file = join(directory, `servlet-${++count}.ts`),
     emitted = join(directory, `servlet-${count}.mjs`);
   writeFileSync(file, source);
-  writeFileSync(emitted, compileFile(file, source).code);
+  writeFileSync(emitted, compiledCode(file, source));
   return { file, source, exports: (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Loaded['exports'] };
 }
 

@@ -2,12 +2,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { compileFile } from '../../../packages/worker/src/continuation/load-hook.ts';
 import type { Reply } from '../../../packages/worker/src/http/reply.ts';
 import { ServletRequest } from '../../../packages/worker/src/http/request.ts';
 import type { ContinuationManager } from '../../../packages/worker/src/manager/manager.ts';
 import { createThresholdLruManager } from '../../../packages/worker/src/manager/threshold-lru.ts';
 import { ContinuationServlet } from '../../../packages/worker/src/servlet/continuation-servlet.ts';
+import { compiledCode } from '../../continuation/support/compile-module.ts';
 
 const LIBRARY = new URL('../../../packages/worker/src/index.ts', import.meta.url).href;
 const directory: string = mkdtempSync(join(tmpdir(), 'custodian-servlet-'));
@@ -33,7 +33,7 @@ export class CompiledServlet {
   static async load(body: string): Promise<CompiledServlet> {
     const file = join(directory, `servlet-${++count}.ts`);
     const emitted = join(directory, `servlet-${count}.mjs`);
-    writeFileSync(emitted, compileFile(file, body.replaceAll("'@custodian/worker'", JSON.stringify(LIBRARY))).code);
+    writeFileSync(emitted, compiledCode(file, body.replaceAll("'@custodian/worker'", JSON.stringify(LIBRARY))));
     return new CompiledServlet(
       (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Record<string, unknown>,
     );

@@ -50,7 +50,8 @@ export function installCompiler({ root, packages, code, warnings, port }: Compil
       const loaded = nextLoad(url, context);
       if (loaded.format !== 'module' && loaded.format !== 'module-typescript') return loaded;
       const text = textOf(loaded.source);
-      const compiled = compileModule(url, loaded.format === 'module' ? text : stripTypeScriptTypes(text));
+      const original = readFileSync(fileURLToPath(url), 'utf8');
+      const compiled = compileModule(url, loaded.format === 'module' ? text : stripTypeScriptTypes(text), original);
       for (const warning of compiled.warnings) console.warn(warning);
       port?.postMessage(compiled);
       return { format: 'module', source: compiled.code, shortCircuit: true };
@@ -68,12 +69,11 @@ function isOwn(url: string, root: string): boolean {
 
 let compiler: typeof Compiler | null = null;
 
-/** `stripped`: the module without its types, every position kept. */
-function compileModule(url: string, stripped: string): CompiledModule {
+/** `stripped`: the module without its types, every position kept. `original`: as its author wrote it, for maps and messages. */
+export function compileModule(url: string, stripped: string, original: string = stripped): CompiledModule {
   // A hook can't wait for an import; and most threads find everything compiled.
   compiler ??= createRequire(import.meta.url)(`../continuation/compile/compile${EXTENSION}`) as typeof Compiler;
   const file = fileURLToPath(url);
-  const original = readFileSync(file, 'utf8');
   const { code, map, diagnostics } = compiler.compile(stripped, { file, runtime: EMITTED, original });
   return {
     url,

@@ -1,0 +1,38 @@
+// Loads a servlet as a cell does: the supervisor looks for what was kept of its modules, the thread compiles what is missing and imports it.
+// load-servlet.ts SERVLET CACHE_DIR: prints the milliseconds of this thread's CPU that it took, and those on the wall.
+import { mkdirSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import type { LeaseOrder } from '@custodian/protocol';
+import { CompiledModules } from '../../packages/host/src/cell/compiled-modules.ts';
+import { ModuleSources } from '../../packages/host/src/cell/module-sources.ts';
+import { installCompiler } from '../../packages/worker/src/servlet/compile-hook.ts';
+import { COMPILER_PACKAGES } from '../../packages/worker/src/servlet/compiler-packages.ts';
+import { installResolver } from '../../packages/worker/src/servlet/load.ts';
+
+const [, , servlet, cacheDir] = process.argv as [string, string, string, string];
+const compiler = new URL('../../packages/worker/src/continuation/compile/compile.ts', import.meta.url).href;
+// The library that every servlet imports is in the thread before its servlet is.
+await import('../../packages/worker/src/index.ts');
+await import('../../packages/worker/src/continuation/emitted.ts');
+installResolver();
+mkdirSync(cacheDir, { recursive: true });
+const sources = new ModuleSources(cacheDir, {});
+const modules = new CompiledModules(cacheDir, sources, compiler, COMPILER_PACKAGES);
+const servletUrl = pathToFileURL(servlet).href;
+
+const cpu = process.threadCpuUsage();
+const start = performance.now();
+const order = modules.orderFor({ servletUrl, servletName: 'bench' } as LeaseOrder);
+if (order === null) throw new Error(`Cannot compile "${servlet}": it asks for no continuations`);
+const given = sources.collect(servletUrl, order.port === null ? {} : { ...modules.compilerSources });
+registerHooks({
+  load: (url, context, nextLoad) =>
+    given[url] === undefined ? nextLoad(url, context) : { format: 'module', source: given[url], shortCircuit: true },
+});
+installCompiler(order);
+await import(servletUrl);
+const { user, system } = process.threadCpuUsage(cpu);
+process.stdout.write(JSON.stringify({ cpuMs: (user + system) / 1000, wallMs: performance.now() - start }));
+// What was compiled is on its way to the supervisor, which is this thread too.
+setTimeout(() => order.port?.close(), 200);

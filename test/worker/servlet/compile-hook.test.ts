@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CompiledModule, CompileTask } from '../../../packages/worker/src/servlet/compile-hook.ts';
+import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
+
+const at = (file: string): string =>
+  JSON.stringify(new URL(`../../../packages/worker/src/${file}`, import.meta.url).href);
+
+/** What a thread says that imports `main.ts`, runs it up to its first suspension, and goes on with 'x'. */
+interface Said {
+  stack: string;
+  compiled: CompiledModule[];
+}
+
+describe('installCompiler()', () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'servlet-'));
+    mkdirSync(join(directory, 'own'));
+    mkdirSync(join(directory, 'own', 'node_modules', 'library'), { recursive: true });
+    const write = (file: string, text: string): void => writeFileSync(join(directory, file), text);
+    write(
+      'own/main.ts',
+      `import { capture } from ${at('continuation/runtime.ts')};\nimport { fail } from './part.ts';\nimport { native } from 'library';\nimport { outside } from '../outside.mjs';\ninterface Unused { a: string }\nexport async function start(): Promise<void> {\n  const x: unknown = await capture(() => 'page');\n  await native(); await outside();\n  fail(x as string);\n}\n`,
+    );
+    write(
+      'own/part.ts',
+      "const late = async () => { await null; };\nexport function fail(x: string): never {\n  void late;\n  throw new Error('late ' + x);\n}\n",
+    );
+    write(
+      'own/node_modules/library/package.json',
+      '{ "name": "library", "type": "module", "exports": "./index.js", "version": "1.0.0" }',
+    );
+    write('own/node_modules/library/index.js', 'export async function native() { await null; }\n');
+    write('outside.mjs', 'export async function outside() { await null; }\n');
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  const urlOf = (file: string): string => pathToFileURL(join(directory, file)).href;
+
+  async function run(code: Record<string, string>): Promise<Said> {
+    const script = `
+      const { parentPort, workerData } = await import('node:worker_threads');
+      const { installCompiler } = await import(${at('servlet/compile-hook.ts')});
+      const { prompt, resume } = await import(${at('continuation/runtime.ts')});
+      installCompiler(workerData);
+      const { start } = await import(${JSON.stringify(urlOf('own/main.ts'))});
+      const { continuation } = await prompt(start);
+      parentPort.postMessage(await resume(continuation, 'x').catch((error) => error.stack));`;
+    const { port1, port2 } = new MessageChannel();
+    const task: CompileTask = { root: urlOf('own/'), packages: COMPILER_PACKAGES, code, warnings: [], port: port2 };
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
+      workerData: task,
+      transferList: [port2],
+    });
+    const stack = await new Promise<string>((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    await worker.terminate();
+    const compiled: CompiledModule[] = [];
+    for (let offer; (offer = receiveMessageOnPort(port1)) !== undefined;)
+      compiled.push(offer.message as CompiledModule);
+    port1.close();
+    return { stack, compiled };
+  }
+
+  test("compiles the servlet's own modules and no others, maps their stacks, and offers what it made", async () => {
+    const { stack, compiled } = await run({});
+    expect(stack).toMatch(/Error: late x\n.*fail.*part\.ts:4:9\)?\n.*main\.ts:9:3/);
+    expect(compiled.map(({ url }) => url).sort()).toEqual([urlOf('own/main.ts'), urlOf('own/part.ts')]);
+    expect(compiled.every(({ code, warnings }) => code.includes('sourceMappingURL') && warnings.length === 0)).toBe(
+      true,
+    );
+  });
+
+  test('what was compiled before runs as it is, and is offered no more', async () => {
+    const { compiled } = await run({});
+    const code = Object.fromEntries(compiled.map((module) => [module.url, module.code]));
+    const again = await run(code);
+    expect(again.compiled).toEqual([]);
+    expect(again.stack).toMatch(/Error: late x\n.*fail.*part\.ts:4:9\)?\n.*main\.ts:9:3/);
+  });
+});
