@@ -49,12 +49,53 @@ export default async function start() {
   const x: number = await sendSuspend(;
 }
 `;
+const TIMER = `import { html, sendSuspend } from '@custodian/worker';
+interface Box { of: string }
+const later = (box: Box) => {
+  throw new TypeError('a timer opened a box of ' + box.of, { cause: new Error('underneath') });
+};
+export default async function start() {
+  await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  const box: Box = { of: 'bees' };
+  setTimeout(() => later(box), 5);
+  await new Promise(() => {});
+}
+`;
+const REJECTING = `interface Box { of: string }
+async function open(box: Box) {
+  await null;
+  throw new Error('nobody waits for a box of ' + box.of);
+}
+export default async function start() {
+  void open({ of: 'wasps' });
+  await new Promise(() => {});
+}
+`;
+const MAKER = `import { html, sendSuspend } from '@custodian/worker';
+interface Name { value: string }
+export default async function start() {
+  const name: Name | null = await ask();
+  return name.value;
+}
+async function ask(): Promise<Name> {
+  const reply = await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  const age = Number(reply.bindings.single('age'));
+  await sendSuspend((url) => html\`\${page(age)} <a href="\${url}">on</a>\`);
+  return { value: '' };
+}
+const page = (age: number): string => {
+  throw new RangeError('too young: ' + age);
+};
+`;
 const SERVLETS = {
   'shop.ts': FLOW,
   'plain.ts': PLAIN,
   'unsafe.ts': UNSAFE,
   'floating.ts': FLOATING,
   'syntax.ts': SYNTAX,
+  'timer.ts': TIMER,
+  'rejecting.ts': REJECTING,
+  'maker.ts': MAKER,
 };
 
 const unescape = (html: string): string =>
@@ -110,6 +151,43 @@ describe('errors in development', () => {
     expect([page.status, unescape(page.text).includes('unsafe context')]).toEqual([500, true]);
     expect(performance.now() - begun).toBeLessThan(4000);
     expect(host.ledger.obituaries.filter(({ servlet }) => servlet === 'floating')).toEqual([]);
+  });
+
+  test('an error in a timer shows the line, the callers and the cause', async () => {
+    const page = await visitor.follow(await visitor.get('/timer'));
+    const text = unescape(page.text);
+    expect(page.status).toBe(500);
+    expect(text).toContain("> 4 |   throw new TypeError('a timer opened a box of ' + box.of");
+    expect(text).toMatch(
+      /TypeError: a timer opened a box of bees\n +at later \(.*timer\.ts:4:9\)\n +at .*timer\.ts:9:20/,
+    );
+    expect(text).toContain('caused by: Error: underneath');
+  });
+
+  test('a rejection that nobody handles shows the line', async () => {
+    const page = await visitor.get('/rejecting');
+    const text = unescape(page.text);
+    expect(page.status).toBe(500);
+    expect(text).toContain("> 4 |   throw new Error('nobody waits for a box of ' + box.of);");
+    expect(text).toMatch(/at open \(.*rejecting\.ts:4:9\)/);
+  });
+
+  test('an error that this library throws after a suspension shows the line that called it, and its callers', async () => {
+    const page = await visitor.follow(await visitor.get('/maker'));
+    const text = unescape(page.text);
+    expect(page.status).toBe(400);
+    expect(text).toContain(">  9 |   const age = Number(reply.bindings.single('age'));");
+    expect(text).toMatch(/at ask \(.*maker\.ts:9:\d+\)\n +at async start \(.*maker\.ts:4:\d+\)/);
+    expect(text).not.toMatch(/runFrames|processTicksAndRejections/);
+  });
+
+  test('an error of a page maker shows its line, and who had suspended', async () => {
+    const page = await visitor.follow(await visitor.get('/maker'), { age: '7' });
+    const text = unescape(page.text);
+    expect(text).toContain("> 14 |   throw new RangeError('too young: ' + age);");
+    expect(text).toMatch(
+      /at page \(.*maker\.ts:14:9\)\n +at .*maker\.ts:10:\d+\)?\n +at async ask \(.*maker\.ts:10:\d+\)\n +at async start \(.*maker\.ts:4:\d+\)/,
+    );
   });
 
   test('a module that can not be parsed shows its line', async () => {

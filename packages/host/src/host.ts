@@ -155,9 +155,9 @@ export class ServletHost implements Host {
     const pool = new ServletPool(held, group, {
       ...site,
       onCharge: (exchange, usage, peakBytes, failure) => this.#charge(held.name, exchange, usage, peakBytes, failure),
-      onDeath: (obituary) => {
+      onDeath: (obituary, failure) => {
         this.ledger.bury(obituary);
-        this.#log?.death(obituary);
+        this.#log?.death(obituary, failure);
       },
       onLog: (level, text) => this.#log?.servletOutput(held.name, level, text),
     });

@@ -1,3 +1,4 @@
+import type { Failure } from '@custodian/protocol';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Closable } from './custodian.ts';
 import type { RequestRecord } from './cell/ledger.ts';
@@ -53,8 +54,10 @@ export class HostLog implements Closable {
     );
   }
 
-  death(obituary: Obituary): void {
-    this.#logger.warn({ obituary }, obituaryLine(obituary));
+  /** `failure`: what the servlet threw, where it died of that. */
+  death(obituary: Obituary, failure: Failure | null): void {
+    const thrown = obituary.cause === 'crash' && failure !== null ? { failure } : {};
+    this.#logger.warn({ obituary, ...thrown }, obituaryLine(obituary));
   }
 
   servletFailure(servlet: string, failure: { name: string; message: string; stack?: string }): void {

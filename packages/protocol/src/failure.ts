@@ -31,6 +31,15 @@ export function failureOf(thrown: unknown, depth = 0): Failure {
   }
 }
 
+/** The property by which an error that ends a thread carries its record, in JSON, to the thread's supervisor. */
+export const CRASH_RECORD = 'custodianFailure';
+
+/** The record of the error that a thread ended with. */
+export function failureOfCrash(thrown: unknown): Failure {
+  const record = (thrown as { [CRASH_RECORD]?: unknown } | null | undefined)?.[CRASH_RECORD];
+  return typeof record === 'string' ? readFailure(record) : failureOf(thrown);
+}
+
 /** Reads a record that came from a cell: checked, bounded, never trusted to be one. */
 export function readFailure(json: string): Failure {
   try {

@@ -2,7 +2,7 @@ export { readToken, withoutToken, withToken } from './continuation-token.ts';
 export type { ContinuationToken } from './continuation-token.ts';
 export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, ProtocolError } from './frame.ts';
 export type { ByteSink, FrameHandler } from './frame.ts';
-export { failureOf, readFailure } from './failure.ts';
+export { CRASH_RECORD, failureOf, failureOfCrash, readFailure } from './failure.ts';
 export type { Failure } from './failure.ts';
 export { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
 export { JsonLineReader, writeJsonLine } from './json-lines.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Failure, failureOf } from '@custodian/protocol';
+import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { codeFrame } from './continuation/code-frame.ts';
 
 interface Place {
@@ -16,10 +16,15 @@ const SYNTAX_PLACE = /^(?:file:\/\/)?(\/\S+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
 const COMPILED_NAME = /^( +at (?:async )?[\w$.]*?)\$\d+(?= \()/gm;
 const CAUSE_MAX_DEPTH = 4;
 
-/** The record of an error, with the author's lines where it arose. `directory`: that of the servlet, ending in a slash. */
-export function failureWithSource(error: unknown, directory: string): Failure {
+/**
+ * The record of an error, its stack as the author would write it.
+ * @param directory that of the servlet, ending in a slash: the record has his lines where the error arose; null: without them
+ */
+export function authorsFailure(error: unknown, directory: string | null): Failure {
   const failure = failureOf(error);
-  if (failure.stack !== undefined) failure.stack = failure.stack.replaceAll(COMPILED_NAME, '$1');
+  for (let each: Failure | undefined = failure; each !== undefined; each = each.cause)
+    if (each.stack !== undefined) each.stack = each.stack.replaceAll(COMPILED_NAME, '$1');
+  if (directory === null) return failure;
   try {
     const place = placeOf(error, directory, 0);
     if (place !== null) failure.source = sourceAt(place);
@@ -27,6 +32,21 @@ export function failureWithSource(error: unknown, directory: string): Failure {
     // The file has gone, or may not be read: the stack must do.
   }
   return failure;
+}
+
+/**
+ * An error that nobody catches, in a timer say, ends the thread. From now on its record goes to the supervisor with it, as the
+ * property {@link CRASH_RECORD}: here alone are the author's lines known.
+ */
+export function recordCrashes(directory: string | null): void {
+  process.on('uncaughtExceptionMonitor', (error: unknown) => {
+    try {
+      const record = JSON.stringify(authorsFailure(error, directory));
+      Object.defineProperty(error, CRASH_RECORD, { value: record, configurable: true });
+    } catch {
+      // It was no object, or a frozen one: the supervisor makes do with what it gets.
+    }
+  });
 }
 
 /** The directory of a servlet, as stacks name it. */

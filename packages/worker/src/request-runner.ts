@@ -1,6 +1,5 @@
 import {
   CHUNK_MAX_BYTES,
-  failureOf,
   type FrameWriter,
   HEAD_MAX_BYTES,
   type LeaseOrder,
@@ -12,7 +11,7 @@ import {
   writeReply,
 } from '@custodian/protocol';
 import type { Collector } from './collector.ts';
-import { directoryOf, failureWithSource } from './failure-source.ts';
+import { authorsFailure, directoryOf } from './failure-source.ts';
 import { type Reply, toReply } from './http/reply.ts';
 import { needsForm, readForm, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
@@ -232,8 +231,7 @@ export class RequestRunner {
   #fail(request: Pending, error: unknown): void {
     // A stream that was given up when its client went away may fail once more.
     if (!this.#pending.has(request.id)) return;
-    const record = this.#directory === null ? failureOf(error) : failureWithSource(error, this.#directory);
-    const failure = Buffer.from(JSON.stringify(record));
+    const failure = Buffer.from(JSON.stringify(authorsFailure(error, this.#directory)));
     this.#writer.frame(ToHost.Fail, request.id, Buffer.concat([usageBytes(this.#usage(request)), failure]));
     this.#finish(request);
   }

@@ -5,7 +5,6 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import {
-  failureOf,
   type FrameHandler,
   FrameReader,
   FrameWriter,
@@ -16,7 +15,7 @@ import {
   ToWorker,
 } from '@custodian/protocol';
 import { Collector, collectFunction } from './collector.ts';
-import { directoryOf, failureWithSource } from './failure-source.ts';
+import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
 import { denySignals } from './no-signals.ts';
 import { replaceOutput } from './output.ts';
 import { reportHolding } from './holding.ts';
@@ -64,10 +63,12 @@ export default async function lease(task: LeaseTask): Promise<never> {
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
   installResolver();
+  // Where the author's lines are, in development.
+  const directory = order.isDevelopment ? directoryOf(order.servletUrl) : null;
+  recordCrashes(directory);
 
   const servlet = await load(task, writer).catch((error: unknown) => {
-    const failure = order.isDevelopment ? failureWithSource(error, directoryOf(order.servletUrl)) : failureOf(error);
-    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(failure)));
+    writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(authorsFailure(error, directory))));
     writer.flush();
     return null;
   });

@@ -85,8 +85,8 @@ function deathDetail(obituary: Obituary, failure: Failure | null): string {
       `to raise it: limits: { ${obituary.limit}: … }`,
     );
   }
+  if (failure !== null && obituary.cause === 'crash') return [...lines, ...failureLines(failure)].join('\n');
   if (obituary.detail !== '') lines.push(obituary.detail);
-  if (failure?.stack !== undefined) lines.push('', failure.stack);
   return lines.join('\n');
 }
 
@@ -132,9 +132,12 @@ function failureDetail(failure: Failure, servlet: string, exchange: Exchange): s
   const from = exchange.header('referer');
   const lines = [`servlet ${servlet}`, `request: ${exchange.method} ${exchange.url}`];
   if (from !== undefined) lines.push(`from the page: ${from}`);
-  if (failure.source !== undefined) lines.push('', failure.source);
-  lines.push('', describeFailure(failure));
-  return lines.join('\n');
+  return [...lines, ...failureLines(failure)].join('\n');
+}
+
+function failureLines(failure: Failure): string[] {
+  const source = failure.source === undefined ? [] : ['', failure.source];
+  return [...source, '', describeFailure(failure)];
 }
 
 function describeFailure(failure: Failure): string {

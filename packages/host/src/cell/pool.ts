@@ -32,7 +32,8 @@ export interface PoolSite {
   budget: { reserve(bytes: number): boolean; release(bytes: number): void };
   isDevelopment: boolean;
   onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
-  onDeath(obituary: Obituary): void;
+  /** `failure`: what it threw, if it did. */
+  onDeath(obituary: Obituary, failure: Failure | null): void;
   onLog(level: number, text: string): void;
 }
 
@@ -425,7 +426,7 @@ export class ServletPool implements LeaseFollower {
       const isMourner = !cell.isMourned && (cell.suspects.length === 0 || cell.suspects.includes(lease));
       if (!cell.isGone || guilty !== null || isMourner) {
         cell.isMourned = cell.isGone;
-        this.#site.onDeath(obituary);
+        this.#site.onDeath(obituary, lease.failure);
         const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
         if (guilty === null && lease.exchanges.size === 0 && answeredCount === 0) {
           this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });

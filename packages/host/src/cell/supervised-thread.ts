@@ -1,5 +1,12 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import { type Failure, failureOf, type LeaseOrder, RunningRequest, type ThreadSample } from '@custodian/protocol';
+import {
+  type Failure,
+  failureOf,
+  failureOfCrash,
+  type LeaseOrder,
+  RunningRequest,
+  type ThreadSample,
+} from '@custodian/protocol';
 
 /** A limit that a thread is over. */
 export interface Breach {
@@ -68,7 +75,7 @@ export class SupervisedThread {
   attach(worker: Worker): void {
     this.#worker = worker;
     worker.on('error', (error: unknown) => {
-      this.#failure = failureOf(error);
+      this.#failure = failureOfCrash(error);
     });
     // Only now is the thread gone: `run()` rejects before that.
     worker.once('exit', (code: number) => {

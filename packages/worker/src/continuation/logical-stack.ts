@@ -31,16 +31,23 @@ export function describe(frame: Frame | null): FrameDescription[] {
 
 const longestStack = 50;
 
-/** Adds to an error's stack the callers that only the continuation knows, and leaves out what is the runtime's. */
+/** Where the runtime goes on from a continuation, or makes a page after the unwinding. */
+const entries = /^ +at (?:async )?(?:\w+\.)?(?:runFrames|deliver) /;
+const internals = /\(node:|^ +at (?:async )?node:/;
+
+/**
+ * Adds to an error's stack the callers that only the continuation knows. What stands below the runtime's entry is whoever resumed,
+ * and no caller of the author's code; a library that threw stays on top.
+ */
 export function addLogicalStack(error: unknown, frame: Frame | null): void {
   if (!(error instanceof Error) || typeof error.stack !== 'string') return;
   const frames = describe(frame),
     lines = frames.slice(0, longestStack).map((f) => `    at async ${f.function} (${f.file}:${f.line}:${f.column})`);
   if (frames.length > longestStack) lines.push(`    ... ${frames.length - longestStack} more`);
-  // Below the runtime's own lines stands whoever resumed, which is no caller of the author's code.
   const physical = error.stack.split('\n'),
-    end = physical.findIndex((line) => ownFiles.test(line)),
-    own = end < 0 ? physical : physical.slice(0, end);
+    entry = physical.findIndex((line) => ownFiles.test(line) && entries.test(line)),
+    own = entry < 0 ? physical : physical.slice(0, entry);
+  if (entry >= 0) while (own.length > 1 && (ownFiles.test(own.at(-1)!) || internals.test(own.at(-1)!))) own.pop();
   try {
     Object.defineProperty(error, 'stack', { value: [...own, ...lines].join('\n'), writable: true, configurable: true });
   } catch {

@@ -305,7 +305,7 @@ export function resume(
 /** Each frame's result is the next one's input. The list is never changed: a capture on the way links new frames to the same rest. */
 async function runFrames(run: Run, k: Continuation, value: unknown, isError: boolean): Promise<void> {
   let bindings: Bindings | null = null,
-    thrownIn: Frame | null = null;
+    callers = k.frames;
   for (let frame = k.frames; frame; frame = frame.next) {
     if (!frame.body) continue;
     if (frame.bindings !== bindings) storage.enterWith({ run, bindings: (bindings = frame.bindings), isNative: false });
@@ -321,7 +321,7 @@ async function runFrames(run: Run, k: Continuation, value: unknown, isError: boo
         rejected(run, error, promise, frame.next);
         return;
       }
-      if (!isError || error !== value) thrownIn = frame;
+      if (!isError || error !== value) callers = frame.next;
       value = error;
       isError = true;
     }
@@ -334,7 +334,7 @@ async function runFrames(run: Run, k: Continuation, value: unknown, isError: boo
     rejected(run, value, null, null);
     return;
   }
-  if (thrownIn) addLogicalStack(value, thrownIn.next);
+  addLogicalStack(value, callers);
   failed(run, value);
 }
 
