@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { LIMITS } from '../../packages/host/src/limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST)_[A-Z][A-Z_]*)['"`]/g;
+const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST|ASK)_[A-Z][A-Z_]*)['"`]/g;
 // The name of an environment variable, which looks like a code.
 const NO_CODES = new Set(['CUSTODIAN_FOUND_NODE']);
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { ServletHost } from '../../packages/host/src/host.ts';
 import { type Host, serve, type ServeOptions, type ServletOptions } from '../../packages/host/src/index.ts';
+import type { Service } from '../../packages/host/src/service/service.ts';
 import { childProcesses } from './process-tree.ts';
 import { ServletDirectory } from './servlet-directory.ts';
 import { WireClient } from './wire-client.ts';
@@ -22,13 +24,16 @@ export class StartedHost implements AsyncDisposable {
     servlets: Readonly<Record<string, string>>,
     options: Omit<Partial<ServeOptions>, 'servlets'> = {},
     heldAs: HeldAs = {},
+    services: readonly Service[] = [],
   ): Promise<StartedHost> {
     const directory = new ServletDirectory(servlets);
     const list = Object.keys(servlets).map((name) => ({
       file: directory.file(name),
       ...heldAs[name],
     }));
-    const host = await serve({ isDevelopment: true, ...options, servlets: list });
+    const whole = { isDevelopment: true, ...options, servlets: list };
+    const host = services.length === 0 ? await serve(whole) : new ServletHost(whole, services);
+    if (host instanceof ServletHost && services.length > 0) await host.listen([{ port: 0 }]);
     return new StartedHost(host, directory);
   }
 

@@ -5,7 +5,7 @@ import type { Failure, Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
 import { CellGroup } from './cell/cell-group.ts';
 import { Ledger } from './cell/ledger.ts';
-import { ServletPool } from './cell/pool.ts';
+import { type PoolSite, ServletPool } from './cell/pool.ts';
 import { WarmCells } from './cell/warm-cells.ts';
 import { Watchdog } from './cell/watchdog.ts';
 import { Custodian } from './custodian.ts';
@@ -17,6 +17,7 @@ import { HostLog } from './log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, Profile, ServeOptions, ServletStatus } from './options.ts';
 import { bufferBody } from './http/body-intake.ts';
+import { type Service, Services } from './service/service.ts';
 import { ConfigError, listServlets, type ListedServlet } from './servlet-list.ts';
 
 const MB = 1 << 20;
@@ -33,13 +34,17 @@ export class ServletHost implements Host {
   readonly #eager: ServletPool[] = [];
   readonly #groups = new Map<ServletPool, CellGroup>();
   readonly #warm: WarmCells;
+  /** What threads may ask for. */
+  readonly #services: Services;
   readonly #log: HostLog | null;
   readonly #profiles: Set<Profile>;
   #closing: Promise<void> | null = null;
   #isDraining = false;
   #warmed: Promise<void> = Promise.resolve();
 
-  constructor(options: ServeOptions) {
+  /** `services`: what threads may ask for besides what every host has. */
+  constructor(options: ServeOptions, services: Iterable<Service> = []) {
+    this.#services = new Services(services);
     this.#limits = resolveLimits(options.limits);
     const listed = listServlets(options);
     const log = options.log ?? false;
@@ -56,7 +61,8 @@ export class ServletHost implements Host {
     const budget = new MemoryBudget((this.#limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
     const named = new Map<string, CellGroup>();
-    for (const servlet of listed) this.#add(servlet, named, { watchdog, budget, isDevelopment });
+    for (const servlet of listed)
+      this.#add(servlet, named, { watchdog, budget, services: this.#services, isDevelopment });
     this.#profiles = new Set(listed.map((servlet) => servlet.held.profile));
     this.#acceptor = new Acceptor(this.custodian, this.#limits, (exchange) => this.#dispatch(exchange));
   }
@@ -142,7 +148,7 @@ export class ServletHost implements Host {
   #add(
     servlet: ListedServlet,
     named: Map<string, CellGroup>,
-    site: { watchdog: Watchdog; budget: MemoryBudget; isDevelopment: boolean },
+    site: Pick<PoolSite, 'watchdog' | 'budget' | 'services' | 'isDevelopment'>,
   ): void {
     const { held } = servlet;
     const isNamed = held.cell.startsWith('group ');

@@ -1,5 +1,18 @@
+export {
+  ASK_HEAD_MAX_BYTES,
+  ASK_STREAMS_MAX_COUNT,
+  ASK_WINDOW_BYTES,
+  ASKS_MAX_COUNT,
+  isServiceName,
+  readAnswer,
+  readAsk,
+  writeAnswer,
+  writeAsk,
+} from './ask.ts';
+export type { AskFrame } from './ask.ts';
 export { readToken, withoutToken, withToken } from './continuation-token.ts';
 export type { ContinuationToken } from './continuation-token.ts';
+export { CreditedReceiver, CreditedSender } from './credit.ts';
 export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, ProtocolError } from './frame.ts';
 export type { ByteSink, FrameHandler } from './frame.ts';
 export { CRASH_RECORD, failureOf, failureOfCrash, readFailure } from './failure.ts';

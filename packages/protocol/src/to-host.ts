@@ -25,6 +25,16 @@ export const ToHost = {
   NotStarted: 74,
   /** What the thread holds for visitors who may come back; payload: u32 continuations, u32 bytes. */
   Holding: 75,
+  /** The thread asks for something; see `ask.ts`. */
+  Ask: 80,
+  /** The next bytes of an ask's body, within the window that the acceptor granted. */
+  AskBody: 81,
+  /** The ask's body is complete. */
+  AskEnd: 82,
+  /** The thread has its answer, or wants none: the last frame of an ask. */
+  AskOver: 83,
+  /** u32: so many more bytes of an answer's body may be sent. */
+  AnswerCredit: 84,
 } as const;
 
 /** 0 debug, 1 info, 2 warn, 3 error. */

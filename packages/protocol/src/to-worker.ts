@@ -10,4 +10,14 @@ export const ToWorker = {
   Abort: 4,
   /** u32: so many more bytes of the response's body may be sent. */
   Credit: 5,
+  /** The answer to an ask; a flag says whether a body follows. */
+  Answer: 16,
+  /** The next bytes of an answer's body, within the window that the thread granted. */
+  AnswerBody: 17,
+  /** The answer's body is complete. */
+  AnswerEnd: 18,
+  /** There is no answer, or no more of it; payload: a Failure as JSON. */
+  AnswerFail: 19,
+  /** u32: so many more bytes of an ask's body may be sent. */
+  AskCredit: 20,
 } as const;

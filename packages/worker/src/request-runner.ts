@@ -10,6 +10,7 @@ import {
   writeHead,
   writeReply,
 } from '@custodian/protocol';
+import type { Asks } from './asks.ts';
 import type { Collector } from './collector.ts';
 import { authorsFailure, directoryOf } from './failure-source.ts';
 import { type Reply, toReply } from './http/reply.ts';
@@ -20,6 +21,14 @@ import type { Servlet } from './servlet/servlet.ts';
 
 /** Below this a request's CPU time is taken to be its wall time: asking the kernel would cost more than it did. */
 const CPU_FROM_WALL_MAX_MS = 0.2;
+
+/** What the runner shares with the rest of its thread. */
+export interface RunnerThread {
+  writer: FrameWriter;
+  running: RunningRequest;
+  collector: Collector;
+  asks: Asks;
+}
 
 /** A request that has arrived. */
 interface Pending {
@@ -45,20 +54,23 @@ export class RequestRunner {
   readonly #writer: FrameWriter;
   readonly #running: RunningRequest;
   readonly #collector: Collector;
+  readonly #asks: Asks;
   readonly #pending = new Map<number, Pending>();
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
   #isTaking = false;
   #chargedCpuMs: number = threadCpuMs();
 
-  constructor(servlet: Servlet, order: LeaseOrder, writer: FrameWriter, running: RunningRequest, collector: Collector) {
+  constructor(servlet: Servlet, order: LeaseOrder, thread: RunnerThread) {
     this.#servlet = servlet;
     this.#name = order.servletName;
     this.#isSequential = order.unit !== 'servlet';
     this.#directory = order.isDevelopment ? directoryOf(order.servletUrl) : null;
-    this.#writer = writer;
-    this.#running = running;
-    this.#collector = collector;
+    this.#writer = thread.writer;
+    this.#running = thread.running;
+    this.#collector = thread.collector;
+    this.#asks = thread.asks;
+    this.#asks.runningRequest = () => this.#current?.id ?? 0;
   }
 
   onRequest(id: number, buffer: Buffer, start: number, end: number): void {
@@ -126,6 +138,11 @@ export class RequestRunner {
 
   #start(request: Pending): void {
     request.startedAt = performance.now();
+    if (this.#asks.isUsed) this.#asks.within(request.id, () => this.#run(request));
+    else this.#run(request);
+  }
+
+  #run(request: Pending): void {
     try {
       if (request.requestBody !== null && this.#servlet.kind === 'servlet' && needsForm(request.head)) {
         void this.#runForm(request, request.requestBody);
@@ -238,6 +255,7 @@ export class RequestRunner {
 
   #finish(request: Pending): void {
     this.#pending.delete(request.id);
+    if (this.#asks.isUsed) this.#asks.requestOver(request.id);
     request.requestBody?.answered();
     if (!this.#isSequential) return;
     // The answer to a request that must not be repeated leaves before anything can stall this thread or take it down.

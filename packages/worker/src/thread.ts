@@ -14,6 +14,7 @@ import {
   ToHost,
   ToWorker,
 } from '@custodian/protocol';
+import { openAsks } from './asks.ts';
 import { Collector, collectFunction } from './collector.ts';
 import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
 import { denySignals } from './no-signals.ts';
@@ -57,6 +58,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
     },
   } as SocketConstructorOpts);
   const writer = new FrameWriter(channel);
+  const asks = openAsks(writer);
   const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
   if (order.execArgv.includes('--permission')) denySignals();
@@ -67,6 +69,32 @@ export default async function lease(task: LeaseTask): Promise<never> {
   const directory = order.isDevelopment ? directoryOf(order.servletUrl) : null;
   recordCrashes(directory);
 
+  let runner: RequestRunner | null = null;
+  const onFrame: FrameHandler = (type, id, buffer, start, end) => {
+    switch (type) {
+      case ToWorker.Request:
+        return runner?.onRequest(id, buffer, start, end);
+      case ToWorker.Body:
+        return runner?.onBody(id, Buffer.from(buffer.subarray(start, end)));
+      case ToWorker.BodyEnd:
+        return runner?.onBodyEnd(id);
+      case ToWorker.Abort:
+        return runner?.onAbort(id);
+      case ToWorker.Credit:
+        return runner?.onCredit(id, buffer.readUInt32BE(start));
+      case ToWorker.AnswerBody:
+        collector.moved(end - start);
+        return asks.onFrame(type, id, buffer, start, end);
+      default:
+        return asks.onFrame(type, id, buffer, start, end);
+    }
+  };
+  const reader = new FrameReader(onFrame, { reusesMemory: true });
+  onData = (chunk) => {
+    reader.push(chunk);
+    runner?.runQueued();
+  };
+
   const servlet = await load(task, writer).catch((error: unknown) => {
     writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(authorsFailure(error, directory))));
     writer.flush();
@@ -75,26 +103,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   // A servlet that can't be loaded: the acceptor ends the thread when it has read why.
   if (servlet === null) return never();
 
-  const runner = new RequestRunner(servlet, order, writer, new RunningRequest(task.memory), collector);
-  const onFrame: FrameHandler = (type, id, buffer, start, end) => {
-    switch (type) {
-      case ToWorker.Request:
-        return runner.onRequest(id, buffer, start, end);
-      case ToWorker.Body:
-        return runner.onBody(id, Buffer.from(buffer.subarray(start, end)));
-      case ToWorker.BodyEnd:
-        return runner.onBodyEnd(id);
-      case ToWorker.Abort:
-        return runner.onAbort(id);
-      case ToWorker.Credit:
-        return runner.onCredit(id, buffer.readUInt32BE(start));
-    }
-  };
-  const reader = new FrameReader(onFrame, { reusesMemory: true });
-  onData = (chunk) => {
-    reader.push(chunk);
-    runner.runQueued();
-  };
+  runner = new RequestRunner(servlet, order, { writer, asks, running: new RunningRequest(task.memory), collector });
   const ready: Ready = { kind: servlet.kind, limits: servlet.limits };
   if (servlet.startUrl !== undefined) ready.startUrl = servlet.startUrl;
   writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify(ready)));

@@ -18,8 +18,11 @@ import {
 } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
 import type { Carrier, Exchange } from '../http/exchange.ts';
+import { LeaseAsks } from '../service/lease-asks.ts';
+import type { Services } from '../service/service.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
+import type { HeldServlet } from './pool.ts';
 import type { DeathCause } from './obituary.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
@@ -27,6 +30,11 @@ const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** What a thread may send in a second without being owed it before it is taken for hostile. */
 const STRAY_FRAMES_PER_SECOND = 1000;
 const LOG_BYTES_PER_SECOND = 1 << 20;
+/** A thread that asks for more in a second is not read until the next one. */
+const ASKS_PER_SECOND = 10_000;
+const ASKS_PAUSE_MS = 200;
+/** Nor is one that has left so much unread of what it asked for. */
+const UNREAD_MAX_BYTES = 8 << 20;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
@@ -36,6 +44,9 @@ const REPLICA = 'r0';
 
 /** Who follows what becomes of a lease. */
 export interface LeaseFollower {
+  readonly servlet: HeldServlet;
+  /** What the thread may ask for. */
+  readonly services: Services;
   onReady(lease: Lease, ready: Ready): void;
   onLoadFailed(lease: Lease, failure: Failure): void;
   /** The thread is through with an exchange. `failure`: the servlet threw. */
@@ -47,6 +58,8 @@ export interface LeaseFollower {
   /** It is to end, or does: somebody must see to it that it does. */
   onEnding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
+  /** What the thread asked for failed, for a reason of the service's own. */
+  onServiceFault(lease: Lease, service: string, error: unknown): void;
   /** The thread is gone. `running`: the request that it ran, 0 for none, -1 when nobody knows. */
   onGone(lease: Lease, running: number): void;
 }
@@ -91,6 +104,9 @@ export class Lease implements Carrier, Closable {
   #nextId = 1;
   readonly #strays = new ByteBudget(STRAY_FRAMES_PER_SECOND);
   readonly #logBudget = new ByteBudget(LOG_BYTES_PER_SECOND);
+  /** null: the thread has asked for nothing yet. */
+  #asks: LeaseAsks | null = null;
+  readonly #askBudget = new ByteBudget(ASKS_PER_SECOND);
   #endingSince = 0;
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
@@ -118,10 +134,7 @@ export class Lease implements Carrier, Closable {
         reader.push(chunk);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
-        this.deathDetail = error.message;
-        // The channel can't be read any further, and the thread that broke it shares its process with the supervisor.
-        this.cell.kill('protocol', this);
-        channel.destroy();
+        this.#onMalformed(error);
       }
     });
     channel.once('close', () => {
@@ -331,6 +344,12 @@ export class Lease implements Carrier, Closable {
         return this.#onNotStarted(id);
       case ToHost.Holding:
         return this.#onHolding(buffer, start, end);
+      case ToHost.Ask:
+      case ToHost.AskBody:
+      case ToHost.AskEnd:
+      case ToHost.AskOver:
+      case ToHost.AnswerCredit:
+        return this.#onAsk(type, id, buffer, start, end);
     }
     const exchange = this.exchanges.get(id);
     if (exchange === undefined) return this.#onNobodys(type, id);
@@ -368,6 +387,7 @@ export class Lease implements Carrier, Closable {
   #answered(exchange: Exchange, usage: Usage, failure: Failure | null): void {
     this.exchanges.delete(exchange.requestId);
     exchange.carrier = null;
+    this.#asks?.onRequestOver(exchange.requestId);
     this.answeredCount++;
     this.cell.answeredCount++;
     if (this.isWatched) this.#unwatch();
@@ -409,8 +429,35 @@ export class Lease implements Carrier, Closable {
   #beginEnding(): void {
     if (this.state === 'gone' || this.state === 'ending') return;
     this.state = 'ending';
+    this.#asks?.close();
     this.#endingSince = performance.now();
     this.#follower.onEnding(this);
+  }
+
+  #onAsk(type: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.state === 'ending') return;
+    this.#asks ??= new LeaseAsks(this.#writer, {
+      services: this.#follower.services,
+      servlet: this.#follower.servlet,
+      exchange: (request) => this.exchanges.get(request) ?? null,
+      onMalformed: (error) => this.#onMalformed(error),
+      onFault: (service, error) => this.#follower.onServiceFault(this, service, error),
+    });
+    this.#asks.onFrame(type, id, buffer, start, end);
+    if (type !== ToHost.Ask || this.#channel.isPaused()) return;
+    const hasUnread = this.#writer.bufferedBytes > UNREAD_MAX_BYTES;
+    if (!hasUnread && this.#askBudget.take(1)) return;
+    // Who does not read, or asks too often, is not read either. It is read again when it has, or in a while.
+    this.#channel.pause();
+    if (hasUnread) this.#channel.once('drain', () => this.#channel.resume());
+    else setTimeout(() => this.#channel.resume(), ASKS_PAUSE_MS).unref();
+  }
+
+  /** The channel can't be read any further, and the thread that broke it shares its process with the supervisor. */
+  #onMalformed(error: ProtocolError): void {
+    this.deathDetail = error.message;
+    this.cell.kill('protocol', this);
+    this.#channel.destroy();
   }
 
   #onLog(buffer: Buffer, start: number, end: number): void {

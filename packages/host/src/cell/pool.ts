@@ -3,6 +3,7 @@ import { renderErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
+import type { Services } from '../service/service.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
@@ -30,6 +31,8 @@ export interface HeldServlet {
 export interface PoolSite {
   watchdog: Watchdog;
   budget: { reserve(bytes: number): boolean; release(bytes: number): void };
+  /** What its threads may ask for. */
+  services: Services;
   isDevelopment: boolean;
   onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   /** `failure`: what it threw, if it did. */
@@ -74,6 +77,10 @@ export class ServletPool implements LeaseFollower {
     this.#group = group;
     this.#site = site;
     this.bench = new Bench(servlet.file);
+  }
+
+  get services(): Services {
+    return this.#site.services;
   }
 
   get threadCount(): number {
@@ -409,6 +416,10 @@ export class ServletPool implements LeaseFollower {
 
   onLog(_lease: Lease, level: number, text: string): void {
     this.#site.onLog(level, text);
+  }
+
+  onServiceFault(_lease: Lease, service: string, error: unknown): void {
+    this.#site.onLog(3, `service "${service}" failed: ${error instanceof Error ? error.stack : String(error)}`);
   }
 
   onGone(lease: Lease, running: number): void {

@@ -1,0 +1,81 @@
+import { type CreditedReceiver, isServiceName, ProtocolError } from '@custodian/protocol';
+import type { HeldServlet } from '../cell/pool.ts';
+import type { Exchange } from '../http/exchange.ts';
+
+/** What a thread asks a service for. All of it is hostile input. */
+export interface Ask {
+  readonly servlet: HeldServlet;
+  /** The request in whose course it is asked; null: in none's. */
+  readonly exchange: Exchange | null;
+  readonly head: Buffer;
+  /** The head as a JSON object. @throws ProtocolError when it is none: no thread's runtime sends that */
+  json(): Record<string, unknown>;
+  /** Pieces as they come, under the service's own credit; null when there is none. */
+  readonly body: CreditedReceiver | null;
+  /** Aborted when nobody waits for the answer any more: cancelled, the request is over, the thread or the host ended. */
+  readonly signal: AbortSignal;
+}
+
+/** What a service comes back with. */
+export interface Answer {
+  /** Bytes, or what becomes JSON. Default: empty. */
+  head?: unknown;
+  body?: Uint8Array | AsyncIterable<Uint8Array> | null;
+}
+
+/**
+ * Something that threads may ask the acceptor for. It runs in the acceptor: it must never wait for a thread, nor
+ * hold more of what it is sent than it has to.
+ */
+export interface Service {
+  readonly name: string;
+  /**
+   * @throws ServiceError whose code and message the asker gets; a ProtocolError kills the cell; anything else is a
+   *   fault of the service, which is logged, and of which the asker learns no more than `ASK_FAILED`.
+   */
+  answer(ask: Ask): Answer | Promise<Answer>;
+}
+
+/** What a service tells its asker. The message goes to the servlet: it says nothing of the host that a guest may not know. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The services of a host, by name. */
+export class Services {
+  readonly #byName = new Map<string, Service>();
+
+  constructor(services: Iterable<Service> = []) {
+    for (const service of services) this.add(service);
+  }
+
+  /** @throws RangeError when there is one of that name, or the name is none */
+  add(service: Service): void {
+    if (!isServiceName(service.name) || this.#byName.has(service.name))
+      throw new RangeError(`Cannot add service "${service.name}": the name is malformed, or taken`);
+    this.#byName.set(service.name, service);
+  }
+
+  find(name: string): Service | undefined {
+    return this.#byName.get(name);
+  }
+}
+
+/** A head as a JSON object. @throws ProtocolError */
+export function readJsonHead(head: Buffer): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(head.toString('utf8'));
+  } catch (cause) {
+    throw new ProtocolError('Cannot read an ask: its head is not JSON', { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ProtocolError('Cannot read an ask: its head is no object');
+  return value as Record<string, unknown>;
+}
