@@ -111,6 +111,12 @@ export class ServletHost implements Host {
     return this.#warmed;
   }
 
+  reload(servlet: string): void {
+    const pool = this.#pools.find((candidate) => candidate.servlet.name === servlet);
+    if (pool === undefined) throw new RangeError(`Cannot reload "${servlet}": there is no such servlet`);
+    pool.reload();
+  }
+
   async killCell(pid: number): Promise<void> {
     const cell = this.#pools.flatMap((pool) => pool.cells).find((candidate) => candidate.pid === pid);
     if (cell === undefined) throw new RangeError(`Cannot kill cell ${pid}: there is none with this pid`);

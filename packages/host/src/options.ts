@@ -93,6 +93,11 @@ export interface Host extends AsyncDisposable {
   readonly custodian: Custodian;
   /** Resolves when the spare cells are booted and every eager servlet is loaded, or benched because it can't be. */
   ready(): Promise<void>;
+  /**
+   * Has what begins from now on load that servlet's file anew; what runs, and the pages that visitors have open, stay with
+   * the code that they began in. @throws RangeError when there is no such servlet
+   */
+  reload(servlet: string): void;
   /** Ends one cell by the operator's will; its servlets get a fresh one. */
   killCell(pid: number): Promise<void>;
   /**

@@ -12,6 +12,10 @@ export type ToCell =
   | { type: 'restore'; lease: number; round: number }
   /** End the thread now, whatever it does. */
   | { type: 'kill'; lease: number }
+  /** Have the thread collect its garbage. */
+  | { type: 'collect'; lease: number }
+  /** Write the thread's heap to that file. */
+  | { type: 'heap-snapshot'; lease: number; file: string }
   /** Requests are coming in (or not): sample all threads from time to time. */
   | { type: 'active'; isActive: boolean };
 

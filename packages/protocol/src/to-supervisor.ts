@@ -12,6 +12,8 @@ export type ToSupervisor =
   | { type: 'revoked'; lease: number; round: number; last: number; isOver: boolean }
   /** Answer to `restore` of that round. */
   | { type: 'restored'; lease: number; round: number }
+  /** The thread's heap is written; or why it is not. */
+  | { type: 'heap-snapshot'; lease: number; problem: string | null }
   /** The thread is gone, and with it all that it held. `running`: the request that it ran (0: none). */
   | { type: 'exit'; lease: number; running: number; failure: Failure | null };
 

@@ -45,6 +45,7 @@ export class Cell implements Closable {
   readonly profile: Profile;
   readonly custodian: Custodian;
   readonly pid: number;
+  readonly startedAt: number = performance.now();
   readonly leases: Map<number, Lease> = new Map();
   /** Resolves when the supervisor takes orders; rejects when the cell died first. */
   readonly booted: Promise<void>;
@@ -287,6 +288,9 @@ export class Cell implements Closable {
         return;
       case 'restored':
         this.leases.get(message.lease)?.onRestored(message.round);
+        return;
+      case 'heap-snapshot':
+        this.leases.get(message.lease)?.onHeapSnapshot(message.problem === null ? null : String(message.problem));
         return;
       case 'exit':
         this.leases.get(message.lease)?.onThreadExit(Number(message.running), message.failure ?? null);

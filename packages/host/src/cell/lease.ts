@@ -82,6 +82,8 @@ export class Lease implements Carrier, Closable {
   deathCause: DeathCause | null = null;
   deathDetail = '';
   failure: Failure | null = null;
+  /** It has loaded, or is loading, a version of the servlet that is to begin nothing more. */
+  isOutdated = false;
   /** Its supervisor found it over one of its own limits. */
   isBreached = false;
   isWatched = false;
@@ -89,7 +91,9 @@ export class Lease implements Carrier, Closable {
   peakOffHeapBytes = 0;
   /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
   requestPeakBytes = 0;
-  heldBytes = 0;
+  /** As sampled last. */
+  heapBytes = 0;
+  offHeapBytes = 0;
   cpuMs = 0;
   /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
   continuations = 0;
@@ -99,6 +103,7 @@ export class Lease implements Carrier, Closable {
   readonly #follower: LeaseFollower;
   /** Requests that were given to others while the thread was stalled; it gives each of them back when it wakes up. */
   readonly #moved = new Set<number>();
+  #heapSnapshot: PromiseWithResolvers<void> | null = null;
   #revocation: 'none' | 'asked' | 'revoked' | 'restoring' = 'none';
   #round = 0;
   #nextId = 1;
@@ -152,6 +157,11 @@ export class Lease implements Carrier, Closable {
   /** The first two parts of the address of every continuation that the thread holds. */
   get place(): string {
     return `${REPLICA}.${this.cell.number}-${this.number}`;
+  }
+
+  /** Heap and off-heap memory, as sampled last. */
+  get heldBytes(): number {
+    return this.heapBytes + this.offHeapBytes;
   }
 
   get isIdle(): boolean {
@@ -225,6 +235,20 @@ export class Lease implements Carrier, Closable {
     this.cell.send({ type: 'revoke', lease: this.number, round: ++this.#round });
   }
 
+  /** The thread collects its garbage when it comes back to its event loop. */
+  collect(): void {
+    this.cell.send({ type: 'collect', lease: this.number });
+  }
+
+  /** Writes the thread's heap to a file. @throws Error when the thread ends first, or is at one already */
+  writeHeapSnapshot(file: string): Promise<void> {
+    if (this.state === 'gone') return Promise.reject(new Error('the thread is gone'));
+    if (this.#heapSnapshot !== null) return Promise.reject(new Error('the thread is at one already'));
+    this.#heapSnapshot = Promise.withResolvers<void>();
+    this.cell.send({ type: 'heap-snapshot', lease: this.number, file });
+    return this.#heapSnapshot.promise;
+  }
+
   /** Ends the thread. Its exchanges are decided when it is gone. */
   end(cause: DeathCause, detail = ''): void {
     if (this.state === 'gone' || this.state === 'ending') return;
@@ -247,7 +271,8 @@ export class Lease implements Carrier, Closable {
     const cpuMs = Number(sample.cpuMs);
     if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return;
     this.cpuMs = cpuMs;
-    this.heldBytes = heap + offHeap;
+    this.heapBytes = heap;
+    this.offHeapBytes = offHeap;
     this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
     this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
     this.requestPeakBytes = Math.max(this.requestPeakBytes, this.heldBytes);
@@ -261,6 +286,13 @@ export class Lease implements Carrier, Closable {
     this.deathCause = cause;
     this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
     this.#beginEnding();
+  }
+
+  onHeapSnapshot(problem: string | null): void {
+    const waiting = this.#heapSnapshot;
+    this.#heapSnapshot = null;
+    if (problem === null) waiting?.resolve();
+    else waiting?.reject(new Error(problem));
   }
 
   onRevoked(round: number, last: number, isOver: boolean): void {
@@ -493,6 +525,7 @@ export class Lease implements Carrier, Closable {
   #gone(running: number): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
+    this.onHeapSnapshot('the thread is gone');
     this.deathCause ??= this.cell.deathCause ?? 'crash';
     this.#channel.destroy();
     this.cell.onLeaseGone(this);

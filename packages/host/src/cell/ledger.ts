@@ -1,4 +1,4 @@
-import type { Obituary } from './obituary.ts';
+import type { DeathCause, Obituary } from './obituary.ts';
 
 /** One request, as it was charged. */
 export interface RequestRecord {
@@ -26,10 +26,26 @@ export interface Account {
   failures: number;
   cpuMs: number;
   wallMs: number;
+  /** From arrivals to last bytes. */
+  totalMs: number;
   bytesIn: number;
   bytesOut: number;
   peakBytes: number;
   kills: number;
+  /** Its deaths, by cause. */
+  deaths: Partial<Record<DeathCause, number>>;
+  /** How many requests took so long from arrival to last byte: one count for each of {@link DURATION_BOUNDS_MS}, and one for more. */
+  durationCounts: number[];
+}
+
+/** Upper bounds of the classes of durations that an account counts, in ms. */
+export const DURATION_BOUNDS_MS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+
+/** How long the last requests took, in ms; 0 when there were none. */
+export interface Latency {
+  count: number;
+  p50Ms: number;
+  p99Ms: number;
 }
 
 const RECENT_MAX_COUNT = 1024;
@@ -47,7 +63,19 @@ export class Ledger {
   account(servlet: string): Account {
     let account = this.accounts.get(servlet);
     if (account === undefined) {
-      account = { requests: 0, failures: 0, cpuMs: 0, wallMs: 0, bytesIn: 0, bytesOut: 0, peakBytes: 0, kills: 0 };
+      account = {
+        requests: 0,
+        failures: 0,
+        cpuMs: 0,
+        wallMs: 0,
+        totalMs: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+        peakBytes: 0,
+        kills: 0,
+        deaths: {},
+        durationCounts: Array.from({ length: DURATION_BOUNDS_MS.length + 1 }, () => 0),
+      };
       this.accounts.set(servlet, account);
     }
     return account;
@@ -77,14 +105,18 @@ export class Ledger {
     if (record.status >= 500) account.failures++;
     account.cpuMs += record.cpuMs;
     account.wallMs += record.wallMs;
+    account.totalMs += record.totalMs;
     account.bytesIn += record.bytesIn;
     account.bytesOut += record.bytesOut;
     if (record.peakBytes > account.peakBytes) account.peakBytes = record.peakBytes;
+    account.durationCounts[durationClass(record.totalMs)]!++;
     this.#count++;
   }
 
   bury(obituary: Obituary): void {
-    this.account(obituary.servlet).kills++;
+    const account = this.account(obituary.servlet);
+    account.kills++;
+    account.deaths[obituary.cause] = (account.deaths[obituary.cause] ?? 0) + 1;
     this.obituaries.push(obituary);
     if (this.obituaries.length > OBITUARIES_MAX_COUNT) this.obituaries.shift();
   }
@@ -100,4 +132,23 @@ export class Ledger {
       ...(this.#recent[(start + index) % RECENT_MAX_COUNT] as RequestRecord),
     }));
   }
+
+  /** How long those of the last requests took that were the servlet's; `null` for those of all. */
+  latency(servlet: string | null): Latency {
+    const times: number[] = [];
+    const count = Math.min(this.#count, RECENT_MAX_COUNT);
+    for (let index = 0; index < count; index++) {
+      const record = this.#recent[index] as RequestRecord;
+      if (servlet === null || record.servlet === servlet) times.push(record.totalMs);
+    }
+    times.sort((a, b) => a - b);
+    const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
+    return { count: times.length, p50Ms: at(0.5), p99Ms: at(0.99) };
+  }
+}
+
+function durationClass(ms: number): number {
+  let index = 0;
+  while (index < DURATION_BOUNDS_MS.length && ms > (DURATION_BOUNDS_MS[index] as number)) index++;
+  return index;
 }

@@ -71,6 +71,12 @@ function onOrder(message: ToCell): void {
     case 'kill':
       threads.get(message.lease)?.end();
       return;
+    case 'collect':
+      threads.get(message.lease)?.collect();
+      return;
+    case 'heap-snapshot':
+      void writeHeapSnapshot(message.lease, message.file);
+      return;
     case 'active':
       isActive = message.isActive;
       schedule(ACTIVE_MS);
@@ -148,6 +154,18 @@ function startThread(order: LeaseOrder): void {
     threads.delete(order.lease);
     send({ type: 'exit', lease: order.lease, running: 0, failure: failureOf(error) });
   }
+}
+
+async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
+  let problem: string | null = null;
+  try {
+    const thread = threads.get(lease);
+    if (thread === undefined) throw new Error('the thread is gone');
+    await thread.writeHeapSnapshot(file);
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  send({ type: 'heap-snapshot', lease, problem });
 }
 
 function schedule(ms: number): void {

@@ -87,8 +87,13 @@ export class ServletPool implements LeaseFollower {
     return this.#leases.size;
   }
 
+  get leases(): ReadonlySet<Lease> {
+    return this.#leases;
+  }
+
+  /** The processes that its threads are in. */
   get cells(): Cell[] {
-    return Array.from(this.#leases, (lease) => lease.cell);
+    return [...new Set(Array.from(this.#leases, (lease) => lease.cell))];
   }
 
   /** Continuations that its threads hold, and their bytes. */
@@ -145,7 +150,7 @@ export class ServletPool implements LeaseFollower {
     for (const exchange of this.#places.takeLate(now, this.limits.queueTimeoutMs))
       exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, null));
     // With an instance each, threads are used up for as long as their visitors rest: look again.
-    if (this.#queue.length > 0 && (this.#leases.size === 0 || this.#isInstanceEach) && this.#startingCount() === 0)
+    if (this.#queue.length > 0 && (this.#currentCount() === 0 || this.#isInstanceEach) && this.#startingCount() === 0)
       this.#grow();
     const { cellIdleTimeoutMs } = this.limits;
     if (cellIdleTimeoutMs === 0 || now - this.lastUsedAt < cellIdleTimeoutMs) return false;
@@ -153,6 +158,21 @@ export class ServletPool implements LeaseFollower {
     for (const lease of this.#leases) if (!lease.isIdle || lease.continuations > 0) return false;
     for (const lease of this.#leases) lease.end('idle');
     return true;
+  }
+
+  /**
+   * What begins from now on runs in threads that load the servlet's file anew. What runs, and what visitors may come
+   * back to, stays with the code that it began in.
+   */
+  reload(): void {
+    let outdated = 0;
+    // The newest first: when visitors hold on to too many old versions, the oldest go.
+    for (const lease of [...this.#leases].reverse()) {
+      lease.isOutdated = true;
+      if (lease.exchanges.size === 0 && ++outdated > this.limits.threadsMaxCount) lease.end('drain', 'it was reloaded');
+      else this.#endIfOver(lease);
+    }
+    if (this.#queue.length > 0) this.#growForQueue();
   }
 
   /** No further threads; those that run finish what they have. */
@@ -214,14 +234,17 @@ export class ServletPool implements LeaseFollower {
     return Math.max(1, Math.min(CHANNEL_QUEUE_MAX_COUNT, Math.floor(CHANNEL_QUEUE_MS / this.#meanMs)));
   }
 
-  /** A thread that belongs to one instance is not used for another. */
+  /** A thread that belongs to one instance is not used for another, nor one with old code for anything new. */
   #isSpent(lease: Lease): boolean {
+    if (lease.isOutdated) return true;
     return this.#isInstanceEach && lease.answeredCount + lease.exchanges.size > 0;
   }
 
   /** A thread whose instance is over has nothing more to do. */
   #endIfOver(lease: Lease): void {
     if (!this.#isSpent(lease) || lease.continuations > 0 || lease.exchanges.size > 0) return;
+    // Of one that is still loading nobody knows which code it has; it ends when it is ready.
+    if (lease.state === 'starting') return;
     if (!this.#places.hasWaiting(lease)) lease.end('drain');
   }
 
@@ -257,20 +280,27 @@ export class ServletPool implements LeaseFollower {
   /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
   #growForQueue(): void {
     if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, this.#queue.length)) return;
-    if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready') return;
+    if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready' && !lease.isOutdated) return;
     this.#grow();
+  }
+
+  /** Threads with the present version of the servlet. */
+  #currentCount(): number {
+    let count = 0;
+    for (const lease of this.#leases) if (!lease.isOutdated) count++;
+    return count;
   }
 
   #startingCount(): number {
     let count = 0;
-    for (const lease of this.#leases) if (lease.state === 'starting') count++;
+    for (const lease of this.#leases) if (lease.state === 'starting' && !lease.isOutdated) count++;
     return count;
   }
 
   /** One thread more, if the limits and the machine allow it. */
   #grow(): void {
     if (this.#isShut) return;
-    if (this.#leases.size >= this.limits.threadsMaxCount) {
+    if (this.#currentCount() >= this.limits.threadsMaxCount) {
       if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom();
       return;
     }
@@ -341,10 +371,10 @@ export class ServletPool implements LeaseFollower {
 
   /** Keeps threads ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
   #keepSpare(): void {
-    if (this.servlet.spareThreads === 0 || this.#leases.size >= this.limits.threadsMaxCount) return;
+    if (this.servlet.spareThreads === 0 || this.#currentCount() >= this.limits.threadsMaxCount) return;
     let spare = 0;
     for (const lease of this.#leases) {
-      if (lease.state === 'starting' || (lease.isIdle && !this.#isSpent(lease))) spare++;
+      if ((lease.state === 'starting' || lease.isIdle) && !this.#isSpent(lease)) spare++;
     }
     if (spare < this.servlet.spareThreads) this.#grow();
   }
@@ -367,7 +397,7 @@ export class ServletPool implements LeaseFollower {
 
   // -- What becomes of the leases ------------------------------------------------------------------------------------
 
-  onReady(_lease: Lease, ready: Ready): void {
+  onReady(lease: Lease, ready: Ready): void {
     this.kind = ready.kind;
     this.#startUrl = ready.startUrl ?? null;
     const { limits } = this.servlet;
@@ -377,6 +407,7 @@ export class ServletPool implements LeaseFollower {
     }
     this.bench.onLoaded();
     this.#settled();
+    this.#endIfOver(lease);
     this.#pullQueue();
     this.#keepSpare();
   }

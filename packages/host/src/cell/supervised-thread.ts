@@ -1,3 +1,5 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import {
   type Failure,
@@ -100,6 +102,17 @@ export class SupervisedThread {
     if (this.isEnding) return;
     this.isEnding = true;
     this.#abort.abort();
+  }
+
+  /** Has the thread collect its garbage, when it comes back to its event loop. */
+  collect(): void {
+    this.#collector.postMessage(0);
+  }
+
+  /** @throws Error when the thread is gone, or the file can't be written */
+  async writeHeapSnapshot(file: string): Promise<void> {
+    if (this.#worker === null) throw new Error('the thread is gone');
+    await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
   }
 
   watch(cpuMaxMs: number): void {

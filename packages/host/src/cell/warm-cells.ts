@@ -12,6 +12,11 @@ export class WarmCells {
     this.#target = target;
   }
 
+  /** The cells that wait for use. */
+  get waiting(): Cell[] {
+    return [...this.#waiting.values()].flat();
+  }
+
   /** Boots the spare cells of a profile. */
   async prepare(profile: Profile): Promise<void> {
     const cells = this.#cellsOf(profile);
