@@ -1,10 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Custodian, type Closable } from './custodian.ts';
-import { Connection, type ExchangeHandler, findConnection, type HttpSocket } from './http/connection.ts';
+import { Connection, type ConnectionSite, findConnection, type HttpSocket } from './http/connection.ts';
 import type { ErrorPage } from './http/error-page.ts';
 import { Exchange } from './http/exchange.ts';
-import type { Limits } from './limits.ts';
 import type { ListenAddress } from './options.ts';
 
 /** The port that was asked for is taken. */
@@ -29,21 +28,19 @@ const TOO_MANY: ErrorPage = {
   retryAfterSeconds: 1,
 };
 
-/** Listens, reads requests, and hands each to `onExchange` when its connection's turn has come. */
+/** Listens, reads requests, and hands each to the site's `onExchange` when its connection's turn has come. */
 export class Acceptor implements Closable {
   readonly label = 'acceptor';
   readonly #custodian: Custodian;
-  readonly #limits: Limits;
-  readonly #onExchange: ExchangeHandler;
+  readonly #site: ConnectionSite;
   readonly #connections = new Set<Connection>();
   readonly #servers: Server[] = [];
   readonly #tick: NodeJS.Timeout;
   readonly addresses: { host: string; port: number; url: string }[] = [];
 
-  constructor(custodian: Custodian, limits: Limits, onExchange: ExchangeHandler) {
+  constructor(custodian: Custodian, site: ConnectionSite) {
     this.#custodian = custodian;
-    this.#limits = limits;
-    this.#onExchange = onExchange;
+    this.#site = site;
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
     this.#tick.unref();
     custodian.own(this);
@@ -56,11 +53,12 @@ export class Acceptor implements Closable {
   /** @throws PortInUseError; everything else that listening may fail with as Node reports it. */
   async listen(address: ListenAddress): Promise<void> {
     const host = address.host ?? '127.0.0.1';
+    const { limits } = this.#site;
     const custodian = new Custodian(`listener ${host}`, this.#custodian);
     const server = createServer({
       IncomingMessage: Exchange as never,
-      maxHeaderSize: this.#limits.headMaxBytes,
-      headersTimeout: this.#limits.headTimeoutMs,
+      maxHeaderSize: limits.headMaxBytes,
+      headersTimeout: limits.headTimeoutMs,
       // The body's clock runs from piece to piece, not over all of it: see Connection.tick.
       requestTimeout: 0,
       connectionsCheckingInterval: TICK_MS,
@@ -78,7 +76,7 @@ export class Acceptor implements Closable {
       server.once('error', (error: NodeJS.ErrnoException) =>
         reject(error.code === 'EADDRINUSE' ? new PortInUseError(host, address.port, error) : error),
       );
-      server.listen({ host, port: address.port, backlog: this.#limits.backlogMaxCount, exclusive: true }, resolve);
+      server.listen({ host, port: address.port, backlog: limits.backlogMaxCount, exclusive: true }, resolve);
     }).catch(async (error: unknown) => {
       await custodian.shutdownAll();
       throw error;
@@ -104,8 +102,8 @@ export class Acceptor implements Closable {
       socket.destroy();
       return;
     }
-    const isOneTooMany = this.#connections.size >= this.#limits.connectionsMaxCount;
-    const connection = new Connection(socket, listener, this.#limits, this.#onExchange);
+    const isOneTooMany = this.#connections.size >= this.#site.limits.connectionsMaxCount;
+    const connection = new Connection(socket, listener, this.#site);
     this.#connections.add(connection);
     socket.once('close', () => this.#connections.delete(connection));
     // It is held all the same until it is gone: what it sends must find somebody, and closing the host must find it.

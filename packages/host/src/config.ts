@@ -18,6 +18,7 @@ const LIMIT_CHECKS: Record<string, Check> = Object.fromEntries(Object.keys(LIMIT
 const SERVLET_CHECKS = {
   file: aPath,
   mount: aString,
+  regexp: aRegexp,
   unit: oneOf(UNITS),
   cell: aString,
   profile: oneOf(PROFILES),
@@ -153,6 +154,10 @@ function aPath(value: unknown, place: string): string[] {
 
 function aString(value: unknown, place: string): string[] {
   return typeof value === 'string' && value !== '' ? [] : [`${place} is ${show(value)}, not a text`];
+}
+
+function aRegexp(value: unknown, place: string): string[] {
+  return value instanceof RegExp || typeof value === 'string' ? [] : [`${place} is ${show(value)}, not a regexp`];
 }
 
 function aBoolean(value: unknown, place: string): string[] {

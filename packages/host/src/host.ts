@@ -3,41 +3,37 @@ import { tmpdir, totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
-import { CellGroup } from './cell/cell-group.ts';
 import { Ledger } from './cell/ledger.ts';
-import { type PoolSite, ServletPool } from './cell/pool.ts';
+import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
-import { Watchdog } from './cell/watchdog.ts';
 import { Custodian } from './custodian.ts';
-import { Mounts } from './dispatcher/mounts.ts';
-import { renderUnknownPage } from './http/error-page.ts';
+import { chain } from './dispatcher/dispatcher.ts';
+import { notFound } from './dispatcher/not-found.ts';
+import { servlets } from './dispatcher/servlets.ts';
+import { BodyBudget } from './http/body-budget.ts';
 import type { Exchange } from './http/exchange.ts';
-import { type Limits, resolveLimits } from './limits.ts';
+import { resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import type { Host, ListenAddress, Profile, ServeOptions, ServletStatus } from './options.ts';
-import { bufferBody } from './http/body-intake.ts';
+import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
 import { type Service, Services } from './service/service.ts';
-import { ConfigError, listServlets, type ListedServlet } from './servlet-list.ts';
+import { ConfigError, listServlets } from './servlet-list.ts';
 
 const MB = 1 << 20;
 const DRAIN_POLL_MS = 20;
+/** What still runs when a visitor ends the host may take so long. Racket: 2 s. */
+const QUIT_GRACE_MS = 2000;
 
-/** Composition: acceptor, mounts, pools and cells, under the root custodian. */
+/** Composition: acceptor, dispatchers, servlets and cells, under the root custodian. */
 export class ServletHost implements Host {
   readonly custodian: Custodian = new Custodian('host', null);
   readonly ledger: Ledger = new Ledger();
-  readonly #limits: Limits;
   readonly #acceptor: Acceptor;
-  readonly #mounts = new Mounts<ServletPool>();
-  readonly #pools: ServletPool[] = [];
-  readonly #eager: ServletPool[] = [];
-  readonly #groups = new Map<ServletPool, CellGroup>();
+  readonly #servlets: Servlets;
   readonly #warm: WarmCells;
   /** What threads may ask for. */
   readonly #services: Services;
   readonly #log: HostLog | null;
-  readonly #profiles: Set<Profile>;
   #closing: Promise<void> | null = null;
   #isDraining = false;
   #warmed: Promise<void> = Promise.resolve();
@@ -45,7 +41,7 @@ export class ServletHost implements Host {
   /** `services`: what threads may ask for besides what every host has. */
   constructor(options: ServeOptions, services: Iterable<Service> = []) {
     this.#services = new Services(services);
-    this.#limits = resolveLimits(options.limits);
+    const limits = resolveLimits(options.limits);
     const listed = listServlets(options);
     const log = options.log ?? false;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
@@ -56,15 +52,44 @@ export class ServletHost implements Host {
     mkdirSync(cacheDir, { recursive: true });
     mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
-    const watchdog = new Watchdog(() => this.#sweep());
-    this.custodian.own({ label: 'watchdog', close: () => watchdog.close() });
-    const budget = new MemoryBudget((this.#limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
-    const named = new Map<string, CellGroup>();
-    for (const servlet of listed)
-      this.#add(servlet, named, { watchdog, budget, services: this.#services, isDevelopment });
-    this.#profiles = new Set(listed.map((servlet) => servlet.held.profile));
-    this.#acceptor = new Acceptor(this.custodian, this.#limits, (exchange) => this.#dispatch(exchange));
+    this.#servlets = new Servlets({
+      warm: this.#warm,
+      budget: new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB),
+      services: this.#services,
+      isDevelopment,
+      onCharge: (...charged) => this.#charge(...charged),
+      onDeath: (obituary, failure) => {
+        this.ledger.bury(obituary);
+        this.#log?.death(obituary, failure);
+      },
+      onLog: (servlet, level, text) => this.#log?.servletOutput(servlet, level, text),
+      onIdleSweep: () => this.custodian.enforceMemory(),
+    });
+    this.custodian.own({ label: 'watchdog', close: () => this.#servlets.watchdog.close() });
+    for (const servlet of listed) this.#servlets.add(servlet);
+    const dispatchers = [servlets(), notFound()];
+    const onExchange = chain(dispatchers, () => {}, {
+      custodian: this.custodian,
+      limits,
+      servlets: this.#servlets,
+      isDevelopment,
+      passwordFiles: new Set(),
+      warn: (text) => this.#log?.warn(text),
+      quit: () => void this.close({ graceMs: QUIT_GRACE_MS }),
+    });
+    this.#acceptor = new Acceptor(this.custodian, {
+      limits,
+      bodies: new BodyBudget(limits.bufferedBodiesMb * MB),
+      isOneRequestEach: false,
+      onExchange,
+      onRefusal: (refusal, connection, exchange) => {
+        this.ledger.refuse(refusal.code);
+        this.#log?.refusal(refusal, connection, exchange);
+      },
+      pageInstead: () => null,
+      onDone: this.#log?.logsRequests === true ? (exchange) => this.#log?.hostAnswer(exchange) : null,
+    });
   }
 
   get addresses(): Host['addresses'] {
@@ -80,7 +105,7 @@ export class ServletHost implements Host {
   }
 
   get servlets(): readonly ServletStatus[] {
-    return this.#pools.map((pool) => ({
+    return this.#servlets.pools.map((pool) => ({
       name: pool.servlet.name,
       url: `${this.url}/${pool.servlet.name}`,
       file: pool.servlet.file,
@@ -101,8 +126,8 @@ export class ServletHost implements Host {
   async listen(addresses: readonly ListenAddress[]): Promise<void> {
     for (const address of addresses) await this.#acceptor.listen(address);
     this.#warmed = Promise.all([
-      ...Array.from(this.#profiles, (profile) => this.#warm.prepare(profile)),
-      ...this.#eager.map((pool) => pool.start()),
+      ...Array.from(this.#servlets.profiles, (profile) => this.#warm.prepare(profile)),
+      this.#servlets.start(),
     ]).then(() => {});
     this.#warmed.catch(() => {});
   }
@@ -118,7 +143,7 @@ export class ServletHost implements Host {
   }
 
   async killCell(pid: number): Promise<void> {
-    const cell = this.#pools.flatMap((pool) => pool.cells).find((candidate) => candidate.pid === pid);
+    const cell = this.#servlets.pools.flatMap((pool) => pool.cells).find((candidate) => candidate.pid === pid);
     if (cell === undefined) throw new RangeError(`Cannot kill cell ${pid}: there is none with this pid`);
     cell.kill('operator');
     await cell.gone;
@@ -147,47 +172,8 @@ export class ServletHost implements Host {
         await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
       }
     }
-    for (const pool of this.#pools) pool.shut();
+    this.#servlets.shut();
     await this.custodian.shutdownAll();
-  }
-
-  #add(
-    servlet: ListedServlet,
-    named: Map<string, CellGroup>,
-    site: Pick<PoolSite, 'watchdog' | 'budget' | 'services' | 'isDevelopment'>,
-  ): void {
-    const { held } = servlet;
-    const isNamed = held.cell.startsWith('group ');
-    // A group has one set of process flags: guests and trusted servlets never share a process.
-    const groupName = isNamed ? `${held.profile} ${held.cell}` : held.name;
-    const group =
-      (isNamed ? named.get(groupName) : undefined) ??
-      new CellGroup(groupName, held.profile, held.cell === 'instance', this.#warm);
-    if (isNamed) named.set(groupName, group);
-    const pool = new ServletPool(held, group, {
-      ...site,
-      onCharge: (exchange, usage, peakBytes, failure) => this.#charge(held.name, exchange, usage, peakBytes, failure),
-      onDeath: (obituary, failure) => {
-        this.ledger.bury(obituary);
-        this.#log?.death(obituary, failure);
-      },
-      onLog: (level, text) => this.#log?.servletOutput(held.name, level, text),
-    });
-    this.#pools.push(pool);
-    this.#groups.set(pool, group);
-    if (servlet.isEager) this.#eager.push(pool);
-    for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
-  }
-
-  #dispatch(exchange: Exchange): void {
-    const pool = this.#mounts.find(exchange.url);
-    if (pool === null) {
-      exchange.answerPage(404, renderUnknownPage(exchange.url));
-      return;
-    }
-    exchange.bodyMaxBytes = pool.limits.bodyMaxBytes;
-    if (!exchange.hasBody) pool.dispatch(exchange);
-    else bufferBody(exchange, () => pool.dispatch(exchange));
   }
 
   #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
@@ -207,14 +193,6 @@ export class ServletHost implements Host {
     if (this.#log === null) return;
     if (failure !== null) this.#log.servletFailure(servlet, failure);
     if (this.#log.logsRequests) this.#log.request(record);
-  }
-
-  #sweep(): void {
-    const now = performance.now();
-    const busy = new Set<CellGroup>();
-    for (const [pool, group] of this.#groups) if (!pool.sweep(now)) busy.add(group);
-    for (const group of new Set(this.#groups.values())) if (!busy.has(group)) group.retire();
-    this.custodian.enforceMemory();
   }
 }
 

@@ -18,6 +18,7 @@ export type LimitName =
   | 'connectionsMaxCount'
   | 'backlogMaxCount'
   | 'memoryMb'
+  | 'bufferedBodiesMb'
   | 'headTimeoutMs'
   | 'keepAliveTimeoutMs'
   | 'bodyTimeoutMs'
@@ -60,6 +61,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     503,
     'LIMIT_HOST_MEMORY',
     'Budget of all cells together; 0: three quarters of the machine. A cell that does not fit waits.',
+  ),
+  bufferedBodiesMb: row(
+    256,
+    'host',
+    503,
+    'LIMIT_BUFFERED_BODIES',
+    'Bodies that wait for a thread, of all clients together. Each may be 256 KB, and there may be 10,000 of them.',
   ),
   // Reading a request.
   headTimeoutMs: row(

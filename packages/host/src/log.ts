@@ -3,6 +3,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Closable } from './custodian.ts';
 import type { RequestRecord } from './cell/ledger.ts';
 import { type Obituary, obituaryLine } from './cell/obituary.ts';
+import type { Connection } from './http/connection.ts';
+import type { Exchange } from './http/exchange.ts';
 
 const BUFFER_BYTES = 4096;
 /** A reader of the log that does not keep up loses lines; it does not fill the acceptor. */
@@ -52,6 +54,33 @@ export class HostLog implements Closable {
       },
       'request',
     );
+  }
+
+  /** A request that no servlet had: it is answered by the host, or refused. */
+  hostAnswer(exchange: Exchange): void {
+    if (exchange.startedAt > 0) return;
+    const { method, url, status, code, clientIp, bytesIn, bytesOut, arrivedAt, doneAt } = exchange;
+    const totalMs = round(doneAt - arrivedAt);
+    this.#logger.info(
+      { method, url, status, ...(code === '' ? {} : { code }), clientIp, totalMs, bytesIn, bytesOut },
+      'request',
+    );
+  }
+
+  /** The host refuses. What will have a line as a request has none here; an unknown page is no event. */
+  refusal(
+    { code, status }: { code: string; status: number },
+    { clientIp }: Connection,
+    exchange: Exchange | null,
+  ): void {
+    const hasLine = this.#logsRequests && exchange !== null && exchange.startedAt === 0;
+    if (hasLine || code === 'REQUEST_NOT_FOUND') return;
+    const request = exchange === null ? {} : { method: exchange.method, url: exchange.url };
+    this.#logger.info({ code, status, clientIp, ...request }, 'refused');
+  }
+
+  warn(text: string): void {
+    this.#logger.warn(text);
   }
 
   /** `failure`: what the servlet threw, where it died of that. */

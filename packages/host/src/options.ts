@@ -14,6 +14,11 @@ export interface ServletOptions {
   file: string | URL;
   /** Where it is mounted: `hello` or `shop/cart`. Default: the file's name without its ending. */
   mount?: string;
+  /**
+   * It answers at every path in which this finds something, in the place of a mount, and after those: the decoded path, without
+   * parameters and query, so that a continuation's URL matches as its servlet's does. Racket: `#:servlet-regexp`.
+   */
+  regexp?: RegExp | string;
   unit?: Unit;
   /** Who shares a process: the servlet's threads (default), nobody at all, or every servlet that names the same group. */
   cell?: 'servlet' | 'instance' | (string & {});

@@ -21,6 +21,8 @@ const INDEX = 'index';
 export interface ListedServlet {
   held: HeldServlet;
   mounts: string[];
+  /** It answers at all paths in which this finds something, in the place of its mounts. */
+  regexp: RegExp | null;
   isEager: boolean;
 }
 
@@ -61,6 +63,7 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
     throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
   const cell = servlet.cell ?? 'servlet';
   if (typeof cell !== 'string' || cell === '') throw new ConfigError(`Cannot serve "${name}": its cell has no name`);
+  const regexp = servlet.regexp === undefined ? null : regexpOf(servlet.regexp, name);
   const limits = resolveLimits(servlet.limits, resolveLimits(options.limits));
   return {
     held: {
@@ -73,9 +76,19 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
       limits,
       spareThreads: servlet.spareThreads ?? 1,
     },
-    mounts: name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
+    mounts: regexp !== null ? [] : name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
+    regexp,
     isEager: servlet.isEager ?? false,
   };
+}
+
+/** Without the flags that make a regexp remember where it was. */
+function regexpOf(given: RegExp | string, name: string): RegExp {
+  try {
+    return typeof given === 'string' ? new RegExp(given) : new RegExp(given.source, given.flags.replace(/[gy]/g, ''));
+  } catch (cause) {
+    throw new ConfigError(`Cannot serve "${name}": its regexp is none: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function pathOf(path: string | URL): string {

@@ -1,5 +1,4 @@
 import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, withoutToken } from '@custodian/protocol';
-import { renderErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
@@ -219,7 +218,7 @@ export class ServletPool implements LeaseFollower {
   /** The thread of the continuation that is asked for has died. */
   #answerGone(exchange: Exchange, obituary: Obituary): void {
     const startUrl = this.#startUrl ?? withoutToken(exchange.url).replace(/^[/\\]+/, '/');
-    exchange.answerPage(410, renderErrorPage(gonePage(obituary, startUrl, this.#site.isDevelopment)));
+    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment));
   }
 
   get #isInstanceEach(): boolean {

@@ -48,7 +48,8 @@ function trimSlashes(path: string): string {
 
 /** The decoded elements of a path; `null` when it can't be decoded or climbs. */
 function elementsOf(path: string): string[] | null {
-  const withoutOrigin = path.replace(/^https?:\/\/[^/]*/i, '');
+  // The whole server (RFC 9112 §3.2.4) is whoever has the root.
+  const withoutOrigin = path === '*' ? '' : path.replace(/^https?:\/\/[^/]*/i, '');
   try {
     const elements = trimSlashes(withoutOrigin).split('/').map(decodeURIComponent);
     if (elements.includes('..') || elements.some((element) => element.includes('/'))) return null;

@@ -53,7 +53,12 @@ export class BodyIntake {
       this.isPaused = this.#credit <= 0;
     } else {
       this.#queue.push(chunk);
-      this.#queuedBytes += chunk.length + PIECE_COST_BYTES;
+      this.#hold(chunk.length + PIECE_COST_BYTES);
+      // A thread that has one is given it in a moment, and its client is made to wait till then.
+      if (exchange.carrier === null && exchange.connection.site.bodies.isSpent) {
+        exchange.connection.onBodiesSpent(exchange);
+        return true;
+      }
       this.isPaused = exchange.carrier !== null || this.isFull;
       if (this.isFull) this.#buffered();
     }
@@ -73,7 +78,7 @@ export class BodyIntake {
   drain(carrier: Carrier): void {
     while (this.#queue.length > 0 && this.#credit > 0) {
       const chunk = this.#queue.shift() as Uint8Array;
-      this.#queuedBytes -= chunk.length + PIECE_COST_BYTES;
+      this.#hold(-chunk.length - PIECE_COST_BYTES);
       this.#send(carrier, chunk);
     }
     if (this.#queue.length > 0) return;
@@ -93,9 +98,8 @@ export class BodyIntake {
 
   /** It comes back from a thread that has not begun it: the next one gets it from its first byte. */
   takeBack(): void {
+    for (const piece of this.#sent) this.#hold(piece.length + PIECE_COST_BYTES);
     this.#queue = this.#sent.splice(0).concat(this.#queue);
-    this.#queuedBytes = 0;
-    for (const piece of this.#queue) this.#queuedBytes += piece.length + PIECE_COST_BYTES;
     this.#credit = BODY_WINDOW_BYTES;
   }
 
@@ -107,6 +111,19 @@ export class BodyIntake {
       throw new ProtocolError('Cannot read a credit: it is for more than was sent');
     const { carrier } = this.#exchange;
     if (carrier !== null) this.drain(carrier);
+  }
+
+  /** Nobody will take it any more. */
+  drop(): void {
+    this.#isDropped = true;
+    this.#queue = [];
+    this.#sent = [];
+    this.#hold(-this.#queuedBytes);
+  }
+
+  #hold(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#exchange.connection.site.bodies.heldBytes += bytes;
   }
 
   #buffered(): void {

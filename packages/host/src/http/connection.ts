@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { Custodian, type Closable } from '../custodian.ts';
 import type { Limits } from '../limits.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { bareAnswer, type ErrorPage } from './error-page.ts';
 import type { Exchange } from './exchange.ts';
+import type { HostAnswer } from './host-answer.ts';
 import { requestProblem } from './request-check.ts';
 
 const connectionKey: unique symbol = Symbol('custodian.connection');
@@ -34,8 +36,21 @@ const UNREAD_MAX_BYTES = 64 * 1024;
 /** How long a connection that is closing keeps reading what its client still sends, so that the answer is not lost to a reset. */
 const LINGER_MS = 2000;
 
-/** Gets each exchange when its turn on its connection has come. */
-export type ExchangeHandler = (exchange: Exchange) => void;
+/** What a connection needs from its host. */
+export interface ConnectionSite {
+  readonly limits: Limits;
+  readonly bodies: BodyBudget;
+  /** Every connection ends after its first request. */
+  readonly isOneRequestEach: boolean;
+  /** Gets each exchange when its turn on its connection has come. */
+  onExchange(exchange: Exchange): void;
+  /** The host refuses a request, or what could not be read as one (`exchange` is null). */
+  onRefusal(refusal: { code: string; status: number }, connection: Connection, exchange: Exchange | null): void;
+  /** What to answer in the place of a page of the host's own; null: that page. */
+  pageInstead(page: ErrorPage, exchange: Exchange): HostAnswer | null;
+  /** Hears of every exchange that is over; null when nobody wants to. */
+  readonly onDone: ((exchange: Exchange) => void) | null;
+}
 
 /** One client connection: its exchanges run one after the other, and its custodian holds all that it has. */
 export class Connection implements Closable {
@@ -46,9 +61,9 @@ export class Connection implements Closable {
   /** No further request is taken. */
   isClosing = false;
   current: Exchange | null = null;
+  readonly site: ConnectionSite;
   readonly #waiting: Exchange[] = [];
   readonly #limits: Limits;
-  readonly #onExchange: ExchangeHandler;
   /** When the connection became idle. */
   #idleSince: number = performance.now();
   #lingersSince = 0;
@@ -57,10 +72,10 @@ export class Connection implements Closable {
   #served = 0;
   #isTaking = false;
 
-  constructor(socket: HttpSocket, listener: Custodian, limits: Limits, onExchange: ExchangeHandler) {
+  constructor(socket: HttpSocket, listener: Custodian, site: ConnectionSite) {
     this.socket = socket;
-    this.#limits = limits;
-    this.#onExchange = onExchange;
+    this.site = site;
+    this.#limits = site.limits;
     this.clientIp = socket.remoteAddress ?? '';
     this.label = `connection ${this.clientIp}:${socket.remotePort ?? 0}`;
     this.custodian = new Custodian(this.label, listener);
@@ -89,6 +104,7 @@ export class Connection implements Closable {
     this.socket._httpMessage = null;
     this.#served++;
     this.#idleSince = performance.now();
+    this.site.onDone?.(exchange);
     const next = this.#waiting[0];
     if (!exchange.keepAlive) this.#end(exchange);
     else if (next !== undefined) {
@@ -148,6 +164,17 @@ export class Connection implements Closable {
     exchange.carrier?.abort(exchange);
   }
 
+  onBodiesSpent(exchange: Exchange): void {
+    exchange.refuse({
+      status: 503,
+      title: 'Not available at the moment',
+      text: 'Too much is being uploaded to this server. Try again in a moment.',
+      code: 'LIMIT_BUFFERED_BODIES',
+      detail: `limit bufferedBodiesMb: ${this.#limits.bufferedBodiesMb}`,
+      retryAfterSeconds: 1,
+    });
+  }
+
   /** Looks at the clocks. Called a few times a second. */
   tick(now: number): void {
     const exchange = this.current;
@@ -158,16 +185,20 @@ export class Connection implements Closable {
       if (this.#waiting.length > 0) {
         if (now - this.#idleSince > this.#limits.sendTimeoutMs) this.socket.destroy();
       } else if (this.#served > 0 && now - this.#idleSince > this.#limits.keepAliveTimeoutMs) this.socket.destroy();
-    } else if (exchange.isAwaitingBody && !exchange.isDone && now - exchange.movedAt > this.#limits.bodyTimeoutMs) {
+    } else if (
+      exchange.isAwaitingBody &&
+      !exchange.isDone &&
+      now - exchange.movedAt > (exchange.silenceMaxMs ?? this.#limits.bodyTimeoutMs)
+    ) {
       exchange.refuse({
         status: 408,
         title: 'Request timed out',
         text: 'The rest of this request did not arrive in time.',
         code: 'LIMIT_BODY_TIMEOUT',
-        detail: `limit bodyTimeoutMs: ${this.#limits.bodyTimeoutMs}`,
+        detail: `limit bodyTimeoutMs: ${exchange.silenceMaxMs ?? this.#limits.bodyTimeoutMs}`,
       });
       exchange.carrier?.abort(exchange);
-    } else if (exchange.isHeadSent && now - exchange.movedAt > this.#limits.sendTimeoutMs) {
+    } else if (exchange.isHeadSent && now - exchange.movedAt > (exchange.silenceMaxMs ?? this.#limits.sendTimeoutMs)) {
       exchange.cut();
       exchange.carrier?.abort(exchange);
     }
@@ -176,7 +207,7 @@ export class Connection implements Closable {
   #onIncoming(exchange: Exchange, keepAlive: boolean): number {
     // Neither upgrades nor tunnels: the request is answered as an ordinary one (RFC 9110 §7.8 lets a server do so). The
     // parser drops what comes behind it, so the connection ends with it.
-    exchange.keepAlive = keepAlive && exchange.upgrade !== true;
+    exchange.keepAlive = keepAlive && exchange.upgrade !== true && !this.site.isOneRequestEach;
     exchange.upgrade = null;
     if (this.isClosing) return 0;
     if (this.current === null && this.#waiting.length === 0 && this.socket.writableLength === 0) this.#run(exchange);
@@ -200,7 +231,7 @@ export class Connection implements Closable {
       exchange.refuse(problem);
       return;
     }
-    this.#onExchange(exchange);
+    this.site.onExchange(exchange);
     if (exchange.expectsContinue && !exchange.isDone) this.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
   }
 
@@ -225,6 +256,7 @@ export class Connection implements Closable {
 
   #refuseWithoutExchange(page: ErrorPage): void {
     const { socket } = this;
+    this.site.onRefusal(page, this, null);
     if (!socket.writable) {
       socket.destroy();
       return;

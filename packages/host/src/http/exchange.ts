@@ -10,6 +10,8 @@ import {
 import { BodyIntake } from './body-intake.ts';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
+import { type HostAnswer, type PreparedAnswer, prepareAnswer } from './host-answer.ts';
+import { pathElements } from './request-path.ts';
 import { dateLine, statusLine } from './status.ts';
 
 /** The lease that runs an exchange, as far as the exchange needs it. */
@@ -64,7 +66,13 @@ export class Exchange {
   expectsContinue = false;
   keepAlive = false;
   bytesOut = 0;
+  /** Of these, the head's. */
+  headBytesOut = 0;
   status = 0;
+  /** Why the host refused it: a code of docs/errors.md. */
+  code = '';
+  /** How long neither body may move, in ms, where that is not as the limits say. */
+  silenceMaxMs: number | null = null;
   /** The response's head has gone out. */
   isHeadSent = false;
   /** The response is over, or nobody is there to read it. */
@@ -78,6 +86,8 @@ export class Exchange {
   doneAt = 0;
 
   #intake: BodyIntake | null = null;
+  #elements: string[] | null | undefined = undefined;
+  #onDone: (() => void)[] | null = null;
   #discardedBytes = 0;
   #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
   #remainingBytes = 0;
@@ -119,6 +129,21 @@ export class Exchange {
       if (found.length === name.length && found.toLowerCase() === name) return rawHeaders[at + 1];
     }
     return undefined;
+  }
+
+  /** The decoded elements of the path, or null when it names nothing: see {@link pathElements}. */
+  get elements(): readonly string[] | null {
+    if (this.#elements === undefined) this.#elements = pathElements(this.url);
+    return this.#elements;
+  }
+
+  /** The decoded path, without parameters and query, runs of slashes as one; null when it names nothing. */
+  get path(): string | null {
+    return this.elements === null ? null : `/${this.elements.join('/')}`;
+  }
+
+  get clientIp(): string {
+    return this.connection.clientIp;
   }
 
   /** A request that may be sent twice without harm (RFC 9110 §9.2.1), and whose body is not half used. */
@@ -256,19 +281,66 @@ export class Exchange {
   /** The host's own page, after which the connection closes; a response that has begun is cut instead. */
   refuse(page: ErrorPage): void {
     if (this.isDone) return;
-    if (this.isHeadSent) return this.cut();
     this.keepAlive = false;
-    const body = Buffer.from(renderErrorPage(page));
-    this.#answerPage(
-      page.status,
-      body,
-      page.retryAfterSeconds === undefined ? '' : `Retry-After: ${page.retryAfterSeconds}\r\n`,
+    this.refuseKept(page);
+  }
+
+  /** The same, and the connection stays: what was read of it can be trusted. */
+  refuseKept(page: ErrorPage, headers: Readonly<Record<string, string>> = {}): void {
+    if (this.isDone) return;
+    if (this.isHeadSent) {
+      this.#refused(page.code, this.status);
+      return this.cut();
+    }
+    const { status, retryAfterSeconds } = page;
+    const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) };
+    const answer = this.connection.site.pageInstead(page, this);
+    this.refuseWith(
+      page.code,
+      answer ?? { status, headers: { ...headers, ...retryAfter }, body: renderErrorPage(page) },
     );
   }
 
-  /** A page of the host's that is an ordinary answer. */
-  answerPage(status: number, html: string): void {
-    this.#answerPage(status, Buffer.from(html), '');
+  /** Refuses with an answer that has been made already. */
+  refuseWith(code: string, answer: HostAnswer): void {
+    if (this.isDone) return;
+    const prepared = prepareAnswer(answer);
+    this.#refused(code, prepared.status);
+    this.respondPrepared(prepared);
+  }
+
+  #refused(code: string, status: number): void {
+    this.code = code;
+    this.connection.site.onRefusal({ code, status }, this.connection, this);
+  }
+
+  /**
+   * Answers by itself, without a servlet.
+   * @throws TypeError for what can't be sent
+   * @example exchange.respond({ status: 302, headers: { Location: '/elsewhere' } })
+   */
+  respond(answer: HostAnswer): void {
+    this.respondPrepared(prepareAnswer(answer));
+  }
+
+  respondPrepared({ status, headerLines, hasDate, body }: PreparedAnswer): void {
+    const reply = {
+      status,
+      reason: '',
+      headerLines,
+      hasDate,
+      bodyBytes: -1,
+      bodyStart: 0,
+      cpuMicros: this.usage?.cpuMicros ?? 0,
+      wallMicros: this.usage?.wallMicros ?? 0,
+    };
+    this.answer(reply, body, body.length);
+  }
+
+  /** Calls `listener` when the response is over or nobody is left to read it. */
+  whenDone(listener: () => void): void {
+    if (this.isDone) listener();
+    else (this.#onDone ??= []).push(listener);
   }
 
   /** Ends a response that can't be completed: the client must see that it is cut. */
@@ -280,23 +352,9 @@ export class Exchange {
   /** The client has gone away. */
   onClientGone(): void {
     if (this.isDone) return;
-    this.isDone = true;
-    this.doneAt = performance.now();
+    this.#over();
     this.carrier?.abort(this);
-  }
-
-  #answerPage(status: number, body: Buffer, headerLines: string): void {
-    const reply = {
-      status,
-      reason: '',
-      headerLines: `Content-Type: text/html; charset=utf-8\r\n${headerLines}`,
-      hasDate: false,
-      bodyBytes: -1,
-      bodyStart: 0,
-      cpuMicros: this.usage?.cpuMicros ?? 0,
-      wallMicros: this.usage?.wallMicros ?? 0,
-    };
-    this.answer(reply, body, body.length);
+    this.connection.site.onDone?.(this);
   }
 
   #isBodiless(status: number): boolean {
@@ -305,7 +363,6 @@ export class Exchange {
 
   #headText(reply: ReplyFrame, framing: string): string {
     this.isHeadSent = true;
-    this.#intake?.begun();
     this.#intake?.begun();
     this.status = reply.status;
     // What is left of an unread body can't be told from a next request: such a connection is not used again.
@@ -317,7 +374,9 @@ export class Exchange {
         : ''
       : 'Connection: close\r\n';
     const date = reply.hasDate ? '' : dateLine(Date.now());
-    return `${statusLine(reply.status, reply.reason)}${reply.headerLines}${framing}${date}${connection}\r\n`;
+    const text = `${statusLine(reply.status, reply.reason)}${reply.headerLines}${framing}${date}${connection}\r\n`;
+    this.headBytesOut = text.length;
+    return text;
   }
 
   #write(text: string): void {
@@ -327,8 +386,15 @@ export class Exchange {
 
   #finish(): void {
     if (this.isDone) return;
+    this.#over();
+    this.connection.onExchangeDone(this);
+  }
+
+  #over(): void {
     this.isDone = true;
     this.doneAt = performance.now();
-    this.connection.onExchangeDone(this);
+    this.#intake?.drop();
+    if (this.#onDone === null) return;
+    for (const listener of this.#onDone) listener();
   }
 }

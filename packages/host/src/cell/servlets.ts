@@ -1,0 +1,112 @@
+import type { Failure, Usage } from '@custodian/protocol';
+import { Mounts } from '../dispatcher/mounts.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import type { Profile } from '../options.ts';
+import type { Services } from '../service/service.ts';
+import type { ListedServlet } from '../servlet-list.ts';
+import { CellGroup } from './cell-group.ts';
+import type { Obituary } from './obituary.ts';
+import { ServletPool } from './pool.ts';
+import type { WarmCells } from './warm-cells.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** What the servlets need from their host. */
+export interface ServletsSite {
+  warm: WarmCells;
+  budget: MemoryBudget;
+  /** What threads may ask for. */
+  services: Services;
+  isDevelopment: boolean;
+  onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
+  onDeath(obituary: Obituary, failure: Failure | null): void;
+  onLog(servlet: string, level: number, text: string): void;
+  /** Now and then, while nothing runs. */
+  onIdleSweep(): void;
+}
+
+/** All servlets of a host: where they answer, their threads, and who shares a process. */
+export class Servlets {
+  readonly watchdog: Watchdog;
+  readonly #site: ServletsSite;
+  readonly #mounts = new Mounts<ServletPool>();
+  readonly #groups = new Map<ServletPool, CellGroup>();
+  readonly #named = new Map<string, CellGroup>();
+  readonly #eager: ServletPool[] = [];
+  readonly #patterns: { regexp: RegExp; pool: ServletPool }[] = [];
+  #isShut = false;
+
+  constructor(site: ServletsSite) {
+    this.#site = site;
+    this.watchdog = new Watchdog(() => this.#sweep());
+  }
+
+  get pools(): readonly ServletPool[] {
+    return [...this.#groups.keys()];
+  }
+
+  get profiles(): Set<Profile> {
+    return new Set(this.pools.map((pool) => pool.servlet.profile));
+  }
+
+  /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */
+  find(exchange: Exchange): ServletPool | null {
+    const mounted = this.#mounts.find(exchange.url);
+    if (mounted !== null || this.#patterns.length === 0) return mounted;
+    const { path } = exchange;
+    if (path === null) return null;
+    return this.#patterns.find(({ regexp }) => regexp.test(path))?.pool ?? null;
+  }
+
+  /** A servlet more, at its mounts. @throws TypeError when another one is there */
+  add(servlet: ListedServlet): ServletPool {
+    const { held } = servlet;
+    const site = this.#site;
+    const group = this.#groupOf(servlet);
+    const pool = new ServletPool(held, group, {
+      watchdog: this.watchdog,
+      budget: site.budget,
+      services: site.services,
+      isDevelopment: site.isDevelopment,
+      onCharge: (exchange, usage, peakBytes, failure) => site.onCharge(held.name, exchange, usage, peakBytes, failure),
+      onDeath: (obituary, failure) => site.onDeath(obituary, failure),
+      onLog: (level, text) => site.onLog(held.name, level, text),
+    });
+    this.#groups.set(pool, group);
+    if (servlet.isEager) this.#eager.push(pool);
+    for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
+    if (servlet.regexp !== null) this.#patterns.push({ regexp: servlet.regexp, pool });
+    if (this.#isShut) pool.shut();
+    return pool;
+  }
+
+  /** Loads those that are not to wait for their first request. */
+  async start(): Promise<void> {
+    await Promise.all(this.#eager.map((pool) => pool.start()));
+  }
+
+  /** No further threads. */
+  shut(): void {
+    this.#isShut = true;
+    for (const pool of this.pools) pool.shut();
+  }
+
+  #groupOf({ held }: ListedServlet): CellGroup {
+    const isNamed = held.cell.startsWith('group ');
+    // A group has one set of process flags: guests and trusted servlets never share a process.
+    const name = isNamed ? `${held.profile} ${held.cell}` : held.name;
+    const group =
+      (isNamed ? this.#named.get(name) : undefined) ??
+      new CellGroup(name, held.profile, held.cell === 'instance', this.#site.warm);
+    if (isNamed) this.#named.set(name, group);
+    return group;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    const busy = new Set<CellGroup>();
+    for (const [pool, group] of this.#groups) if (!pool.sweep(now)) busy.add(group);
+    for (const group of new Set(this.#groups.values())) if (!busy.has(group)) group.retire();
+    this.#site.onIdleSweep();
+  }
+}

@@ -1,0 +1,23 @@
+import { bufferBody } from '../http/body-intake.ts';
+import type { ServletPool } from '../cell/pool.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/**
+ * The servlets of the host, each at its mount or by its regexp; what none of them answers at is passed.
+ * @see Racket `servlets:make`, `dispatch/servlet`
+ */
+export function servlets(): Dispatcher {
+  return (pass, site) => (exchange) => {
+    const pool = site.servlets.find(exchange);
+    if (pool === null) pass(exchange);
+    else runIn(pool, exchange);
+  };
+}
+
+/** Gives an exchange to a servlet, when as much of its body is here as is kept for it. */
+export function runIn(pool: ServletPool, exchange: Exchange): void {
+  exchange.bodyMaxBytes = pool.limits.bodyMaxBytes;
+  if (!exchange.hasBody) pool.dispatch(exchange);
+  else bufferBody(exchange, () => pool.dispatch(exchange));
+}
