@@ -137,7 +137,7 @@ export class ServletHost implements Host {
   }
 
   reload(servlet: string): void {
-    const pool = this.#pools.find((candidate) => candidate.servlet.name === servlet);
+    const pool = this.#servlets.pools.find((candidate) => candidate.servlet.name === servlet);
     if (pool === undefined) throw new RangeError(`Cannot reload "${servlet}": there is no such servlet`);
     pool.reload();
   }
