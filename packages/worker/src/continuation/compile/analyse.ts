@@ -1,4 +1,4 @@
-import { boundNames, children, hasDirective, isClass, isFunction, mayBePromise, type Node } from './ast.ts';
+import { boundNames, children, hasDirective, holdsExpression, isClass, isFunction, mayBePromise, type Node } from './ast.ts';
 import { FunctionInfo, Scope, type Loop, type Ref } from './scope.ts';
 
 /** What the analysis of a module found. */
@@ -88,8 +88,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
         const name = n['id']?.name;
         if (isTop) c.scope.declare(name, 'function', n);
         else if (!c.fn.isStrict && !n['async'] && !n['generator'] && !lexical.has(name)) {
-          const existing = c.scope.variables.get(name);
-          if (existing?.kind === 'param') return;
+          if (c.fn.scope.variables.get(name)?.kind === 'param') return;
           c.fn.blockFunctions.set(n, c.scope.declare(name, 'var', null));
         }
         return;
@@ -404,11 +403,14 @@ export function analyse(program: Node, isModule: boolean): Analysis {
     const inner: Cursor = { scope, fn, loop: null };
     for (const p of n['params']) for (const x of boundNames(p)) scope.declare(x['name'], 'param', null);
     if (n['body'].type === 'BlockStatement') {
-      hoistVars(n['body'].body, inner);
-      declareLexicals(n['body'].body, inner);
+      // Expressions among the parameters do not see what the body declares.
+      const body = n['params'].some(holdsExpression)
+        ? { ...inner, scope: (fn.bodyScope = new Scope(n['body'], scope, fn, null, false)) }
+        : inner;
+      hoistVars(n['body'].body, body);
+      declareLexicals(n['body'].body, body);
       for (const p of n['params']) pattern(p, inner, p.end, true);
-      n['body'].$scope = scope;
-      if (visitAll(n['body'].body, inner)) n['body'].$awaits = true;
+      if (visitAll(n['body'].body, body)) n['body'].$awaits = true;
     } else {
       for (const p of n['params']) pattern(p, inner, p.end, true);
       if (mayBePromise(n['body'])) fn.returnsValue = true;

@@ -140,6 +140,22 @@ export function* boundNames(pattern: Node | null): Generator<Node> {
   }
 }
 
+/** A parameter's pattern holds code of its own: a default value or a computed key. */
+export function holdsExpression(pattern: Node | null): boolean {
+  switch (pattern?.type) {
+    case 'AssignmentPattern':
+      return true;
+    case 'ObjectPattern':
+      return (pattern['properties'] as Node[]).some((p) => p['computed'] === true || holdsExpression(p['value'] ?? p['argument']));
+    case 'ArrayPattern':
+      return (pattern['elements'] as (Node | null)[]).some(holdsExpression);
+    case 'RestElement':
+      return holdsExpression(pattern['argument']);
+    default:
+      return false;
+  }
+}
+
 const directives = (body: Node): string[] =>
   body.type === 'BlockStatement' || body.type === 'Program'
     ? (body.body as Node[]).filter((s) => s['directive']).map((s) => s['directive'] as string)

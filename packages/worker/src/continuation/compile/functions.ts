@@ -23,7 +23,7 @@ import { jump } from './jumps.ts';
 import { Lowering, type Vocabulary } from './lowering.ts';
 import { numberAwaits } from './number.ts';
 import { Reentry } from './reentry.ts';
-import type { FunctionInfo, Variable } from './scope.ts';
+import type { FunctionInfo, Scope, Variable } from './scope.ts';
 import { enter, lowerList, raw as slot } from './statements.ts';
 import { hasSimpleParams, type Names } from './storage.ts';
 
@@ -81,6 +81,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
     if (hasSimpleParams(n)) n['params'].forEach((p: Node, i: number) => simple.push([p.$ref!.variable!, values[i]!]));
     enter(L, fn.scope);
     if (!hasSimpleParams(n)) n['params'].forEach((p: Node, i: number) => L.emit(...bindParameter(p, values[i]!)));
+    if (fn.bodyScope) enterBody(L, fn.bodyScope, fn.scope);
     if (n['body'].type === 'BlockStatement') lowerList(L, n['body'].body, undefined);
     else L.scoped(() => lowerExpressionBody(L, n['body']));
   });
@@ -166,6 +167,15 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
     isSibling,
     meta,
   };
+}
+
+/** A `var` of the body that is named like a parameter begins with the parameter's value, and is another variable. */
+function enterBody(L: Lowering, body: Scope, params: Scope): void {
+  enter(L, body);
+  for (const v of body.variables.values()) {
+    const param = v.kind === 'var' ? params.variables.get(v.name) : undefined;
+    if (param) L.emit(statement(assign(L.ref(v, true), L.ref(param))));
+  }
 }
 
 /** `async (x) => expression` returns what `return expression` would. */

@@ -123,6 +123,8 @@ export class FunctionInfo {
   readonly through: Set<string> = new Set();
   readonly scopes: Scope[] = [];
   scope!: Scope;
+  /** What the body declares, where it has a scope of its own beside the parameters. */
+  bodyScope: Scope | null = null;
   /** What the transform made of a resumable function. */
   compiled?: CompiledFunction;
   isBlockFunctionName(v: Variable): boolean {

@@ -48,6 +48,7 @@ function placeVariables(fn: FunctionInfo, names: Names): void {
     const isOwn = scope === fn.scope;
     if (
       !isOwn &&
+      scope !== fn.bodyScope &&
       !(scope.node.$awaits && !scope.node.type.startsWith('Class') && !scope.node.type.startsWith('Function'))
     )
       continue;
