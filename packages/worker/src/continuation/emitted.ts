@@ -1,6 +1,7 @@
 /** What compiled modules import. Nothing here is for authors. */
-export { Activation, Signal, drive, functionTable, passCatch, passFinally } from './activation.ts';
+export { Activation, Signal, drive, passCatch, passFinally } from './activation.ts';
 export { asyncCursorOf, cursorOf, elements, keysOf } from './cursor.ts';
+export { functionTable } from './frame.ts';
 export {
   addResource,
   bind,

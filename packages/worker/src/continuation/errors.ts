@@ -1,5 +1,5 @@
 import { ownFiles } from './own-files.ts';
-import type { Frame, FunctionDescription } from './activation.ts';
+import type { Frame, FunctionDescription } from './frame.ts';
 
 /** A capture passed through code that cannot be captured. Thrown at the await that received it. */
 export class UnsafeContextError extends Error {

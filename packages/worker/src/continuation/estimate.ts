@@ -1,4 +1,4 @@
-import type { Frame } from './activation.ts';
+import type { Frame } from './frame.ts';
 
 const frameBytes = 96,
   slotBytes = 8,

@@ -1,4 +1,4 @@
-import { BindingFrame, type Frame } from './activation.ts';
+import { BindingFrame, type Frame } from './frame.ts';
 import { ownFiles } from './own-files.ts';
 import { unset } from './support.ts';
 

@@ -1,109 +1,23 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { Activation, BindingFrame, Capture, Exit, type Frame, Signal, arrives, type Bindings } from './activation.ts';
-import { OneShotError, UnsafeContextError } from './errors.ts';
+import { Activation, arrives, Capture, Exit } from './activation.ts';
+import { lostError } from './capture.ts';
+import { Continuation, type Outcome, type PageMaker } from './continuation.ts';
+import { UnsafeContextError } from './errors.ts';
+import { type Bindings, bindingsAt, type Frame, link } from './frame.ts';
 import { addLogicalStack } from './logical-stack.ts';
+import { unpark } from './native.ts';
+import { Run, storage } from './run.ts';
 
-export { Capture, Exit, Frame, Signal } from './activation.ts';
-export { OneShotError, UnsafeContextError, type Place } from './errors.ts';
+export { Capture, Exit, Signal } from './activation.ts';
+export { capture, exit, isSignal } from './capture.ts';
 export { codeFrame } from './code-frame.ts';
-export { describe, type FrameDescription } from './logical-stack.ts';
+export { Continuation, type Outcome, type PageMaker } from './continuation.ts';
+export { OneShotError, UnsafeContextError, type Place } from './errors.ts';
 export { estimateBytes } from './estimate.ts';
-
-/** Makes the page once the continuation is captured, outside the captured code. */
-export type PageMaker<Page = unknown> = (continuation: Continuation) => Page | Promise<Page>;
-
-/** The rest of one run of a servlet. Resumable any number of times, unless it holds a native part. */
-export class Continuation {
-  /** The innermost frame; null if nothing is left to do but return. */
-  readonly frames: Frame | null;
-  /** The dynamic bindings where it was captured. */
-  readonly bindings: Bindings | null;
-  /** The native call that waits inside, if there is one. */
-  readonly parked: Parked | null;
-  constructor(frames: Frame | null, bindings: Bindings | null, parked: Parked | null) {
-    this.frames = frames;
-    this.bindings = bindings;
-    this.parked = parked;
-  }
-  /** It can be resumed only once. */
-  get isOneShot(): boolean {
-    return this.parked !== null;
-  }
-}
-
-/** How a run came to rest. A page maker is called by whoever asked, after the unwinding: see `deliver`. */
-export type Outcome<Value = unknown> =
-  | { kind: 'returned'; value: Value }
-  | { kind: 'captured'; continuation: Continuation; make: PageMaker }
-  | { kind: 'exited'; value: unknown };
-
-interface Parked {
-  settle: (value: unknown, isError: boolean) => void;
-  run: Run;
-  isUsed: boolean;
-}
-interface Waiting {
-  resolve: (outcome: Outcome) => void;
-  reject: (error: unknown) => void;
-}
-
-/** One stretch of a servlet's execution, from a prompt or a resumption to its outcome. */
-class Run {
-  /** What the author of the servlet API wants to find again: usually the request. */
-  context: unknown;
-  readonly open: Set<Signal> = new Set();
-  #waiting: Waiting | null;
-  constructor(context: unknown, waiting: Waiting) {
-    this.context = context;
-    this.#waiting = waiting;
-  }
-  get isOver(): boolean {
-    return this.#waiting === null;
-  }
-  /** After a native part has parked: the outcome of its stack goes to whoever resumes it. */
-  waitAgain(context: unknown, waiting: Waiting): void {
-    this.context = context;
-    this.#waiting = waiting;
-  }
-  finish(outcome: Outcome): void {
-    this.#take()?.resolve(outcome);
-  }
-  fail(error: unknown): void {
-    this.#take()?.reject(error);
-  }
-  #take(): Waiting | null {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    return waiting;
-  }
-  signalRefused(signal: Signal): void {
-    this.open.delete(signal);
-  }
-}
-
-interface Store {
-  run: Run;
-  bindings: Bindings | null;
-  isNative: boolean;
-}
-const storage = new AsyncLocalStorage<Store>();
-
-function current(action: string): Store {
-  const store = storage.getStore();
-  if (!store) throw new NoPromptError(`Cannot ${action}: no servlet is running here`);
-  return store;
-}
-
-/** A suspending function was called outside a servlet's request. */
-export class NoPromptError extends Error {
-  override readonly name = 'NoPromptError';
-  readonly code = 'SERVLET_NO_PROMPT';
-}
-
-/** The `context` that was given to the prompt or the resumption that runs now; undefined outside. */
-export function currentContext<T = unknown>(): T | undefined {
-  return storage.getStore()?.run.context as T | undefined;
-}
+export { Frame } from './frame.ts';
+export { describe, type FrameDescription } from './logical-stack.ts';
+export { native } from './native.ts';
+export { createParameter, type Parameter } from './parameter.ts';
+export { currentContext, NoPromptError } from './run.ts';
 
 /**
  * Runs `start` up to its outcome. Errors that nobody catches reject, with the logical stack.
@@ -142,14 +56,14 @@ function settleRoot(run: Run, start: () => unknown, rest: Frame | null): void {
 }
 
 function complete(run: Run, value: unknown): void {
-  const lost = firstOf(run.open);
+  const lost = run.firstOpen();
   if (lost) run.fail(lostError(lost));
   else run.finish({ kind: 'returned', value });
 }
 
 /** An error reached the root. If a capture was lost before, that is the error behind it (an AggregateError of Promise.any, say). */
 function failed(run: Run, error: unknown): void {
-  const lost = error instanceof UnsafeContextError ? undefined : firstOf(run.open);
+  const lost = error instanceof UnsafeContextError ? undefined : run.firstOpen();
   run.fail(lost ? lostError(lost, error) : error);
 }
 
@@ -168,7 +82,7 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
     run.fail(new UnsafeContextError(error, null, "it left its chain of calls on the way to the servlet's start"));
     return;
   }
-  const lost = firstOf(run.open);
+  const lost = run.firstOpen();
   if (lost) {
     run.fail(lostError(lost));
     return;
@@ -179,111 +93,6 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
     continuation: new Continuation(frames, bindingsAt(frames), null),
     make: error.handler as PageMaker,
   });
-}
-
-/** Turns collected frames, innermost first, into the list whose tail all continuations of a visit share. */
-function link(frames: readonly Frame[], rest: Frame | null): Frame | null {
-  let next = rest,
-    bindings = rest ? innerBindings(rest) : null;
-  for (let i = frames.length - 1; i >= 0; i--) {
-    const frame = frames[i]!;
-    if (frame.pc > 0 && !frame.body) continue;
-    frame.next = next;
-    frame.bindings = bindings;
-    if (frame instanceof BindingFrame) bindings = extend(bindings, frame.parameter, frame.value);
-    next = frame;
-  }
-  return next;
-}
-const extend = (bindings: Bindings | null, parameter: object, value: unknown): Bindings =>
-  new Map(bindings).set(parameter, value);
-/** The bindings under which what is inside a frame runs. */
-const innerBindings = (frame: Frame): Bindings | null =>
-  frame instanceof BindingFrame ? extend(frame.bindings, frame.parameter, frame.value) : frame.bindings;
-const bindingsAt = (frames: Frame | null): Bindings | null => (frames ? innerBindings(frames) : null);
-
-function firstOf<T>(set: ReadonlySet<T>): T | undefined {
-  for (const x of set) return x;
-  return undefined;
-}
-function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
-  tracedLeft = tracedMaxCount;
-  return new UnsafeContextError(
-    signal,
-    null,
-    'its promise was not awaited, or something swallowed its rejection (.catch, a callback, allSettled)',
-    cause === undefined ? undefined : { cause },
-  );
-}
-
-/**
- * Captures the continuation of the caller, which must await the promise directly. The run unwinds to its prompt, whose outcome then
- * has the continuation and `make`. The promise is resolved by `resume`, once per resumption.
- * @throws NoPromptError outside a servlet
- */
-export function capture<Value = unknown>(make: PageMaker): Promise<Value> {
-  let store: Store;
-  try {
-    store = current('capture a continuation');
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
-  if (store.isNative) return park(store, make) as Promise<Value>;
-  return raise(store.run, new Capture(make, store.run)) as Promise<Value>;
-}
-
-/** Leaves the servlet with a response: finally blocks run, catch clauses do not. */
-export function exit(value: unknown): Promise<never> {
-  let store: Store;
-  try {
-    store = current('leave the servlet');
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
-  return raise(store.run, new Exit(value));
-}
-
-/** The runtime's own frames, the API's, the author's line, and who called it. */
-const traceDepth = 6;
-const tracedMaxCount = 1000;
-/**
- * Recording where a capture began costs more than the capture. A thread records its first ones, when mistakes show; after that only
- * when one has been lost again.
- */
-let tracedLeft = tracedMaxCount;
-
-function raise(run: Run, signal: Signal): Promise<never> {
-  if (tracedLeft > 0) trace(signal);
-  const promise = Promise.reject(signal);
-  promise.catch(ignore);
-  signal.promise = promise;
-  run.open.add(signal);
-  watch(run, signal);
-  return promise;
-}
-const ignore = (): void => {};
-
-function trace(signal: Signal): void {
-  tracedLeft--;
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = traceDepth;
-  signal.trace = new Error();
-  Error.stackTraceLimit = limit;
-}
-
-const watched: { run: Run; signal: Signal }[] = [];
-/** A capture unwinds within one drain of the microtask queue. One that is still on its way afterwards waits for nobody: fail at once, never hang. */
-function watch(run: Run, signal: Signal): void {
-  if (watched.push({ run, signal }) === 1) setImmediate(checkWatched);
-}
-function checkWatched(): void {
-  for (const { run, signal } of watched.splice(0))
-    if (signal instanceof Capture && run.open.has(signal) && !run.isOver) run.fail(lostError(signal));
-}
-
-/** Whether a rejection is the machinery's own: for the worker's `unhandledRejection` handler, which must then do nothing. */
-export function isSignal(reason: unknown): boolean {
-  return reason instanceof Signal;
 }
 
 /**
@@ -353,105 +162,5 @@ export async function deliver(
     } catch (error) {
       outcome = await resume(outcome.continuation, error, { isError: true, context });
     }
-  }
-}
-
-// ---- native parts
-
-/**
- * Runs code that cannot be captured. A capture inside parks the native stack instead: the page goes out, and resuming settles the
- * promise. Such a continuation lives in this thread's memory and can be resumed once.
- */
-export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Value> {
-  let store: Store;
-  try {
-    store = current('run a native part');
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
-  return storage.run({ ...store, isNative: true }, async () => thunk());
-}
-
-function park(store: Store, make: PageMaker): Promise<unknown> {
-  const { run } = store;
-  if (run.isOver)
-    return Promise.reject(
-      new UnsafeContextError(
-        null,
-        null,
-        'another branch of the native part has suspended already; branches can suspend one after the other',
-      ),
-    );
-  return new Promise((resolve, reject) => {
-    const parked: Parked = {
-      run,
-      isUsed: false,
-      settle: (value, isError) => {
-        if (isError) reject(value as Error);
-        else resolve(value);
-      },
-    };
-    run.finish({ kind: 'captured', continuation: new Continuation(null, store.bindings, parked), make });
-  });
-}
-
-function unpark(parked: Parked, value: unknown, isError: boolean, context: unknown): Promise<Outcome> {
-  if (parked.isUsed)
-    return Promise.reject(
-      new OneShotError('Cannot resume the continuation: it holds a native part, which has been resumed already'),
-    );
-  parked.isUsed = true;
-  return new Promise((resolve, reject) => {
-    parked.run.waitAgain(context, { resolve, reject });
-    parked.settle(value, isError);
-  });
-}
-
-// ---- dynamic bindings
-
-/** A parameter whose value belongs to a stretch of calls, and travels with continuations captured there. */
-export interface Parameter<Value> {
-  (): Value;
-  run<R>(value: Value, body: () => R | Promise<R>): Promise<R>;
-}
-
-export function createParameter<Value>(fallback: Value): Parameter<Value> {
-  const parameter = ((): Value => {
-    const bindings = storage.getStore()?.bindings;
-    return bindings?.has(parameter) ? (bindings.get(parameter) as Value) : fallback;
-  }) as Parameter<Value>;
-  parameter.run = <R>(value: Value, body: () => R | Promise<R>): Promise<R> => {
-    let store: Store;
-    try {
-      store = current('bind a parameter');
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
-    const activation = new Activation();
-    const inner = { ...store, bindings: extend(store.bindings, parameter, value) };
-    return (activation.promise = storage.run(inner, () => bound(activation, parameter, value, body))) as Promise<R>;
-  };
-  return parameter;
-}
-
-/** The part of `run` that a capture passes through: it leaves a frame that carries the binding. */
-async function bound<R>(
-  activation: Activation,
-  parameter: object,
-  value: unknown,
-  body: () => R | Promise<R>,
-): Promise<R> {
-  let promise: Promise<unknown> | null = null;
-  try {
-    const result = body();
-    if (!(result instanceof Promise)) return result;
-    promise = result;
-    return await result;
-  } catch (error) {
-    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(new BindingFrame(parameter, value));
-    error.promise = activation.promise;
-    activation.promise!.then(undefined, ignore);
-    throw error;
   }
 }

@@ -146,7 +146,9 @@ export function holdsExpression(pattern: Node | null): boolean {
     case 'AssignmentPattern':
       return true;
     case 'ObjectPattern':
-      return (pattern['properties'] as Node[]).some((p) => p['computed'] === true || holdsExpression(p['value'] ?? p['argument']));
+      return (pattern['properties'] as Node[]).some(
+        (p) => p['computed'] === true || holdsExpression(p['value'] ?? p['argument']),
+      );
     case 'ArrayPattern':
       return (pattern['elements'] as (Node | null)[]).some(holdsExpression);
     case 'RestElement':

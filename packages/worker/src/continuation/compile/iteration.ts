@@ -18,7 +18,8 @@ import { awaitStep, lower, lowerMember } from './expressions.ts';
 import type { Lowering, Target } from './lowering.ts';
 import { lowerPattern } from './patterns.ts';
 import type { Variable } from './scope.ts';
-import { body, enter, guarded, withTarget } from './statements.ts';
+import { body, enter, withTarget } from './statements.ts';
+import { guarded } from './try.ts';
 import { lowerUsing } from './using.ts';
 
 const method = (L: Lowering, cursor: Variable, name: string, ...args: Node[]): Node =>

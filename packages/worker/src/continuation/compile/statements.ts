@@ -1,26 +1,13 @@
-import {
-  assign,
-  binary,
-  block,
-  id,
-  ifThen,
-  labeled,
-  lit,
-  node,
-  sequence,
-  statement,
-  throwing,
-  undef,
-  whileTrue,
-  type Node,
-} from './ast.ts';
+import { assign, binary, block, id, ifThen, labeled, lit, node, statement, throwing, undef, type Node } from './ast.ts';
 import { awaitStep, lower, lowerClass } from './expressions.ts';
 import { lowerForAwait, lowerForIn, lowerForOf } from './iteration.ts';
 import { jump } from './jumps.ts';
+import { lowerDoWhile, lowerFor, lowerWhile } from './loops.ts';
 import type { Lowering, Target } from './lowering.ts';
 import { native } from './native-statements.ts';
 import { lowerPattern } from './patterns.ts';
 import type { Scope, Variable } from './scope.ts';
+import { lowerTry } from './try.ts';
 import { lowerUsing } from './using.ts';
 
 /** Lowers a statement list whose declarations live in the activation. */
@@ -68,7 +55,8 @@ export function lowerStatement(L: Lowering, n: Node): void {
   L.scoped(() => lowerOne(L, n));
 }
 
-function lowerOne(L: Lowering, n: Node, labels: string[] = n['$labels'] ?? []): void {
+/** One statement, with the labels that stand before it. */
+export function lowerOne(L: Lowering, n: Node, labels: string[] = n['$labels'] ?? []): void {
   switch (n.type) {
     case 'VariableDeclaration':
       lowerDeclaration(L, n);
@@ -157,7 +145,7 @@ export function body(L: Lowering, n: Node): Node[] {
 }
 
 /** An expression whose value nobody wants. */
-function lowerEffect(L: Lowering, e: Node, from: Node): void {
+export function lowerEffect(L: Lowering, e: Node, from: Node): void {
   if (e.type === 'AwaitExpression') {
     L.emit(awaitStep(null, lower(L, e['argument']), e));
     return;
@@ -219,108 +207,6 @@ function lowerReturn(L: Lowering, n: Node): void {
   jump(L, n, argument ? lower(L, argument) : null);
 }
 
-function lowerWhile(L: Lowering, n: Node, labels: string[]): void {
-  withTarget(L, { kind: 'loop', labels, isNative: false }, () => {
-    if (!n['test'].$awaits) return node('WhileStatement', { test: n['test'], body: block(body(L, n['body'])) }, n);
-    return whileTrue(
-      L.collect(() => {
-        L.scoped(() => L.emit(...leaveUnless(L, lower(L, n['test']))));
-        L.emit(...body(L, n['body']));
-      }),
-      n,
-    );
-  });
-}
-
-/** Leaves the innermost loop unless the test holds. */
-function leaveUnless(L: Lowering, test: Node): Node[] {
-  const loop = L.targets.at(-1)!;
-  return [
-    node(
-      'IfStatement',
-      {
-        test: node('UnaryExpression', { operator: '!', prefix: true, argument: test }),
-        consequent: node('BreakStatement', { label: id((loop.breakLabel ??= L.label())) }),
-        alternate: null,
-      },
-      test,
-    ),
-  ];
-}
-
-function lowerDoWhile(L: Lowering, n: Node, labels: string[]): void {
-  const target: Target = { kind: 'loop', labels, isNative: false, hasOwnContinue: n['test'].$awaits === true };
-  withTarget(L, target, () => {
-    if (!target.hasOwnContinue)
-      return node('DoWhileStatement', { body: block(body(L, n['body'])), test: n['test'] }, n);
-    return whileTrue(
-      L.collect(() => {
-        L.emit(...continuable(target, body(L, n['body'])));
-        L.scoped(() => L.emit(...leaveUnless(L, lower(L, n['test']))));
-      }),
-      n,
-    );
-  });
-}
-
-const continuable = (target: Target, list: Node[]): Node[] =>
-  target.continueLabel ? [labeled(target.continueLabel, block(list))] : list;
-
-function lowerFor(L: Lowering, n: Node, labels: string[]): void {
-  const head = n.$scope!;
-  enter(L, head);
-  if (n['init']?.type === 'VariableDeclaration' && n['init'].kind.endsWith('using')) {
-    lowerUsing(L, [n['init'], { ...n, init: null, $labels: labels }], 0);
-    return;
-  }
-  if (n['init'])
-    L.scoped(() =>
-      lowerOne(
-        L,
-        n['init'].type === 'VariableDeclaration'
-          ? n['init']
-          : { ...statement(n['init']), $awaits: n['init'].$awaits ?? false },
-        [],
-      ),
-    );
-  // Each iteration has bindings of its own; only those that closures share with later writes can tell.
-  const copies = [...head.variables.values()]
-    .filter((v) => v.isHoisted && v.isBoxed && v.isPerIteration)
-    .map((v) =>
-      assign(
-        raw(L, v),
-        box(node('MemberExpression', { object: raw(L, v), property: id('v'), computed: false, optional: false })),
-      ),
-    );
-  L.emit(...copies.map(statement));
-  const stepAwaits = n['test']?.$awaits || n['update']?.$awaits;
-  const target: Target = { kind: 'loop', labels, isNative: false, hasOwnContinue: stepAwaits };
-  withTarget(L, target, () => {
-    if (!stepAwaits) {
-      const parts = [...copies, ...(n['update'] ? [n['update'] as Node] : [])];
-      return node(
-        'ForStatement',
-        {
-          init: null,
-          test: n['test'],
-          update: parts.length > 1 ? sequence(parts) : (parts[0] ?? null),
-          body: block(body(L, n['body'])),
-        },
-        n,
-      );
-    }
-    return whileTrue(
-      L.collect(() => {
-        if (n['test']) L.scoped(() => L.emit(...leaveUnless(L, lower(L, n['test']))));
-        L.emit(...continuable(target, body(L, n['body'])));
-        L.emit(...copies.map(statement));
-        if (n['update']) L.scoped(() => lowerEffect(L, n['update'], n));
-      }),
-      n,
-    );
-  });
-}
-
 function lowerSwitch(L: Lowering, n: Node, labels: string[]): void {
   const cases = n['cases'] as Node[],
     value = L.temp(),
@@ -371,78 +257,6 @@ function lowerSwitch(L: Lowering, n: Node, labels: string[]): void {
         ),
       },
       n,
-    ),
-  );
-}
-
-/** Code that a capture passes through without running `handler`; any other throw runs it. */
-export function guarded(L: Lowering, guard: 'catch' | 'finally', make: () => void, handler: Node[]): Node {
-  L.tryDepth++;
-  try {
-    return node('TryStep', { block: L.collect(make), guard, handler });
-  } finally {
-    L.tryDepth--;
-  }
-}
-
-function lowerTry(L: Lowering, n: Node): void {
-  if (!n['finalizer']) {
-    lowerCatch(L, n);
-    return;
-  }
-  lowerFinally(
-    L,
-    () => {
-      if (n['handler']) lowerCatch(L, n);
-      else lowerList(L, n['block'].body, n['block'].$scope);
-    },
-    () => lowerFinalizer(L, n['finalizer']),
-  );
-}
-
-const lowerFinalizer = (L: Lowering, n: Node): void =>
-  L.scoped(() => (n.$awaits ? lowerList(L, n['body'], n.$scope) : L.emit(...native(L, n, []))));
-const lowerBlock = lowerFinalizer;
-
-/** Runs `protectedPart`, then `finalizer` whichever way it was left, then goes on that way. */
-export function lowerFinally(
-  L: Lowering,
-  protectedPart: () => void,
-  finalizer: (kind: Variable, value: Variable) => void,
-): void {
-  const kind = L.temp(),
-    value = L.temp(),
-    label = L.label();
-  L.set(kind, lit(0));
-  const completion = { kind, value, label },
-    target: Target = { kind: 'finally', labels: [], isNative: false, exits: [], completion };
-  const step = L.within(target, () => guarded(L, 'finally', protectedPart, L.caught(completion)));
-  L.emit(labeled(label, block([step])));
-  finalizer(kind, value);
-  const when = (code: number, then: () => void): void =>
-    L.emit(ifThen(binary('===', L.ref(kind), lit(code)), L.collect(then)));
-  when(1, () => L.emit(throwing(L.ref(value))));
-  when(2, () => jump(L, node('ReturnStatement', { argument: null }), L.ref(value)));
-  target.exits!.forEach((exit, i) => when(i + 3, () => jump(L, exit)));
-}
-
-function lowerCatch(L: Lowering, n: Node): void {
-  const kind = L.temp(),
-    value = L.temp(),
-    handler = n['handler'] as Node;
-  L.set(kind, lit(0));
-  L.emit(guarded(L, 'catch', () => lowerBlock(L, n['block']), L.caught({ kind, value, label: '' })));
-  L.emit(
-    ifThen(
-      binary('===', L.ref(kind), lit(1)),
-      L.collect(() => {
-        enter(L, handler.$scope!);
-        if (handler['param']) {
-          if (!handler['param'].$awaits) L.emit(statement(assign(handler['param'], L.ref(value))));
-          else lowerPattern(L, handler['param'], L.ref(value), true);
-        }
-        lowerBlock(L, handler['body']);
-      }),
     ),
   );
 }

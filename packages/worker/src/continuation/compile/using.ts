@@ -14,7 +14,8 @@ import {
 } from './ast.ts';
 import { awaitStep, lower } from './expressions.ts';
 import type { Lowering } from './lowering.ts';
-import { lowerFinally, lowerStatement } from './statements.ts';
+import { lowerStatement } from './statements.ts';
+import { lowerFinally } from './try.ts';
 
 /**
  * `using` and `await using`: the rest of the list runs under a finally that disposes, newest first.

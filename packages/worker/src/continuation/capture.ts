@@ -1,0 +1,86 @@
+import { Capture, Exit, Signal } from './activation.ts';
+import type { PageMaker } from './continuation.ts';
+import { UnsafeContextError } from './errors.ts';
+import { park } from './native.ts';
+import { current, type Run, type Store } from './run.ts';
+
+/**
+ * Captures the continuation of the caller, which must await the promise directly. The run unwinds to its prompt, whose outcome then
+ * has the continuation and `make`. The promise is resolved by `resume`, once per resumption.
+ * @throws NoPromptError outside a servlet
+ */
+export function capture<Value = unknown>(make: PageMaker): Promise<Value> {
+  let store: Store;
+  try {
+    store = current('capture a continuation');
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+  if (store.isNative) return park(store, make) as Promise<Value>;
+  return raise(store.run, new Capture(make, store.run)) as Promise<Value>;
+}
+
+/** Leaves the servlet with a response: finally blocks run, catch clauses do not. */
+export function exit(value: unknown): Promise<never> {
+  let store: Store;
+  try {
+    store = current('leave the servlet');
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+  return raise(store.run, new Exit(value));
+}
+
+/** A capture that never arrived anywhere. */
+export function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
+  tracedLeft = tracedMaxCount;
+  return new UnsafeContextError(
+    signal,
+    null,
+    'its promise was not awaited, or something swallowed its rejection (.catch, a callback, allSettled)',
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** The runtime's own frames, the API's, the author's line, and who called it. */
+const traceDepth = 6;
+const tracedMaxCount = 1000;
+/**
+ * Recording where a capture began costs more than the capture. A thread records its first ones, when mistakes show; after that only
+ * when one has been lost again.
+ */
+let tracedLeft = tracedMaxCount;
+
+function raise(run: Run, signal: Signal): Promise<never> {
+  if (tracedLeft > 0) trace(signal);
+  const promise = Promise.reject(signal);
+  promise.catch(ignore);
+  signal.promise = promise;
+  run.open.add(signal);
+  watch(run, signal);
+  return promise;
+}
+const ignore = (): void => {};
+
+function trace(signal: Signal): void {
+  tracedLeft--;
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = traceDepth;
+  signal.trace = new Error();
+  Error.stackTraceLimit = limit;
+}
+
+const watched: { run: Run; signal: Signal }[] = [];
+/** A capture unwinds within one drain of the microtask queue. One that is still on its way afterwards waits for nobody: fail at once, never hang. */
+function watch(run: Run, signal: Signal): void {
+  if (watched.push({ run, signal }) === 1) setImmediate(checkWatched);
+}
+function checkWatched(): void {
+  for (const { run, signal } of watched.splice(0))
+    if (signal instanceof Capture && run.open.has(signal) && !run.isOver) run.fail(lostError(signal));
+}
+
+/** Whether a rejection is the machinery's own: for the worker's `unhandledRejection` handler, which must then do nothing. */
+export function isSignal(reason: unknown): boolean {
+  return reason instanceof Signal;
+}

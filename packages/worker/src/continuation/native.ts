@@ -1,0 +1,54 @@
+import { Continuation, type Outcome, type PageMaker, type Parked } from './continuation.ts';
+import { OneShotError, UnsafeContextError } from './errors.ts';
+import { current, storage, type Store } from './run.ts';
+
+/**
+ * Runs code that cannot be captured. A capture inside parks the native stack instead: the page goes out, and resuming settles the
+ * promise. Such a continuation lives in this thread's memory and can be resumed once.
+ */
+export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Value> {
+  let store: Store;
+  try {
+    store = current('run a native part');
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+  return storage.run({ ...store, isNative: true }, async () => thunk());
+}
+
+/** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
+export function park(store: Store, make: PageMaker): Promise<unknown> {
+  const { run } = store;
+  if (run.isOver)
+    return Promise.reject(
+      new UnsafeContextError(
+        null,
+        null,
+        'another branch of the native part has suspended already; branches can suspend one after the other',
+      ),
+    );
+  return new Promise((resolve, reject) => {
+    const parked: Parked = {
+      run,
+      isUsed: false,
+      settle: (value, isError) => {
+        if (isError) reject(value as Error);
+        else resolve(value);
+      },
+    };
+    run.finish({ kind: 'captured', continuation: new Continuation(null, store.bindings, parked), make });
+  });
+}
+
+/** Lets the native stack go on; the run then comes to rest once more. */
+export function unpark(parked: Parked, value: unknown, isError: boolean, context: unknown): Promise<Outcome> {
+  if (parked.isUsed)
+    return Promise.reject(
+      new OneShotError('Cannot resume the continuation: it holds a native part, which has been resumed already'),
+    );
+  parked.isUsed = true;
+  return new Promise((resolve, reject) => {
+    parked.run.waitAgain(context, { resolve, reject });
+    parked.settle(value, isError);
+  });
+}

@@ -1,0 +1,50 @@
+import { Activation, arrives, Capture } from './activation.ts';
+import { BindingFrame, extend } from './frame.ts';
+import { current, storage, type Store } from './run.ts';
+
+/** A parameter whose value belongs to a stretch of calls, and travels with continuations captured there. */
+export interface Parameter<Value> {
+  (): Value;
+  run<R>(value: Value, body: () => R | Promise<R>): Promise<R>;
+}
+
+export function createParameter<Value>(fallback: Value): Parameter<Value> {
+  const parameter = ((): Value => {
+    const bindings = storage.getStore()?.bindings;
+    return bindings?.has(parameter) ? (bindings.get(parameter) as Value) : fallback;
+  }) as Parameter<Value>;
+  parameter.run = <R>(value: Value, body: () => R | Promise<R>): Promise<R> => {
+    let store: Store;
+    try {
+      store = current('bind a parameter');
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const activation = new Activation();
+    const inner = { ...store, bindings: extend(store.bindings, parameter, value) };
+    return (activation.promise = storage.run(inner, () => bound(activation, parameter, value, body))) as Promise<R>;
+  };
+  return parameter;
+}
+
+/** The part of `run` that a capture passes through: it leaves a frame that carries the binding. */
+async function bound<R>(
+  activation: Activation,
+  parameter: object,
+  value: unknown,
+  body: () => R | Promise<R>,
+): Promise<R> {
+  let promise: Promise<unknown> | null = null;
+  try {
+    const result = body();
+    if (!(result instanceof Promise)) return result;
+    promise = result;
+    return await result;
+  } catch (error) {
+    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
+    error.frames.push(new BindingFrame(parameter, value));
+    error.promise = activation.promise;
+    activation.promise!.then(undefined, () => {});
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Signal, SignalOwner } from './activation.ts';
+import type { Outcome } from './continuation.ts';
+import type { Bindings } from './frame.ts';
+
+/** Who wants to know how a run comes to rest. */
+export interface Waiting {
+  resolve: (outcome: Outcome) => void;
+  reject: (error: unknown) => void;
+}
+
+/** One stretch of a servlet's execution, from a prompt or a resumption to its outcome. */
+export class Run implements SignalOwner {
+  /** What the author of the servlet API wants to find again: usually the request. */
+  context: unknown;
+  readonly open: Set<Signal> = new Set();
+  #waiting: Waiting | null;
+  constructor(context: unknown, waiting: Waiting) {
+    this.context = context;
+    this.#waiting = waiting;
+  }
+  get isOver(): boolean {
+    return this.#waiting === null;
+  }
+  /** After a native part has parked: the outcome of its stack goes to whoever resumes it. */
+  waitAgain(context: unknown, waiting: Waiting): void {
+    this.context = context;
+    this.#waiting = waiting;
+  }
+  finish(outcome: Outcome): void {
+    this.#take()?.resolve(outcome);
+  }
+  fail(error: unknown): void {
+    this.#take()?.reject(error);
+  }
+  #take(): Waiting | null {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    return waiting;
+  }
+  /** A capture that has not arrived yet. */
+  firstOpen(): Signal | undefined {
+    for (const signal of this.open) return signal;
+    return undefined;
+  }
+  signalRefused(signal: Signal): void {
+    this.open.delete(signal);
+  }
+}
+
+/** What is known wherever a run's code is. */
+export interface Store {
+  run: Run;
+  bindings: Bindings | null;
+  isNative: boolean;
+}
+export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
+
+/** @throws NoPromptError */
+export function current(action: string): Store {
+  const store = storage.getStore();
+  if (!store) throw new NoPromptError(`Cannot ${action}: no servlet is running here`);
+  return store;
+}
+
+/** A suspending function was called outside a servlet's request. */
+export class NoPromptError extends Error {
+  override readonly name = 'NoPromptError';
+  readonly code = 'SERVLET_NO_PROMPT';
+}
+
+/** The `context` that was given to the prompt or the resumption that runs now; undefined outside. */
+export function currentContext<T = unknown>(): T | undefined {
+  return storage.getStore()?.run.context as T | undefined;
+}
