@@ -5,7 +5,7 @@ describe('parseCommand()', () => {
   test('reads a command line with everything on it', () => {
     const line =
       'serve examples/ more.ts -p 3000 --host ::1 --open --config c.json --unit servlet --profile guest --limit heapMb=100 ' +
-      '--limit wallMs=2.5e3 --warm-cells 2 --log events --log-file log.txt --production --state-dir /tmp/state';
+      '--limit wallMs=2.5e3 --warm-cells 2 --log events --log-file log.txt --production --store sqlite:kept --key-file keys --state-dir /tmp/state';
     expect(parseCommand(line.split(' '))).toEqual({
       name: 'serve',
       paths: ['examples/', 'more.ts'],
@@ -21,6 +21,8 @@ describe('parseCommand()', () => {
         log: 'events',
         logDestination: 'log.txt',
         isDevelopment: false,
+        store: 'sqlite:kept',
+        keyFile: 'keys',
         stateDir: '/tmp/state',
       },
     });

@@ -49,6 +49,8 @@ describe('checkConfig()', () => {
       isDevelopment: false,
       log: false,
       logDestination: 2,
+      store: 'redis://cache',
+      keyFile: 'keys',
       stateDir: 'state',
     };
     expect(checkConfig(config)).toEqual([]);

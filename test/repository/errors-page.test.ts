@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { LIMITS } from '../../packages/host/src/limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST|ASK)_[A-Z][A-Z_]*)['"`]/g;
-// The name of an environment variable, which looks like a code.
-const NO_CODES = new Set(['CUSTODIAN_FOUND_NODE']);
+const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST|ASK|STORE)_[A-Z][A-Z_]*)['"`]/g;
+// Names of environment variables, which look like codes.
+const NO_CODES = new Set(['CUSTODIAN_FOUND_NODE', 'CUSTODIAN_KEYS']);
 
 async function codesInSource(): Promise<Set<string>> {
   const codes = new Set<string>();

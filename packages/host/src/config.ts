@@ -40,6 +40,8 @@ const CONFIG_CHECKS = {
   isDevelopment: aBoolean,
   log: oneOf([false, 'events', 'requests']),
   logDestination: aDescriptorOrPath,
+  store: aString,
+  keyFile: aString,
   stateDir: aString,
 } satisfies Record<keyof ServeOptions, Check>;
 
@@ -88,7 +90,7 @@ function resolvePaths(config: Partial<ServeOptions>, folder: string): Partial<Se
   const place = <Path extends string | URL>(path: Path): string | URL =>
     typeof path === 'string' && !path.startsWith('file:') ? resolve(folder, path) : path;
   const resolved: Partial<ServeOptions> = { ...config };
-  const { servlets, stateDir, logDestination } = config;
+  const { servlets, stateDir, store, keyFile, logDestination } = config;
   if (typeof servlets === 'string' || servlets instanceof URL) {
     resolved.servlets = place(servlets);
   } else if (servlets !== undefined) {
@@ -97,6 +99,9 @@ function resolvePaths(config: Partial<ServeOptions>, folder: string): Partial<Se
     );
   }
   if (stateDir !== undefined) resolved.stateDir = resolve(folder, stateDir);
+  if (keyFile !== undefined) resolved.keyFile = resolve(folder, keyFile);
+  const [, kind, path = ''] = /^(sqlite|directory):(.+)$/s.exec(store ?? '') ?? [];
+  if (kind !== undefined) resolved.store = `${kind}:${resolve(folder, path)}`;
   if (typeof logDestination === 'string') resolved.logDestination = resolve(folder, logDestination);
   return resolved;
 }

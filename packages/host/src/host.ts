@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir, totalmem, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
 import { Ledger } from './cell/ledger.ts';
@@ -16,10 +16,16 @@ import { resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
-import { type Service, Services } from './service/service.ts';
+import { KeyRing } from './keys/key-ring.ts';
+import { KeyService } from './keys/key-service.ts';
+import { faultText, type Service, Services } from './service/service.ts';
 import { ConfigError, listServlets } from './servlet-list.ts';
+import { openStore } from './store/open-store.ts';
+import { StoreService } from './store/store-service.ts';
 
 const MB = 1 << 20;
+/** The key ring itself, where no file shall be. */
+const KEYS_VARIABLE = 'CUSTODIAN_KEYS';
 const DRAIN_POLL_MS = 20;
 /** What still runs when a visitor ends the host may take so long. Racket: 2 s. */
 const QUIT_GRACE_MS = 2000;
@@ -40,7 +46,6 @@ export class ServletHost implements Host {
 
   /** `services`: what threads may ask for besides what every host has. */
   constructor(options: ServeOptions, services: Iterable<Service> = []) {
-    this.#services = new Services(services);
     const limits = resolveLimits(options.limits);
     const listed = listServlets(options);
     const log = options.log ?? false;
@@ -51,6 +56,12 @@ export class ServletHost implements Host {
     const cacheDir = join(stateDir, 'compile-cache');
     mkdirSync(cacheDir, { recursive: true });
     mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
+    const store = openStore(options.store ?? 'sqlite', stateDir);
+    this.#services = new Services([
+      this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error)))),
+      new KeyService(keyRing(options.keyFile, stateDir)),
+      ...services,
+    ]);
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
     this.#servlets = new Servlets({
@@ -194,6 +205,17 @@ export class ServletHost implements Host {
     if (failure !== null) this.#log.servletFailure(servlet, failure);
     if (this.#log.logsRequests) this.#log.request(record);
   }
+}
+
+/**
+ * How the ring is opened: at once if one is named, so that a mistake shows at the start; else when a servlet needs it.
+ * @throws ConfigError
+ */
+function keyRing(keyFile: string | undefined, stateDir: string): () => KeyRing {
+  const text = process.env[KEYS_VARIABLE];
+  if (text === undefined && keyFile === undefined) return () => KeyRing.open(join(stateDir, 'keys'));
+  const ring = text === undefined ? KeyRing.open(resolve(keyFile as string)) : KeyRing.parse(text, KEYS_VARIABLE);
+  return () => ring;
 }
 
 /**

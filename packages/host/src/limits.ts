@@ -37,7 +37,8 @@ export type LimitName =
   | 'cellIdleTimeoutMs'
   | 'loadTimeoutMs'
   | 'sendTimeoutMs'
-  | 'logMaxBytesPerSecond';
+  | 'logMaxBytesPerSecond'
+  | 'storeMb';
 
 export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
   // The host and its listeners.
@@ -151,6 +152,14 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     0,
     'LIMIT_LOG',
     'Output of a thread; what is over is dropped and counted.',
+  ),
+  // Keeping what is too long for a URL.
+  storeMb: row(
+    64,
+    'servlet',
+    0,
+    'LIMIT_STORE',
+    'What the store keeps for the pages of a stateless servlet; beyond it, those that were shown longest ago expire.',
   ),
 };
 

@@ -63,6 +63,16 @@ export interface ServeOptions {
   log?: false | 'events' | 'requests';
   /** Where log lines go: a file descriptor or path. Default 1, the standard output. */
   logDestination?: number | string;
+  /**
+   * Where stateless servlets keep what is too long for a URL: `memory`, `sqlite` (default, in the state directory),
+   * `sqlite:FILE`, `directory`, `directory:PATH`, `redis://…`, `rediss://…` or `postgres://…`. Replicas share one.
+   */
+  store?: string;
+  /**
+   * File of the keys that seal continuations; made when there is none. Default: `keys` in the state directory. The
+   * environment variable `CUSTODIAN_KEYS` goes before it. Replicas share one ring.
+   */
+  keyFile?: string;
   /** Directory for what outlives a cell (compile cache). Default: `.custodian-UID` in the system's temp directory. */
   stateDir?: string;
 }

@@ -2,7 +2,7 @@ import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, witho
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
-import type { Services } from '../service/service.ts';
+import { faultText, type Services } from '../service/service.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
@@ -449,7 +449,7 @@ export class ServletPool implements LeaseFollower {
   }
 
   onServiceFault(_lease: Lease, service: string, error: unknown): void {
-    this.#site.onLog(3, `service "${service}" failed: ${error instanceof Error ? error.stack : String(error)}`);
+    this.#site.onLog(3, faultText(service, error));
   }
 
   onGone(lease: Lease, running: number): void {

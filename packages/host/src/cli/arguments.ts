@@ -30,6 +30,8 @@ export type ServeFlags = Partial<
     | 'isDevelopment'
     | 'log'
     | 'logDestination'
+    | 'store'
+    | 'keyFile'
     | 'stateDir'
   >
 >;
@@ -49,6 +51,8 @@ const SERVE_FLAGS = {
   'log-file': { type: 'string' },
   production: { type: 'boolean' },
   development: { type: 'boolean' },
+  store: { type: 'string' },
+  'key-file': { type: 'string' },
   'state-dir': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -115,6 +119,10 @@ function parseServe(argv: readonly string[]): Command {
   if (profile !== undefined) options.profile = oneOf('--profile', profile, PROFILES);
   const warmCells = given('warm-cells');
   if (warmCells !== undefined) options.warmCells = wholeNumber('--warm-cells', warmCells, 1000);
+  const store = given('store');
+  if (store !== undefined) options.store = store;
+  const keyFile = given('key-file');
+  if (keyFile !== undefined) options.keyFile = keyFile;
   const stateDir = given('state-dir');
   if (stateDir !== undefined) options.stateDir = stateDir;
   const logFile = given('log-file');

@@ -35,6 +35,9 @@ What is said:
       --development        error pages with them
 
       --config FILE        options of serve() as JSON, or as the default export of a .ts or .js; options given here win
+      --store STORE        where stateless servlets keep long states: sqlite[:FILE] (default), directory[:PATH], memory,
+                           redis://... or postgres://...
+      --key-file FILE      keys that seal their states (default: "keys" in the state directory; or CUSTODIAN_KEYS)
       --state-dir DIR      where what outlives a cell is kept (default: .custodian in the system's temp directory)
   -h, --help               this page
 

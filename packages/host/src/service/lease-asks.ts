@@ -102,8 +102,10 @@ export class LeaseAsks {
       // Who stopped waiting is told nothing, and knows why.
       if (ask.isOver) return;
       if (error instanceof ProtocolError) this.#site.onMalformed(error);
-      else if (error instanceof ServiceError) ask.fail(error);
-      else {
+      else if (error instanceof ServiceError) {
+        if (error.cause !== undefined) this.#site.onFault(service.name, error);
+        ask.fail(error);
+      } else {
         this.#site.onFault(service.name, error);
         ask.fail(new ServiceError('ASK_FAILED', `Cannot answer an ask: service "${service.name}" failed`));
       }

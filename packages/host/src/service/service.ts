@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { type CreditedReceiver, isServiceName, ProtocolError } from '@custodian/protocol';
 import type { HeldServlet } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -36,7 +37,10 @@ export interface Service {
   answer(ask: Ask): Answer | Promise<Answer>;
 }
 
-/** What a service tells its asker. The message goes to the servlet: it says nothing of the host that a guest may not know. */
+/**
+ * What a service tells its asker. The message goes to the servlet: it says nothing of the host that a guest may not
+ * know. A `cause` is for the operator's log alone.
+ */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: string;
@@ -65,6 +69,11 @@ export class Services {
   find(name: string): Service | undefined {
     return this.#byName.get(name);
   }
+}
+
+/** What the operator gets to read of a service's fault, with its causes. */
+export function faultText(service: string, error: unknown): string {
+  return `service "${service}" failed: ${inspect(error)}`;
 }
 
 /** A head as a JSON object. @throws ProtocolError */

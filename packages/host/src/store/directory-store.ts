@@ -1,0 +1,207 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { available, type ContinuationStore, costOf, ENTRY_COST_BYTES, isKey, keyOf, type StoreEntry } from './store.ts';
+
+/** Left behind by a process that died while it wrote. */
+const PARTIAL_MAX_AGE_MS = 60_000;
+
+interface Kept {
+  cost: number;
+  expiresAt: number;
+}
+
+/** What one servlet has here, oldest first. */
+class Shelf {
+  readonly entries = new Map<string, Kept>();
+  bytes = 0;
+
+  set(key: string, kept: Kept): void {
+    this.delete(key);
+    this.entries.set(key, kept);
+    this.bytes += kept.cost;
+  }
+
+  delete(key: string): void {
+    this.bytes -= this.entries.get(key)?.cost ?? 0;
+    this.entries.delete(key);
+  }
+}
+
+/**
+ * Keeps each entry in a file of its own: written beside its place, synced, renamed into it, and its directory synced,
+ * so that it is there whole, or not at all, when the machine fails too. A file's time of modification is when it expires.
+ */
+export class DirectoryStore implements ContinuationStore {
+  readonly label: string;
+  readonly #root: string;
+  /** By servlet's directory. What other processes keep there shows at each sweep. */
+  readonly #shelves = new Map<string, Shelf>();
+  /** Directories that are known to be there, and to outlast a crash. */
+  readonly #made = new Set<string>();
+
+  /** @param root made when something is kept first, for its owner only */
+  constructor(root: string) {
+    this.#root = root;
+    this.label = `directory store ${root}`;
+  }
+
+  put(entry: StoreEntry): Promise<string> {
+    return available('keep a continuation', async () => {
+      const cost = costOf(entry);
+      const key = keyOf(entry.bytes);
+      const name = directoryName(entry.servlet);
+      const shelf = await this.#shelf(name);
+      const expiresAt = Math.max(entry.expiresAt, shelf.entries.get(key)?.expiresAt ?? 0);
+      await this.#write(name, key, entry.bytes, expiresAt);
+      shelf.set(key, { cost, expiresAt });
+      await this.#makeRoom(name, shelf, entry.quotaBytes);
+      return key;
+    });
+  }
+
+  get(servlet: string, key: string): Promise<Uint8Array | null> {
+    if (!isKey(key)) return Promise.resolve(null);
+    return available('find a continuation', async () => {
+      await using file = await openOrNull(this.#path(directoryName(servlet), key));
+      if (file === null) return null;
+      const { mtimeMs } = await file.stat();
+      return mtimeMs > Date.now() ? await file.readFile() : null;
+    });
+  }
+
+  usage(servlet: string): Promise<number> {
+    return available('measure a store', async () => (await this.#shelf(directoryName(servlet))).bytes);
+  }
+
+  sweep(): Promise<number> {
+    return available('sweep a store', async () => {
+      let swept = 0;
+      for (const name of await namesIn(this.#root)) {
+        if (name === PARTIALS) continue;
+        const shelf = await this.#scan(name);
+        this.#shelves.set(name, shelf);
+        for (const [key, { expiresAt }] of shelf.entries) {
+          if (expiresAt > Date.now()) continue;
+          shelf.delete(key);
+          await this.#remove(name, key);
+          swept++;
+        }
+      }
+      await this.#sweepPartials();
+      return swept;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#shelves.clear();
+    return Promise.resolve();
+  }
+
+  async #write(name: string, key: string, bytes: Uint8Array, expiresAt: number): Promise<void> {
+    const path = this.#path(name, key);
+    const partial = join(this.#root, PARTIALS, randomUUID());
+    await this.#make(dirname(partial));
+    await this.#make(dirname(path));
+    try {
+      {
+        await using file = await open(partial, 'wx', 0o600);
+        await file.writeFile(bytes);
+        await file.utimes(Date.now() / 1000, expiresAt / 1000);
+        await file.sync();
+      }
+      await rename(partial, path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    }
+  }
+
+  async #makeRoom(name: string, shelf: Shelf, quotaBytes: number): Promise<void> {
+    for (const key of shelf.entries.keys()) {
+      if (shelf.bytes <= quotaBytes) return;
+      shelf.delete(key);
+      await this.#remove(name, key);
+    }
+  }
+
+  /** What a servlet has here; read from the disk when it is asked for first. */
+  async #shelf(name: string): Promise<Shelf> {
+    const known = this.#shelves.get(name);
+    if (known !== undefined) return known;
+    const scanned = await this.#scan(name);
+    // Another one may have come first, and may have kept something meanwhile.
+    const current = this.#shelves.get(name) ?? scanned;
+    this.#shelves.set(name, current);
+    return current;
+  }
+
+  async #scan(name: string): Promise<Shelf> {
+    const found: [key: string, kept: Kept, keptAt: number][] = [];
+    for (const part of await namesIn(join(this.#root, name))) {
+      for (const key of await namesIn(join(this.#root, name, part))) {
+        const file = await stat(join(this.#root, name, part, key)).catch(ignoreMissing);
+        if (file !== undefined)
+          found.push([key, { cost: file.size + ENTRY_COST_BYTES, expiresAt: file.mtimeMs }, file.ctimeMs]);
+      }
+    }
+    found.sort(([, , left], [, , right]) => left - right);
+    const shelf = new Shelf();
+    for (const [key, kept] of found) shelf.set(key, kept);
+    return shelf;
+  }
+
+  async #sweepPartials(): Promise<void> {
+    const directory = join(this.#root, PARTIALS);
+    for (const name of await namesIn(directory)) {
+      const file = await stat(join(directory, name)).catch(ignoreMissing);
+      if (file !== undefined && Date.now() - file.ctimeMs > PARTIAL_MAX_AGE_MS)
+        await rm(join(directory, name), { force: true });
+    }
+  }
+
+  #path(name: string, key: string): string {
+    return join(this.#root, name, key.slice(0, 2), key);
+  }
+
+  async #remove(name: string, key: string): Promise<void> {
+    await unlink(this.#path(name, key)).catch(ignoreMissing);
+  }
+
+  async #make(directory: string): Promise<void> {
+    if (this.#made.has(directory)) return;
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first !== undefined) {
+      // Each that is new stands in one above it.
+      for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+    }
+    this.#made.add(directory);
+  }
+}
+
+const PARTIALS = 'partial';
+
+/** Any name of a servlet, as a directory's. */
+function directoryName(servlet: string): string {
+  return createHash('sha256').update(servlet).digest('hex').slice(0, 32);
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  // Windows has no such thing, and needs none.
+  if (process.platform === 'win32') return;
+  await using handle = await open(directory, 'r');
+  await handle.sync();
+}
+
+async function openOrNull(path: string): Promise<FileHandle | null> {
+  return (await open(path, 'r').catch(ignoreMissing)) ?? null;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return (await readdir(directory).catch(ignoreMissing)) ?? [];
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

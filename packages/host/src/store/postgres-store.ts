@@ -1,0 +1,151 @@
+import type { Pool } from 'pg';
+import { available, type ContinuationStore, costOf, isKey, keyOf, type StoreEntry } from './store.ts';
+
+const CONNECTIONS_MAX_COUNT = 4;
+const CONNECT_TIMEOUT_MS = 2000;
+const QUERY_TIMEOUT_MS = 5000;
+const DEADLOCK = '40P01';
+const TRIES_MAX_COUNT = 3;
+/** The oldest that may go at once to make room. */
+const ROOM_COUNT = 1000;
+
+// Two hosts may start at once: the lock lets one make the tables.
+const SCHEMA = `
+  SELECT pg_advisory_xact_lock(hashtext('custodian_kept'));
+  CREATE TABLE IF NOT EXISTS custodian_kept (
+    servlet text NOT NULL,
+    key text NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    cost bigint NOT NULL,
+    expires bigint NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (servlet, key)
+  );
+  CREATE INDEX IF NOT EXISTS custodian_kept_order ON custodian_kept (servlet, number);
+  CREATE INDEX IF NOT EXISTS custodian_kept_expiry ON custodian_kept (expires);
+  CREATE TABLE IF NOT EXISTS custodian_used (servlet text PRIMARY KEY, bytes bigint NOT NULL);
+`;
+/** One statement is one transaction. Kept again, an entry moves to the end of the order. */
+const PUT = `
+  WITH put AS (
+    INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (servlet, key) DO UPDATE
+      SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires)
+    RETURNING (xmax = 0) AS is_new
+  )
+  INSERT INTO custodian_used SELECT $1, CASE WHEN is_new THEN $3::bigint ELSE 0 END FROM put
+  ON CONFLICT (servlet) DO UPDATE SET bytes = custodian_used.bytes + excluded.bytes
+  RETURNING bytes`;
+const MAKE_ROOM = `
+  WITH oldest AS (
+    SELECT key, sum(cost) OVER (ORDER BY number) - cost AS before
+    FROM (SELECT key, cost, number FROM custodian_kept WHERE servlet = $1 ORDER BY number LIMIT ${ROOM_COUNT}) AS first
+  ), gone AS (
+    DELETE FROM custodian_kept USING oldest
+    WHERE custodian_kept.servlet = $1 AND custodian_kept.key = oldest.key AND oldest.before < $2
+    RETURNING custodian_kept.cost
+  )
+  UPDATE custodian_used SET bytes = bytes - (SELECT coalesce(sum(cost), 0) FROM gone) WHERE servlet = $1
+  RETURNING bytes`;
+const SWEEP = `
+  WITH gone AS (DELETE FROM custodian_kept WHERE expires <= $1 RETURNING servlet, cost),
+  sums AS (SELECT servlet, sum(cost) AS cost, count(*) AS count FROM gone GROUP BY servlet)
+  UPDATE custodian_used SET bytes = bytes - sums.cost FROM sums WHERE custodian_used.servlet = sums.servlet
+  RETURNING sums.count`;
+
+/** Keeps entries in two tables of a PostgreSQL database, which it makes, and which replicas share. */
+export class PostgresStore implements ContinuationStore {
+  readonly label: string;
+  readonly #url: string;
+  #pool: Promise<Pool> | null = null;
+  #isMade: Promise<void> | null = null;
+  #isClosed = false;
+
+  /** @param url `postgres:` or `postgresql:`, with what it takes to log in */
+  constructor(url: string) {
+    this.#url = url;
+    const { host, pathname } = new URL(url);
+    this.label = `PostgreSQL store ${host}${pathname}`;
+  }
+
+  put(entry: StoreEntry): Promise<string> {
+    return available('keep a continuation', async () => {
+      const { servlet, bytes, expiresAt, quotaBytes } = entry;
+      const cost = costOf(entry);
+      const key = keyOf(bytes);
+      let used = await this.#number(PUT, [servlet, key, cost, Math.ceil(expiresAt), Buffer.from(bytes)]);
+      while (used > quotaBytes) used = await this.#number(MAKE_ROOM, [servlet, used - quotaBytes]);
+      return key;
+    });
+  }
+
+  get(servlet: string, key: string): Promise<Uint8Array | null> {
+    if (!isKey(key)) return Promise.resolve(null);
+    return available('find a continuation', async () => {
+      const [row] = await this.#query(
+        'SELECT bytes FROM custodian_kept WHERE servlet = $1 AND key = $2 AND expires > $3',
+        [servlet, key, Date.now()],
+      );
+      return (row?.['bytes'] as Buffer | undefined) ?? null;
+    });
+  }
+
+  usage(servlet: string): Promise<number> {
+    return available('measure a store', () =>
+      this.#number('SELECT bytes FROM custodian_used WHERE servlet = $1', [servlet]),
+    );
+  }
+
+  sweep(): Promise<number> {
+    return available('sweep a store', async () => {
+      const rows = await this.#query(SWEEP, [Date.now()]);
+      return rows.reduce((sum, { count }) => sum + Number(count), 0);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await (await this.#pool)?.end();
+  }
+
+  /** The first column of the first row, 0 when there is none. */
+  async #number(text: string, values: unknown[]): Promise<number> {
+    const [row] = await this.#query(text, values);
+    return Number(Object.values(row ?? {})[0] ?? 0);
+  }
+
+  async #query(text: string, values: unknown[]): Promise<Record<string, unknown>[]> {
+    if (this.#isClosed) throw new Error('it is closed');
+    const pool = await (this.#pool ??= this.#open());
+    this.#isMade ??= pool.query(SCHEMA).then(() => {});
+    try {
+      await this.#isMade;
+    } catch (error) {
+      this.#isMade = null;
+      throw error;
+    }
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await pool.query<Record<string, unknown>>(text, values)).rows;
+      } catch (error) {
+        // Two hosts that sweep at once may stand in each other's way: the one that is turned back tries again.
+        if ((error as { code?: unknown }).code !== DEADLOCK || tries === TRIES_MAX_COUNT) throw error;
+      }
+    }
+  }
+
+  async #open(): Promise<Pool> {
+    const { default: pg } = await import('pg');
+    const pool = new pg.Pool({
+      connectionString: this.#url,
+      max: CONNECTIONS_MAX_COUNT,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      allowExitOnIdle: true,
+    });
+    // A connection that breaks while it is idle is replaced; every query that fails says so itself.
+    pool.on('error', () => {});
+    return pool;
+  }
+}

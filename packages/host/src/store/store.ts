@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { Closable } from '../custodian.ts';
+import { ServiceError } from '../service/service.ts';
+
+/** What is to be kept, for whom, and how long. */
+export interface StoreEntry {
+  /** The servlet's name: the same on every replica. */
+  servlet: string;
+  bytes: Uint8Array;
+  /** ms since 1970. */
+  expiresAt: number;
+  /** What the servlet may have kept in all. At the quota, what was kept longest ago goes first. */
+  quotaBytes: number;
+}
+
+/**
+ * Keeps what is too long for a URL, under a key that is made of its content. What `put` has resolved for is there
+ * after this process is killed; with what else it outlives, each store differs.
+ */
+export interface ContinuationStore extends Closable {
+  /**
+   * Keeps an entry; kept again, it lives longer and counts as new. Resolves when it can be told to a visitor.
+   * @returns its {@link keyOf}
+   * @throws StoreTooLargeError, StoreUnavailableError
+   */
+  put(entry: StoreEntry): Promise<string>;
+  /** What was kept; null when it has expired, made room, or never was. @throws StoreUnavailableError */
+  get(servlet: string, key: string): Promise<Uint8Array | null>;
+  /** Bytes that are kept for a servlet, with {@link ENTRY_COST_BYTES} for each. @throws StoreUnavailableError */
+  usage(servlet: string): Promise<number>;
+  /** Lets go of what has expired. @returns how many. @throws StoreUnavailableError */
+  sweep(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What an entry counts for besides its bytes. */
+export const ENTRY_COST_BYTES = 256;
+
+const KEY = /^[\w-]{43}$/;
+
+/** An entry's key: SHA-256 of its bytes, base64url. */
+export function keyOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url');
+}
+
+/** Can it be the key of anything? */
+export function isKey(text: string): boolean {
+  return KEY.test(text);
+}
+
+/** What an entry counts for. @throws StoreTooLargeError when the quota has no room for it at all */
+export function costOf({ servlet, bytes, quotaBytes }: StoreEntry): number {
+  const cost = bytes.length + ENTRY_COST_BYTES;
+  if (cost > quotaBytes) throw new StoreTooLargeError(servlet, bytes.length, quotaBytes);
+  return cost;
+}
+
+/** An entry alone is larger than the servlet's quota. */
+export class StoreTooLargeError extends ServiceError {
+  constructor(servlet: string, bytes: number, quotaBytes: number) {
+    super('STORE_TOO_LARGE', `Cannot keep ${bytes} bytes for "${servlet}": its quota is ${quotaBytes}`);
+  }
+}
+
+/** The store does not answer, or can't write. What it was asked for may be asked again. */
+export class StoreUnavailableError extends ServiceError {
+  constructor(action: string, cause: unknown) {
+    super('STORE_UNAVAILABLE', `Cannot ${action}: the store of continuations is not available`, { cause });
+  }
+}
+
+/** Runs an action of a store; whatever goes wrong in it is a {@link StoreUnavailableError}. */
+export async function available<Result>(action: string, run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    throw new StoreUnavailableError(action, error);
+  }
+}
