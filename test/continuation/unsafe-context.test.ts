@@ -4,12 +4,13 @@ import { codeFrame, prompt, type UnsafeContextError } from '../../packages/worke
 import { load, play, returned } from './support/compile-module.ts';
 
 /** One way to lose the promise of a capturing call per row: the body of `start`, what the message must say, and the line of the capture. */
-const ways: { name: string; body: string; says: RegExp; receivedOnLine?: number }[] = [
+const ways: { name: string; body: string; says: RegExp; receivedOnLine?: number; foreign?: RegExp }[] = [
   {
     name: 'branches of Promise.all',
     body: 'return await Promise.all([1, 2].map(async (x) => { const y = await ask(x); return y; }));',
     says: /combinator/,
     receivedOnLine: 4,
+    foreign: /Array\.map/,
   },
   {
     name: 'Promise.allSettled',
@@ -97,11 +98,165 @@ const ways: { name: string; body: string; says: RegExp; receivedOnLine?: number 
     says: /not compiled stands between/,
     receivedOnLine: 4,
   },
+  { name: '.then, returned', body: 'return ask(1).then((x: number) => x);', says: /left its chain of calls/ },
+  {
+    name: 'a timer',
+    body: 'await new Promise((r) => setTimeout(async () => { await ask(1); r(0); }, 1));',
+    says: /not awaited/,
+    foreign: /node:internal\/timers/,
+  },
+  {
+    name: 'an event emitter',
+    body: 'const e = new EventEmitter(); e.on("x", async () => { await ask(1); }); e.emit("x"); return "page";',
+    says: /not awaited/,
+    foreign: /EventEmitter\.emit/,
+  },
+  {
+    name: 'a microtask',
+    body: 'await new Promise((r) => queueMicrotask(async () => { await ask(1); r(0); }));',
+    says: /not awaited/,
+  },
+  {
+    name: 'a comparator',
+    body: 'return [2, 1].sort((async () => { await ask(1); }) as never).length;',
+    says: /not awaited/,
+    foreign: /Array\.sort/,
+  },
+  {
+    name: 'Array.fromAsync',
+    body: 'return await Array.fromAsync([1], async (x) => { const y = await ask(x); return y; });',
+    says: /not compiled stands between/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'an iterator helper',
+    body: 'return await Array.fromAsync([1].values().map(async (x) => { const y = await ask(x); return y; }));',
+    says: /not compiled stands between/,
+    receivedOnLine: 4,
+    foreign: /Iterator\.next/,
+  },
+  {
+    name: 'for await over promises',
+    body: 'for await (const x of [ask(1)]) return x;',
+    says: /async iterator/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'an async generator behind another',
+    body: 'async function* g() { yield await ask(1); } async function* h() { yield* g(); } for await (const x of h()) return x;',
+    says: /async iterator/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'a thenable',
+    body: 'return await { then(done: () => void, fail: () => void) { ask(1).then(done, fail); } };',
+    says: /not the promise of the capturing call/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'an executor',
+    body: 'return await new Promise(async (done) => { done(await ask(1)); });',
+    says: /not awaited/,
+  },
+  {
+    name: 'a native function that catches everything',
+    body: 'return await swallowing();',
+    says: /swallowed/,
+  },
+  {
+    name: 'a function made from text',
+    body: 'const f = new (async () => {}).constructor("ask", "return await ask(1)"); return await f(ask);',
+    says: /not compiled stands between/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'a module that is not compiled',
+    body: 'const { call } = await import("data:text/javascript,export const call = async (f) => await f()"); return await call(() => ask(1));',
+    says: /not compiled stands between/,
+    receivedOnLine: 4,
+    foreign: /\bcall \(data:text/,
+  },
+  {
+    name: 'a promise that is printed',
+    body: 'return `${ask(1)}`;',
+    says: /not awaited/,
+  },
+  {
+    name: 'a promise in JSON',
+    body: 'return JSON.stringify({ toJSON: () => ask(1) });',
+    says: /not awaited/,
+  },
+  {
+    name: 'two suspensions at once',
+    body: 'const a = ask(1), b = ask(2); return [await a, await b];',
+    says: /not awaited/,
+  },
+  {
+    name: 'a synchronous dispose method',
+    body: 'using r = { [Symbol.dispose]() { ask(1); } }; await null; return r;',
+    says: /not awaited/,
+  },
+];
+
+/** Ways to call that keep the promise: the servlet asks 1 and gets 7. */
+const safe: [string, string][] = [
+  ['a getter', 'const o = { get x() { return ask(1); } }; return await o.x;'],
+  ['a tagged template', 'const tag = (_: unknown, x: number) => ask(x); return await tag`a${1}`;'],
+  ['a default parameter', 'const f = (x = ask(1)) => x; return await f();'],
+  [
+    'a default parameter of an async function',
+    'const f = async (x = ask(1)) => { const y = await x; return y; }; return await f();',
+  ],
+  ['a default of a pattern', 'const { a = ask(1) } = {}; return await a;'],
+  ['an await in a default of a pattern', 'const { a: [b = await ask(1)] = [] } = {} as any; return b;'],
+  ['an await in a computed key', 'return Number(Object.keys({ [await ask(1)]: 0 })[0]);'],
+  [
+    'a constructor that returns the promise',
+    'const C = class { constructor() { return ask(1); } }; return await new C();',
+  ],
+  ['a field', 'class C { x = ask(1); } return await new C().x;'],
+  [
+    'a private method',
+    'class C { async #m() { const x = await ask(1); return x; } m() { return this.#m(); } } return await new C().m();',
+  ],
+  ['a static block', 'class C { static p: any; static { this.p = (async () => await ask(1))(); } } return await C.p;'],
+  ['a trap of a proxy', 'const p: any = new Proxy({}, { get: () => ask(1) }); return await p.x;'],
+  [
+    'a proxy of a function',
+    'const p = new Proxy(async (x: number) => { const y = await ask(x); return y; }, {}); return await p(1);',
+  ],
+  [
+    'call, apply, bind',
+    'const f = async function (this: any, x: number) { const y = await ask(x + this.n); return y; }; return await f.call({ n: 0 }, 1);',
+  ],
+  [
+    'a synchronous generator whose promises are awaited',
+    'function* g() { yield ask(1); } for (const p of g()) return await p;',
+  ],
+  [
+    'an async iterator written by hand',
+    'const it = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: await ask(1) }) }) }; for await (const x of it) return x;',
+  ],
+  ['the body of a for await', 'async function* g() { yield 1; } for await (const x of g()) return await ask(x);'],
+  ['an accumulating reduce', 'return await [1].reduce(async (p, x) => (await p) + await ask(x), Promise.resolve(0));'],
+  ['Promise.resolve of it', 'return await Promise.resolve(ask(1));'],
+  [
+    'AsyncLocalStorage.run',
+    'return await new AsyncLocalStorage().run(1, async () => { const x = await ask(1); return x; });',
+  ],
+  [
+    'an async dispose method',
+    'let x = 0; { await using r = { async [Symbol.asyncDispose]() { x = await ask(1); } }; void r; } return x;',
+  ],
+  ['a short delay before the await', 'const p = ask(1); await null; return await p;'],
 ];
 
 const library = `
+import { EventEmitter } from 'node:events';
+import { AsyncLocalStorage } from 'node:async_hooks';
 function library(f: () => unknown): Promise<unknown> { 'use native'; return new Promise((resolve, reject) => { Promise.resolve().then(f).then(resolve, reject); }); }
 async function foreign(): Promise<unknown> { 'use native'; return await ask(1); }
+async function swallowing(): Promise<unknown> { 'use native'; try { return await ask(1); } catch { return 0; } }
 function co(g: () => Generator): Promise<unknown> { const it = g(); return Promise.resolve(it.next().value).then((x) => it.next(x).value); }
 `;
 
@@ -109,7 +264,7 @@ describe('unsafe contexts', () => {
   for (const way of ways)
     test(`${way.name}: SERVLET_UNSAFE_CONTEXT`, async () => {
       const { exports, file, source } = await load(
-        `export async function start(): Promise<unknown> {\n  ${way.body}\n}\n${library}`,
+        `export async function start(): Promise<any> {\n  ${way.body}\n}\n${library}`,
       );
       const error = await prompt(exports['start']!).then(
         (o) => {
@@ -121,6 +276,7 @@ describe('unsafe contexts', () => {
       expect(error.message).toMatch(way.says);
       expect(error.message).toContain('captured at:');
       expect(error.message).toContain('way out:');
+      if (way.foreign) expect(/foreign: +(.*)/.exec(error.message)?.[1]).toMatch(way.foreign);
       // The line to show to the author: where the capture was received, or else where it began.
       expect(error.place).not.toBe(null);
       if (way.receivedOnLine)
@@ -129,6 +285,19 @@ describe('unsafe contexts', () => {
       if (way.receivedOnLine)
         expect(error.message).toContain(`received by: the await in start (${file}:${way.receivedOnLine}:`);
     });
+
+  for (const [name, body] of safe)
+    test(`safe: ${name}`, async () => {
+      const { exports } = await load(`export async function start(): Promise<any> {\n  ${body}\n}\n${library}`);
+      const { asked, outcome } = await play(exports['start']!, [7]);
+      expect([asked, returned(outcome)]).toEqual([[1], 7]);
+    });
+
+  test('leaving without an await is told as such', async () => {
+    const { exports } = await load('export async function start() { exit("bye"); return "page"; }');
+    const error = (await prompt(exports['start']!).catch((e: Error) => e)) as Error;
+    expect(error.message).toMatch(/^Cannot leave the servlet in an unsafe context: its promise was not awaited/);
+  });
 
   test('the chain of calls is listed with file and line', async () => {
     const { exports, file } = await load(
@@ -149,8 +318,8 @@ describe('unsafe contexts', () => {
 
   test('a derived promise that nobody awaits fails the request, not the process', () => {
     const runtime = JSON.stringify(new URL('../../packages/worker/src/continuation/runtime.ts', import.meta.url).href);
-    const script = `const { capture, isSignal, prompt } = await import(${runtime});
-      process.on('unhandledRejection', (reason) => { if (!isSignal(reason)) throw reason; });
+    const script = `const { capture, prompt, settleUnhandled } = await import(${runtime});
+      process.on('unhandledRejection', (reason) => { if (!settleUnhandled(reason)) throw reason; });
       await prompt(() => { capture(() => 1).then(() => {}); return 'page'; }).catch((e) => console.log(e.code));
       await new Promise((r) => setTimeout(r, 20)); console.log('alive');`;
     const { stdout, stderr } = spawnSync(

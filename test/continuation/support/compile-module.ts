@@ -13,6 +13,8 @@ const runtime: string = new URL('../../../packages/worker/src/continuation/runti
 export interface Loaded {
   file: string;
   source: string;
+  /** Where what was compiled of it is. */
+  emitted: string;
   exports: Record<string, (...args: any[]) => any>;
 }
 
@@ -28,7 +30,8 @@ export async function load(body: string): Promise<Loaded> {
     emitted = join(directory, `servlet-${count}.mjs`);
   writeFileSync(file, source);
   writeFileSync(emitted, compiledCode(file, source));
-  return { file, source, exports: (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Loaded['exports'] };
+  const exports = (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Loaded['exports'];
+  return { file, source, emitted, exports };
 }
 
 /** Runs a function and answers its suspensions in order; what it asked, and how it ended. */

@@ -6,13 +6,19 @@ export abstract class Signal {
   abstract readonly message: string;
   /** Where it was raised, innermost line first; formatted only when a message needs it. */
   trace: Error | null = null;
-  /** The promise on which the signal must surface next; anywhere else it has left the chain of calls. */
+  /**
+   * The promise on which the signal must surface next; anywhere else it has left the chain of calls. null: its request has been
+   * answered, so that it may surface nowhere.
+   */
   promise: Promise<unknown> | null = null;
+  /** It was raised when its request had been answered already, by something that was left running. */
+  isLate = false;
 }
 
 /** The account that a request keeps of signals on their way. */
 export interface SignalOwner {
-  signalRefused(signal: Signal): void;
+  /** The signal was refused, with this error, at an await. */
+  signalRefused(signal: Signal, error: UnsafeContextError): void;
 }
 
 /** The token of a capture. It collects a frame from each call that it unwinds. */
@@ -137,9 +143,13 @@ export function arrives(signal: Signal, awaited: Promise<unknown> | undefined | 
   return false;
 }
 
+export const TOO_LATE =
+  'its request has been answered already; the promise of a capturing call can be awaited once, there and then';
+
 function refuse(signal: Capture, meta: FunctionDescription, at: number): UnsafeContextError {
-  signal.owner?.signalRefused(signal);
-  return new UnsafeContextError(signal, { meta, at });
+  const error = new UnsafeContextError(signal, { meta, at }, signal.promise === null ? TOO_LATE : undefined);
+  signal.owner?.signalRefused(signal, error);
+  return error;
 }
 
 /** For a catch clause: @throws a signal that passes through; @returns what the clause may see. */

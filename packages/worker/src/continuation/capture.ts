@@ -1,8 +1,9 @@
-import { Capture, Exit, Signal } from './activation.ts';
+import { Capture, Exit, type Signal } from './activation.ts';
 import type { PageMaker } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import { park } from './native.ts';
 import { current, type Run, type Store } from './run.ts';
+import { trace, traceAgain } from './trace.ts';
 
 /**
  * Captures the continuation of the caller, which must await the promise directly. The run unwinds to its prompt, whose outcome then
@@ -33,7 +34,7 @@ export function exit(value: unknown): Promise<never> {
 
 /** A capture that never arrived anywhere. */
 export function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
-  tracedLeft = tracedMaxCount;
+  traceAgain();
   return new UnsafeContextError(
     signal,
     null,
@@ -42,18 +43,11 @@ export function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
   );
 }
 
-/** The runtime's own frames, the API's, the author's line, and who called it. */
-const traceDepth = 6;
-const tracedMaxCount = 1000;
-/**
- * Recording where a capture began costs more than the capture. A thread records its first ones, when mistakes show; after that only
- * when one has been lost again.
- */
-let tracedLeft = tracedMaxCount;
-
 function raise(run: Run, signal: Signal): Promise<never> {
-  if (tracedLeft > 0) trace(signal);
+  trace(signal);
   const promise = Promise.reject(signal);
+  signal.isLate = run.isOver;
+  if (signal.isLate) return promise;
   promise.catch(ignore);
   signal.promise = promise;
   run.open.add(signal);
@@ -61,14 +55,6 @@ function raise(run: Run, signal: Signal): Promise<never> {
   return promise;
 }
 const ignore = (): void => {};
-
-function trace(signal: Signal): void {
-  tracedLeft--;
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = traceDepth;
-  signal.trace = new Error();
-  Error.stackTraceLimit = limit;
-}
 
 const watched: { run: Run; signal: Signal }[] = [];
 /** A capture unwinds within one drain of the microtask queue. One that is still on its way afterwards waits for nobody: fail at once, never hang. */
@@ -78,9 +64,4 @@ function watch(run: Run, signal: Signal): void {
 function checkWatched(): void {
   for (const { run, signal } of watched.splice(0))
     if (signal instanceof Capture && run.open.has(signal) && !run.isOver) run.fail(lostError(signal));
-}
-
-/** Whether a rejection is the machinery's own: for the worker's `unhandledRejection` handler, which must then do nothing. */
-export function isSignal(reason: unknown): boolean {
-  return reason instanceof Signal;
 }

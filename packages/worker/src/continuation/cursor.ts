@@ -196,7 +196,12 @@ class AsyncCursor {
     this.#isDone = true;
     return callMethod(this.#record.nextMethod, this.#record.iterator);
   }
-  take(result: unknown): boolean {
+  /** `position`: the local number of whoever awaited the result. */
+  take(result: unknown, position: number): boolean {
+    if (position !== this.position) {
+      this.#isRefusing = true;
+      throw oneShot('for await', position);
+    }
     if (!isObject(result)) throw new TypeError(`Iterator result ${String(result)} is not an object`);
     if ((result as { done?: boolean }).done) return false;
     this.value = (result as { value?: unknown }).value;

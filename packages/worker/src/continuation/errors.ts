@@ -66,26 +66,55 @@ function describePlace(meta: FunctionDescription, at: number): string {
   return `${meta.name} (${meta.file}:${place.line}:${place.column})`;
 }
 
-/** The lines of a stack that are not the library's or Node's. */
-function authorLines(stack: string | undefined): string[] {
-  return (stack ?? '')
-    .split('\n')
-    .filter(
-      (line) => /^ +at /.test(line) && !line.includes('node:') && !line.includes('<anonymous>') && !ownFiles.test(line),
-    )
-    .map((line) => line.replace(/^ +at (async )?/, '').replace('file://', ''));
+/** What was on the stack where a capture began, innermost first, down to where the runtime had called the servlet. */
+function calls(stack: string | undefined): string[] {
+  const lines = (stack ?? '').split('\n').filter((line) => /^ +at /.test(line)),
+    first = lines.findIndex((line) => !ownFiles.test(line)),
+    end = lines.findIndex((line, i) => i > first && ownFiles.test(line));
+  return lines
+    .slice(Math.max(first, 0), end < 0 ? undefined : end)
+    .map((line) => line.replace(/^ +at (async )?/, '').replace('file://', ''))
+    .filter((call, i, all) => i === 0 || !isWrapperOf(all[i - 1]!, call))
+    .map((call) => call.replace(/^([\w$.]+)\$\d+(?= \()/, '$1'));
 }
+/** Compiled functions are two: `name$1` does the work of `name`. */
+const isWrapperOf = (inner: string, call: string): boolean =>
+  /^([\w$.]+)\$\d+ /.exec(inner)?.[1] === call.split(' ', 1)[0];
+/** Code of the engine or of Node: a builtin, a timer, an event emitter. */
+const isEngines = (call: string): boolean => !/[/\\][^/\\]*:\d+:\d+\)?$/.test(call) || call.includes('node:');
+const fileOf = (call: string): string => /([^\s()]+):\d+:\d+\)?$/.exec(call)?.[1] ?? '';
+
+function authorLines(stack: string | undefined): string[] {
+  return calls(stack).filter((call) => !isEngines(call));
+}
+
+/** The innermost call that is not the author's: a library's function, a builtin that was given a callback, a timer. */
+function foreignCall(stack: string | undefined, files: ReadonlySet<string>): string | undefined {
+  const all = calls(stack),
+    from = all.findIndex((call) => !isEngines(call)),
+    own = new Set([...files, fileOf(all[from] ?? '')]);
+  return all.slice(from + 1).find((call) => !turns.test(call) && (isEngines(call) || !own.has(fileOf(call))));
+}
+/** The engine's way of going on after an await, and of entering a context. */
+const turns = /node:internal\/process\/|^new Promise |node:.*async_(?:hooks|local_storage|context)/;
 
 /** What was captured, by whom it was called, which await received it, why that is wrong, and the way out. */
 function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
-  const calls = (signal?.frames ?? []).filter((f) => f.meta).map((f) => describePlace(f.meta!, f.pc));
-  const [raised, ...callers] = authorLines(signal?.trace?.stack);
-  const kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call';
+  const frames = (signal?.frames ?? []).filter((f) => f.meta),
+    awaiting = frames.map((f) => describePlace(f.meta!, f.pc)),
+    stack = signal?.trace?.stack,
+    [raised, ...callers] = authorLines(stack),
+    files = new Set(frames.map((f) => f.meta!.file));
+  if (received) files.add(received.meta.file);
+  const foreign = foreignCall(stack, files),
+    kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
+    isExit = signal !== null && signal.frames === undefined;
   return [
-    'Cannot capture a continuation in an unsafe context: ' + (why ?? reasons[kind]),
-    `  captured at: ${raised ?? calls[0] ?? 'a place that was not recorded (for the next ones it will be)'}`,
-    ...(calls.length ? [] : callers.map((c) => `  called from: ${c}`)),
-    ...calls.map((c) => `  awaited by:  ${c}`),
+    `Cannot ${isExit ? 'leave the servlet' : 'capture a continuation'} in an unsafe context: ${why ?? reasons[kind]}`,
+    `  ${isExit ? 'left at:    ' : 'captured at:'} ${raised ?? awaiting[0] ?? 'a place that was not recorded (for the next ones it will be)'}`,
+    ...(awaiting.length ? [] : callers.filter((c) => c !== foreign).map((c) => `  called from: ${c}`)),
+    ...awaiting.map((c) => `  awaited by:  ${c}`),
+    ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
     `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; or wrap the foreign call in native(...), which can be resumed once`,
   ].join('\n');

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Signal, SignalOwner } from './activation.ts';
+import { Signal, type SignalOwner, TOO_LATE } from './activation.ts';
 import type { Outcome } from './continuation.ts';
+import { UnsafeContextError } from './errors.ts';
 import type { Bindings } from './frame.ts';
+import { traceAgain } from './trace.ts';
 
 /** Who wants to know how a run comes to rest. */
 export interface Waiting {
@@ -36,6 +38,8 @@ export class Run implements SignalOwner {
   #take(): Waiting | null {
     const waiting = this.#waiting;
     this.#waiting = null;
+    // What is still on its way may not surface in a later request that awaits the same promise.
+    for (const signal of this.open) signal.promise = null;
     return waiting;
   }
   /** A capture that has not arrived yet. */
@@ -43,9 +47,32 @@ export class Run implements SignalOwner {
     for (const signal of this.open) return signal;
     return undefined;
   }
-  signalRefused(signal: Signal): void {
+  signalRefused(signal: Signal, error: UnsafeContextError): void {
     this.open.delete(signal);
+    refusals.set(error, this);
+    traceAgain();
   }
+}
+
+/** Errors that were thrown instead of a capture, and whose capture it was. */
+const refusals = new WeakMap<UnsafeContextError, Run>();
+
+/**
+ * A rejection that nobody handles. One of the machinery's own must not end the thread: the request that it belongs to fails, or has
+ * been answered already, and then the author is told on the console.
+ * @returns whether it was one
+ */
+export function settleUnhandled(reason: unknown): boolean {
+  if (reason instanceof Signal) {
+    // One on its way is watched by its run.
+    if (reason.isLate) console.error(new UnsafeContextError(reason, null, TOO_LATE).message);
+    return true;
+  }
+  const run = reason instanceof UnsafeContextError ? refusals.get(reason) : undefined;
+  if (run === undefined) return false;
+  if (run.isOver) console.error((reason as UnsafeContextError).message);
+  else run.fail(reason);
+  return true;
 }
 
 /** What is known wherever a run's code is. */

@@ -8,7 +8,7 @@ import { unpark } from './native.ts';
 import { Run, storage } from './run.ts';
 
 export { Capture, Exit, Signal } from './activation.ts';
-export { capture, exit, isSignal } from './capture.ts';
+export { capture, exit } from './capture.ts';
 export { codeFrame } from './code-frame.ts';
 export { Continuation, type Outcome, type PageMaker } from './continuation.ts';
 export { OneShotError, UnsafeContextError, type Place } from './errors.ts';
@@ -17,7 +17,7 @@ export { Frame } from './frame.ts';
 export { describe, type FrameDescription } from './logical-stack.ts';
 export { native } from './native.ts';
 export { createParameter, type Parameter } from './parameter.ts';
-export { currentContext, NoPromptError } from './run.ts';
+export { currentContext, NoPromptError, settleUnhandled } from './run.ts';
 
 /**
  * Runs `start` up to its outcome. Errors that nobody catches reject, with the logical stack.
@@ -88,6 +88,7 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
     return;
   }
   const frames = link(error.frames, rest);
+  error.promise = null;
   run.finish({
     kind: 'captured',
     continuation: new Continuation(frames, bindingsAt(frames), null),

@@ -1,5 +1,13 @@
 import { readToken, type ContinuationToken, type ServletLimits } from '@custodian/protocol';
-import { Continuation, deliver, Frame, isSignal, type Outcome, prompt, resume } from '../continuation/runtime.ts';
+import {
+  Continuation,
+  deliver,
+  Frame,
+  type Outcome,
+  prompt,
+  resume,
+  settleUnhandled,
+} from '../continuation/runtime.ts';
 import { PreparedReply, type Reply, toReply } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { type ContinuationManager, NoContinuationError, NoInstanceError } from '../manager/manager.ts';
@@ -94,9 +102,9 @@ function protection(headerLines: string): string {
   return lines;
 }
 
-/** A capture that nobody awaits is found by its run; it must not end the thread as a rejection that nobody handles. */
+/** A capture that nobody awaits fails its request; it must not end the thread as a rejection that nobody handles. */
 export function tolerateSignals(): void {
   process.on('unhandledRejection', (reason) => {
-    if (!isSignal(reason)) throw reason;
+    if (!settleUnhandled(reason)) throw reason;
   });
 }

@@ -85,7 +85,7 @@ function wrapper(e: Emitter, fn: FunctionInfo): Node {
     body = fn.node['body'] as Node;
   const directives = body.type === 'BlockStatement' ? (body['body'] as Node[]).filter((s) => s['directive']) : [];
   const inner = compiled.isSibling ? compiled.body : e.inside(fn, () => e.map(compiled.body));
-  return wrapperBody(compiled, inner, e.context, directives);
+  return wrapperBody(compiled, inner, e.context, directives, fn.node);
 }
 
 function functionNode(e: Emitter, n: Node, name?: string): Node {

@@ -248,17 +248,18 @@ function awaitKind(n: Node): AwaitKind {
 
 const isIdentifierName = (name: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name);
 
-/** The wrapper's body: makes the activation, starts the body with it, and remembers the promise of the call. */
+/** The wrapper's body: makes the activation, starts the body with it, and remembers the promise of the call. `from`: the function, for stacks. */
 export function wrapperBody(
   compiled: CompiledFunction,
   body: Node,
   context: FunctionContext,
   directives: Node[],
+  from: Node,
 ): Node {
   const { words, isStress } = context,
     activation = node('NewExpression', { callee: member(id(words.runtime), 'Activation'), arguments: [] });
   const start = (): Node =>
-    call(id(compiled.bodyName), [id(words.frame), ...(compiled.isSibling ? compiled.params : [])]);
+    call(id(compiled.bodyName), [id(words.frame), ...(compiled.isSibling ? compiled.params : [])], from);
   const make = compiled.isSibling
     ? []
     : [declare('const', id(compiled.bodyName), bodyFunction(compiled, body, context))];

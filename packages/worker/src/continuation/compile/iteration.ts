@@ -134,7 +134,7 @@ export function lowerForAwait(L: Lowering, n: Node, labels: string[]): void {
               L.emit(awaitStep(L.ref(step, true), method(L, cursor, 'next', L.ref(position)), n));
               // Exhausted: there is nothing to close.
               L.emit(
-                ifThen(not(method(L, cursor, 'take', L.ref(step))), [
+                ifThen(not(method(L, cursor, 'take', L.ref(step), L.ref(position))), [
                   node('BreakStatement', { label: id((target.breakLabel ??= L.label())) }),
                 ]),
               );
