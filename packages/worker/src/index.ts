@@ -1,5 +1,9 @@
 /** What a servlet imports. */
-export { html, raw } from './http/html.ts';
+export { html, HtmlContextError, HtmlUrlError, HtmlValueError, raw, scriptValue } from './http/html.ts';
+export { attributes } from './html/attributes.ts';
+export { isSafeUrl } from './html/attribute-context.ts';
+export { toXexpr } from './html/to-xexpr.ts';
+export { toHtml, XexprError } from './http/xexpr.ts';
 export { json } from './http/json.ts';
 export { BindingError } from './http/bindings.ts';
 export { setAnyToResponse } from './http/any-to-response.ts';
@@ -39,7 +43,8 @@ export type { WebCell } from './servlet/web-cell.ts';
 export type { ServletLimits } from '@custodian/protocol';
 export type { Bindings } from './http/bindings.ts';
 export type { Html } from './http/html.ts';
+export type { Attributes, AttributeValue } from './html/attributes.ts';
 export type { HeaderValue, HeaderValues } from './http/reply-head.ts';
 export type { PlainBody, PlainReply, ServletResult, StreamingBody } from './http/reply.ts';
 export type { ServletRequest } from './http/request.ts';
-export type { Xexpr, XexprElement } from './http/xexpr.ts';
+export type { Xexpr, XexprAttributes, XexprElement } from './http/xexpr.ts';

@@ -1,5 +1,5 @@
 import { coerceOther } from './any-to-response.ts';
-import { isHtml, type Html } from './html.ts';
+import { isHtml, isPending, type Html } from './html.ts';
 import { checkedReason, checkedStatus, headerLines, ResponseTypeError, type HeaderValues } from './reply-head.ts';
 import type * as streamModule from './stream.ts';
 import { xexprToHtml, type XexprElement } from './xexpr.ts';
@@ -64,7 +64,7 @@ const PLAIN_KEYS: ReadonlySet<string> = new Set(['status', 'statusText', 'header
 export function toReply(value: unknown, servletName: string): Reply | Promise<Reply> {
   if (typeof value === 'string') return page(value);
   if (typeof value === 'object' && value !== null) {
-    if (isHtml(value)) return page(value.text);
+    if (isHtml(value)) return isPending(value) ? withPending(page(''), value, servletName) : page(value.text);
     if (value instanceof PreparedReply) return value;
     if (Array.isArray(value)) return page(xexprToHtml(value));
     if (value instanceof Uint8Array) return whole(200, '', BYTES_LINE, value);
@@ -100,7 +100,10 @@ function fromPlain(plain: Record<string, unknown>, servletName: string): Reply |
   const htmlLines = hasContentType ? lines : HTML_LINE + lines;
   if (typeof body === 'string') return whole(status, reason, htmlLines, body);
   if (typeof body === 'object') {
-    if (isHtml(body)) return whole(status, reason, htmlLines, body.text);
+    if (isHtml(body)) {
+      if (isPending(body)) return withPending(whole(status, reason, htmlLines, ''), body, servletName);
+      return whole(status, reason, htmlLines, body.text);
+    }
     if (Array.isArray(body)) return whole(status, reason, htmlLines, xexprToHtml(body));
     if (body instanceof Uint8Array) return whole(status, reason, hasContentType ? lines : BYTES_LINE + lines, body);
     if (isAsyncIterable(body)) {
@@ -116,6 +119,12 @@ function fromPlain(plain: Record<string, unknown>, servletName: string): Reply |
   throw new ResponseTypeError(
     `Cannot answer with what servlet "${servletName}" returned: its body is ${describe(body)}`,
   );
+}
+
+/** What is there within a turn of the event loop leaves in one piece with the head, and fails as a page of its own. */
+async function withPending(reply: Reply, fragment: AsyncIterable<string>, servletName: string): Promise<Reply> {
+  const stream = await streaming();
+  return { ...reply, body: await stream.gathered(fragment, servletName) };
 }
 
 // Most servlets never stream, so the file is loaded by the first that does.

@@ -1,4 +1,5 @@
-import { isHtml } from './html.ts';
+import { isHtml, isPending } from './html.ts';
+import { iteratorOf } from './iterator.ts';
 import { checkedReason, checkedStatus, headerLines, ResponseTypeError } from './reply-head.ts';
 import type { Reply } from './reply.ts';
 
@@ -15,37 +16,39 @@ export function checkedPieces(source: AsyncIterable<unknown>, servletName: strin
   return { [Symbol.asyncIterator]: () => checkedIterator(iteratorOf(source), servletName) };
 }
 
-/** A stream is read by a reader: the `return()` of its own iterator would wait for a stuck read before it cancels. */
-function iteratorOf(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
-  if (!('getReader' in source)) return source[Symbol.asyncIterator]();
-  const reader = (source as ReadableStream).getReader();
-  return {
-    next: () => reader.read() as Promise<IteratorResult<unknown>>,
-    async return() {
-      await reader.cancel();
-      return { done: true, value: undefined };
-    },
-  };
-}
-
 function checkedIterator(inner: AsyncIterator<unknown>, servletName: string): AsyncIterator<Piece, void, undefined> {
+  /** The pieces of a fragment that is not all there. */
+  let nested: AsyncIterator<string, void> | null = null;
   const stop = async (): Promise<IteratorResult<Piece, void>> => {
+    await nested?.return?.();
     await inner.return?.();
     return { done: true, value: undefined };
   };
   return {
     async next() {
-      const { done, value } = await inner.next();
-      if (done === true) return { done, value: undefined };
-      if (typeof value === 'string' || value instanceof Uint8Array) return { done: false, value };
-      if (typeof value === 'object' && value !== null && isHtml(value)) return { done: false, value: value.text };
-      await stop();
-      throw new ResponseTypeError(
-        `Cannot send what servlet "${servletName}" streams: a piece is of type ${typeof value}`,
-      );
+      for (;;) {
+        if (nested !== null) {
+          const piece = await nested.next();
+          if (piece.done !== true) return piece;
+          nested = null;
+        }
+        const { done, value } = await inner.next();
+        if (done === true) return { done, value: undefined };
+        if (typeof value === 'string' || value instanceof Uint8Array) return { done: false, value };
+        if (typeof value !== 'object' || value === null || !isHtml(value)) return refuse(value);
+        if (!isPending(value)) return { done: false, value: value.text };
+        nested = value[Symbol.asyncIterator]();
+      }
     },
     return: stop,
   };
+
+  async function refuse(value: unknown): Promise<never> {
+    await stop();
+    throw new ResponseTypeError(
+      `Cannot send what servlet "${servletName}" streams: a piece is of type ${typeof value}`,
+    );
+  }
 }
 
 /** The reply for a WHATWG Response. A body that is there within a turn of the event loop goes out whole. */
@@ -61,6 +64,11 @@ export async function fromResponse(response: Response, servletName: string): Pro
   const source = response.body as AsyncIterable<unknown> | null;
   const body = source === null ? '' : await gather(checkedIterator(iteratorOf(source), servletName));
   return { status, reason, headerLines: lines, body, bodyBytes: contentLength };
+}
+
+/** The pieces of what is streamed; whole, if all of them are there within a turn of the event loop. */
+export function gathered(source: AsyncIterable<unknown>, servletName: string): Promise<Piece | AsyncIterable<Piece>> {
+  return gather(checkedIterator(iteratorOf(source), servletName));
 }
 
 async function gather(iterator: AsyncIterator<Piece, void, undefined>): Promise<Piece | AsyncIterable<Piece>> {

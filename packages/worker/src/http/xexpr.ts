@@ -1,4 +1,5 @@
-import { isHtml, type Html } from './html.ts';
+import { attributeMarkup, NAME } from '../html/attributes.ts';
+import { Html, isHtml, isPending, isRaw } from '../html/fragment.ts';
 
 /**
  * An X-expression: markup as data, for example `['p', { class: 'big' }, 'Hello']`. Text is escaped, a number is the
@@ -8,7 +9,10 @@ import { isHtml, type Html } from './html.ts';
 export type Xexpr = string | number | Html | XexprElement;
 
 /** A tag's name, perhaps its attributes, then what is in it. */
-export type XexprElement = readonly (Xexpr | Readonly<Record<string, string>>)[];
+export type XexprElement = readonly (Xexpr | XexprAttributes)[];
+
+/** A fragment made by `raw` goes in as it is, its quotes escaped. */
+export type XexprAttributes = Readonly<Record<string, string | Html>>;
 
 /** A value is not an X-expression. */
 export class XexprError extends TypeError {
@@ -17,19 +21,35 @@ export class XexprError extends TypeError {
 }
 
 /** Tags that HTML never closes: the standard's void elements, and the older ones that Racket knows. */
-const VOID_TAGS: ReadonlySet<string> = new Set(
+export const VOID_TAGS: ReadonlySet<string> = new Set(
   'area base basefont br col embed frame hr img input isindex link meta param source track wbr'.split(' '),
 );
 
 const TAG = /^[a-z_][^\s"'<>/=&]*$/i;
-const ATTRIBUTE = /^[^\s"'<>/=&]+$/;
+/** Their text knows no references: a program can't be escaped. */
+const PROGRAMS: ReadonlySet<string> = new Set(['script', 'style']);
+
+/**
+ * An X-expression as a fragment, for a place in a `html` template.
+ * @throws XexprError when it is none
+ * @see Racket `include-template/xml`, `cdata`
+ *
+ * @example
+ * ```ts
+ * html`<main>${toHtml(['p', { class: 'big' }, 'Tea & bread'])}</main>`.text;
+ * // '<main><p class="big">Tea &amp; bread</p></main>'
+ * ```
+ */
+export function toHtml(xexpr: Xexpr): Html {
+  return new Html(xexprToHtml(xexpr));
+}
 
 /** The markup of an X-expression. @throws XexprError when it is none. @see Racket `xexpr->string` */
 export function xexprToHtml(value: unknown): string {
   if (typeof value === 'string') return escapeText(value);
   if (typeof value === 'number') return characterReference(value);
   if (Array.isArray(value)) return element(value);
-  if (typeof value === 'object' && value !== null && isHtml(value)) return value.text;
+  if (typeof value === 'object' && value !== null && isHtml(value)) return textOf(value);
   throw new XexprError(
     `Cannot write an X-expression: ${describe(value)} stands where a string, a number or an array must`,
   );
@@ -43,26 +63,43 @@ function element(parts: readonly unknown[]): string {
   let text = `<${tag}`;
   let at = 1;
   if (isAttributes(parts[1])) {
-    text += attributes(parts[1]);
+    text += attributes(tag, parts[1]);
     at = 2;
   }
   if (at === parts.length && VOID_TAGS.has(tag.toLowerCase())) return `${text}/>`;
   text += '>';
-  for (; at < parts.length; at += 1) text += xexprToHtml(parts[at]);
+  const isProgram = PROGRAMS.has(tag.toLowerCase());
+  for (; at < parts.length; at += 1) text += isProgram ? programText(tag, parts[at]) : xexprToHtml(parts[at]);
   return `${text}</${tag}>`;
+}
+
+/** Escaped, it would be another program; as it is, it could end its element. */
+function programText(tag: string, value: unknown): string {
+  if (typeof value === 'string' && !SPECIAL.test(value)) return value;
+  if (typeof value === 'object' && value !== null && isHtml(value) && isRaw(value)) return value.text;
+  throw new XexprError(
+    `Cannot write an X-expression: in <${tag}>, ${describe(value)} can't be escaped (raw(text) vouches for a program)`,
+  );
+}
+
+function textOf(fragment: Html): string {
+  if (!isPending(fragment)) return fragment.text;
+  throw new XexprError('Cannot write an X-expression: a fragment in it waits for something (await its whole())');
 }
 
 function isAttributes(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isHtml(value);
 }
 
-function attributes(values: Record<string, unknown>): string {
+function attributes(tag: string, values: Record<string, unknown>): string {
   let text = '';
   for (const [name, value] of Object.entries(values)) {
-    if (!ATTRIBUTE.test(name) || typeof value !== 'string') {
+    const isFragment = typeof value === 'object' && value !== null && isHtml(value);
+    if (!NAME.test(name) || name.includes('&') || !(typeof value === 'string' || isFragment)) {
       throw new XexprError(`Cannot write an X-expression: attribute "${name}" is ${describe(value)}`);
     }
-    text += ` ${name}="${escapeText(value).replaceAll('"', '&quot;')}"`;
+    // Between double quotes an apostrophe stays, as in Racket.
+    text += ` ${name}="${attributeMarkup(tag, name, value as string | Html).replaceAll('&#39;', "'")}"`;
   }
   return text;
 }
@@ -81,10 +118,12 @@ function characterReference(code: number): string {
   return `&#${code};`;
 }
 
-const SPECIAL = /[&<>]/;
+const SPECIAL = /[&<>\r]/;
 
+/** Quotes stay, as in Racket. */
 function escapeText(text: string): string {
-  return SPECIAL.test(text) ? text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') : text;
+  if (!SPECIAL.test(text)) return text;
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\r', '&#13;');
 }
 
 function describe(value: unknown): string {
