@@ -7,7 +7,7 @@ import { compile } from '../../packages/worker/src/continuation/compile/compile.
 const at = (file) => new URL(`../../packages/worker/src/continuation/${file}`, import.meta.url);
 
 // The runtime's objects must belong to the realm of the case, so its source is evaluated there, as one script.
-const files = ['errors.ts', 'frame.ts', 'activation.ts', 'cursor.ts', 'support.ts'];
+const files = ['errors.ts', 'frame.ts', 'activation.ts', 'module-code.ts', 'cursor.ts', 'support.ts'];
 const exported = [...readFileSync(at('emitted.ts'), 'utf8').matchAll(/export \{([^}]*)\}/g)].flatMap((m) =>
   m[1].split(',').map((s) => s.trim()),
 );

@@ -24,6 +24,8 @@ const SERVLET_CHECKS = {
   profile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
   spareThreads: aWholeNumber,
+  stateless: aBoolean,
+  checkpoint: aBoolean,
   isEager: aBoolean,
 } satisfies Record<keyof ServletOptions, Check>;
 

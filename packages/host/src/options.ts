@@ -26,6 +26,13 @@ export interface ServletOptions {
   limits?: Partial<Limits>;
   /** Threads kept ready beside the busy ones. Default 1. */
   spareThreads?: number;
+  /**
+   * Each of its pages holds the rest of its run in itself, so that it outlives thread, process and machine; the servlet's module may
+   * say so too: `export const stateless = true`. Default `false`.
+   */
+  stateless?: boolean;
+  /** Its instances are saved at each page, where they can be, and go on in another thread. Default `false`. */
+  checkpoint?: boolean;
   /** Load it when the host starts, not when it is first asked for. Default `false`. */
   isEager?: boolean;
 }

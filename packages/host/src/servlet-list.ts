@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Persistence } from '@custodian/protocol';
 import type { HeldServlet } from './cell/pool.ts';
 import { resolveLimits } from './limits.ts';
 import type { ServeOptions, ServletOptions } from './options.ts';
@@ -75,6 +76,7 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
       cell: GUEST_CELLS.has(cell) ? cell : `group ${cell}`,
       limits,
       spareThreads: servlet.spareThreads ?? 1,
+      persistence: persistenceFrom(servlet, name),
     },
     mounts: regexp !== null ? [] : name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
     regexp,
@@ -89,6 +91,12 @@ function regexpOf(given: RegExp | string, name: string): RegExp {
   } catch (cause) {
     throw new ConfigError(`Cannot serve "${name}": its regexp is none: ${(cause as Error).message}`, { cause });
   }
+}
+
+function persistenceFrom({ stateless = false, checkpoint = false }: ServletOptions, name: string): Persistence | null {
+  if (stateless && checkpoint)
+    throw new ConfigError(`Cannot serve "${name}": "stateless" and "checkpoint" exclude each other`);
+  return stateless ? 'stateless' : checkpoint ? 'checkpoint' : null;
 }
 
 function pathOf(path: string | URL): string {

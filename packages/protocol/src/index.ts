@@ -23,7 +23,7 @@ export { RequestHead, writeRequest } from './request.ts';
 export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';
 export type { ReplyFrame, Usage } from './response.ts';
 export { RunningRequest } from './running-request.ts';
-export { importsSuspension, SUSPENDING_NAMES } from './suspending.ts';
+export { importsSuspension, type Persistence, persistenceOf, SUSPENDING_NAMES } from './suspending.ts';
 export { ToHost, type LogLevel, type Ready } from './to-host.ts';
 export { ToWorker } from './to-worker.ts';
 export type { LeaseOrder, ToCell } from './to-cell.ts';

@@ -33,3 +33,16 @@ export function importsSuspension(source: string): boolean {
   }
   return DYNAMIC_IMPORT.test(source);
 }
+
+/**
+ * How the pages of a servlet outlive its thread. `stateless`: each page's continuation is written down, and nothing is kept in the
+ * thread. `checkpoint`: what the thread keeps is written down too, where it can be.
+ */
+export type Persistence = 'stateless' | 'checkpoint';
+
+const PERSISTENCE_EXPORT = /^\s*export\s+const\s+(stateless|checkpoint)\s*=\s*true\b/m;
+
+/** What a servlet's module asks for with `export const stateless = true`, by its text (without its types). */
+export function persistenceOf(source: string): Persistence | null {
+  return (PERSISTENCE_EXPORT.exec(source)?.[1] ?? null) as Persistence | null;
+}

@@ -1,3 +1,5 @@
+import type { Persistence } from './suspending.ts';
+
 /** Acceptor to supervisor, on the control stream. */
 export type ToCell =
   /** Start a thread on a channel and load the servlet in it. */
@@ -27,6 +29,8 @@ export interface LeaseOrder {
   /** `file:` URL of the servlet's module. */
   servletUrl: string;
   servletName: string;
+  /** What the operator asked for; null: what the module says. */
+  persistence: Persistence | null;
   /** The first two parts of the address of every continuation that the thread will hold: replica and cell. */
   place: string;
   unit: 'connection' | 'instance' | 'servlet';

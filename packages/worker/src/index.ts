@@ -31,6 +31,8 @@ export {
 export { continuationUrl } from './servlet/continuation-url.ts';
 export { webCell } from './servlet/web-cell.ts';
 export { createParameter as webParameter, OneShotError, UnsafeContextError } from './continuation/runtime.ts';
+export { UnserializableError } from './continuation/serialize/errors.ts';
+export { registerSerializable } from './continuation/serialize/registered.ts';
 export type { Parameter as WebParameter } from './continuation/runtime.ts';
 export type { AnyToResponse } from './http/any-to-response.ts';
 export type { LruManagerOptions } from './manager/lru.ts';

@@ -116,7 +116,7 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter): Promise
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
   setThreadCap(order.heapMaxBytes);
   installCompiler(compile);
-  const servlet = await loadServlet(order.servletUrl);
+  const servlet = await loadServlet(order.servletUrl, compile.persistence);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();
   reportHolding(manager, writer);

@@ -20,7 +20,7 @@ export interface Loaded {
 
 /** What a thread would run of a module that is written in TypeScript. */
 export function compiledCode(file: string, source: string): string {
-  return compileModule(pathToFileURL(file).href, stripTypeScriptTypes(source), source).code;
+  return compileModule(pathToFileURL(file).href, stripTypeScriptTypes(source), { original: source }).code;
 }
 
 /** Compiles a servlet module and imports it. `ask(label)` suspends with the label as its page. */

@@ -52,7 +52,14 @@ describe('installCompiler()', () => {
       const { continuation } = await prompt(start);
       parentPort.postMessage(await resume(continuation, 'x').catch((error) => error.stack));`;
     const { port1, port2 } = new MessageChannel();
-    const task: CompileTask = { root: urlOf('own/'), packages: COMPILER_PACKAGES, code, warnings: [], port: port2 };
+    const task: CompileTask = {
+      root: urlOf('own/'),
+      packages: COMPILER_PACKAGES,
+      code,
+      warnings: [],
+      port: port2,
+      persistence: null,
+    };
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
       workerData: task,
       transferList: [port2],

@@ -25,6 +25,7 @@ export class CompiledServlet {
     const servlet = {
       kind: 'servlet' as const,
       limits: {},
+      persistence: null,
       handle: exports['default'] as (request: unknown) => unknown,
     };
     this.#servlet = new ContinuationServlet(servlet, this.manager, { place: 'r0.1-1', name: 'test' });

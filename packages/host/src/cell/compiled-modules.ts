@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { LeaseOrder } from '@custodian/protocol';
+import type { LeaseOrder, Persistence } from '@custodian/protocol';
 import type { ModuleSources } from './module-sources.ts';
 
 /** Longer is no module. */
@@ -17,6 +17,7 @@ export interface CompileOrder {
   code: Record<string, string>;
   warnings: string[];
   port: MessagePort | null;
+  persistence: Persistence | null;
 }
 
 interface Compiled {
@@ -64,14 +65,15 @@ export class CompiledModules {
   }
 
   /** null: the servlet asks for no continuations. With a port if anything is still to be compiled. */
-  orderFor({ servletUrl, servletName }: LeaseOrder): CompileOrder | null {
+  orderFor({ servletUrl, servletName, persistence: asked }: LeaseOrder): CompileOrder | null {
     const root = new URL('.', servletUrl).href;
     const own = this.#sources.suspendingModules(servletUrl, root);
     if (own === null) return null;
-    const order: CompileOrder = { root, packages: this.#packages, code: {}, warnings: [], port: null };
+    const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
+    const order: CompileOrder = { root, packages: this.#packages, code: {}, warnings: [], port: null, persistence };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
-      const file = this.#fileFor(servletName, url, text);
+      const file = this.#fileFor([servletName, url, text, persistence === null ? 'kept' : 'saved']);
       const compiled = readCompiled(file);
       if (compiled === null) missing.set(url, file);
       else {
@@ -99,9 +101,10 @@ export class CompiledModules {
     return port2;
   }
 
-  #fileFor(servletName: string, url: string, text: string): string {
+  /** The file of what was compiled for that servlet, of that module and text, in that way. */
+  #fileFor(key: readonly string[]): string {
     const hash = createHash('sha256');
-    for (const part of [this.#compilerVersion, servletName, url, text]) hash.update(`${part.length}\0${part}`);
+    for (const part of [this.#compilerVersion, ...key]) hash.update(`${part.length}\0${part}`);
     return join(this.#cacheDir, `${hash.digest('hex')}.json`);
   }
 }

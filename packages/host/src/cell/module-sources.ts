@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
-import { importsSuspension } from '@custodian/protocol';
+import { importsSuspension, type Persistence, persistenceOf } from '@custodian/protocol';
 
 /** Relative imports, static and dynamic, by their text: one too many costs a look, one too few a slower start. */
 const RELATIVE_IMPORT = /(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
@@ -56,6 +56,12 @@ export class ModuleSources {
       for (const imported of module.imports) this.sourcesOf(imported, seen);
     }
     return seen.values();
+  }
+
+  /** How the servlet of that module wants its pages to outlive their thread, as far as the module says. */
+  persistenceOf(entry: string): Persistence | null {
+    const module = this.#module(entry);
+    return module === null ? null : persistenceOf(module.source);
   }
 
   /**

@@ -1,4 +1,12 @@
-import { type Failure, type LeaseOrder, type Ready, readToken, type Usage, withoutToken } from '@custodian/protocol';
+import {
+  type Failure,
+  type LeaseOrder,
+  type Persistence,
+  type Ready,
+  readToken,
+  type Usage,
+  withoutToken,
+} from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
@@ -24,6 +32,8 @@ export interface HeldServlet {
   cell: string;
   limits: Limits;
   spareThreads: number;
+  /** What the operator asked for; null: what the module says. */
+  persistence: Persistence | null;
 }
 
 /** What a pool needs from its host. */
@@ -321,6 +331,7 @@ export class ServletPool implements LeaseFollower {
       lease: lease.number,
       channelFd: cell.channelFd(lease.number),
       servletUrl: servlet.url,
+      persistence: this.servlet.persistence,
       servletName: servlet.name,
       place: lease.place,
       unit: servlet.unit,

@@ -2,6 +2,7 @@
 export { Activation, Signal, drive, passCatch, passFinally } from './activation.ts';
 export { asyncCursorOf, cursorOf, elements, keysOf } from './cursor.ts';
 export { functionTable } from './frame.ts';
+export { bodyOf, closure, owned, registerModule } from './module-code.ts';
 export {
   addResource,
   bind,

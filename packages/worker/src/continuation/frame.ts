@@ -1,17 +1,20 @@
 import type { Activation } from './activation.ts';
 import type { FunctionMeta } from './compile/functions.ts';
+import type { ServletModule } from './module-code.ts';
 
 /** A function's static description, with the file it came from. */
 export interface FunctionDescription extends FunctionMeta {
   file: string;
+  /** Set where frames of the function can be saved. */
+  module?: ServletModule;
 }
 
 // Taken early: a servlet may change its globals.
 const { parse } = JSON;
 
 /** Reads the table that the compiler put at the end of a module. */
-export function functionTable(file: string, json: string): FunctionDescription[] {
-  return (parse(json) as FunctionMeta[]).map((meta) => ({ ...meta, file }));
+export function functionTable(file: string, json: string, module?: ServletModule): FunctionDescription[] {
+  return (parse(json) as FunctionMeta[]).map((meta) => ({ ...meta, file, ...(module && { module }) }));
 }
 
 /** Of a frame that only marks a place. */

@@ -3,6 +3,7 @@ import { createRequire, registerHooks, setSourceMapsSupport, stripTypeScriptType
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
+import type { Persistence } from '@custodian/protocol';
 import type * as Compiler from '../continuation/compile/compile.ts';
 
 /** How the modules of a servlet with continuations come to be compiled. */
@@ -17,6 +18,8 @@ export interface CompileTask {
   warnings: string[];
   /** Takes what is compiled here, as {@link CompiledModule}; null when nothing is missing. */
   port: MessagePort | null;
+  /** Not null: continuations are to be saved. */
+  persistence: Persistence | null;
 }
 
 /** What a thread offers its supervisor to keep, for this servlet and no other. */
@@ -33,7 +36,7 @@ const EMITTED = new URL(`../continuation/emitted${EXTENSION}`, import.meta.url).
 const MODULE = /\.m?[jt]s(?:\?|$)/;
 
 /** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
-export function installCompiler({ root, packages, code, warnings, port }: CompileTask): void {
+export function installCompiler({ root, packages, code, warnings, port, persistence }: CompileTask): void {
   const printer = new URL('.', packages['esrap']).href;
   setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
@@ -51,7 +54,9 @@ export function installCompiler({ root, packages, code, warnings, port }: Compil
       if (loaded.format !== 'module' && loaded.format !== 'module-typescript') return loaded;
       const text = textOf(loaded.source);
       const original = readFileSync(fileURLToPath(url), 'utf8');
-      const compiled = compileModule(url, loaded.format === 'module' ? text : stripTypeScriptTypes(text), original);
+      const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
+      const savedAs = persistence === null ? undefined : url.slice(root.length);
+      const compiled = compileModule(url, stripped, { original, savedAs });
       for (const warning of compiled.warnings) console.warn(warning);
       port?.postMessage(compiled);
       return { format: 'module', source: compiled.code, shortCircuit: true };
@@ -69,12 +74,19 @@ function isOwn(url: string, root: string): boolean {
 
 let compiler: typeof Compiler | null = null;
 
-/** `stripped`: the module without its types, every position kept. `original`: as its author wrote it, for maps and messages. */
-export function compileModule(url: string, stripped: string, original: string = stripped): CompiledModule {
+/**
+ * `stripped`: the module without its types, every position kept. `original`: as its author wrote it, for maps and messages.
+ * `savedAs`: the name by which saved continuations know the module, if there are to be any.
+ */
+export function compileModule(
+  url: string,
+  stripped: string,
+  { original = stripped, savedAs }: { original?: string; savedAs?: string | undefined } = {},
+): CompiledModule {
   // A hook can't wait for an import; and most threads find everything compiled.
   compiler ??= createRequire(import.meta.url)(`../continuation/compile/compile${EXTENSION}`) as typeof Compiler;
   const file = fileURLToPath(url);
-  const { code, map, diagnostics } = compiler.compile(stripped, { file, runtime: EMITTED, original });
+  const { code, map, diagnostics } = compiler.compile(stripped, { file, runtime: EMITTED, original, savedAs });
   return {
     url,
     code: map === null ? code : `${code}\n//# sourceMappingURL=${map.toUrl()}\n`,

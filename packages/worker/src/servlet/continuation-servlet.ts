@@ -24,6 +24,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   readonly kind: Servlet['kind'];
   readonly limits: ServletLimits;
   readonly startUrl: string | undefined;
+  readonly persistence: Servlet['persistence'];
   readonly place: string;
   readonly manager: ContinuationManager;
   readonly #servlet: Servlet;
@@ -35,6 +36,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     this.kind = servlet.kind;
     this.limits = servlet.limits;
     this.startUrl = servlet.startUrl;
+    this.persistence = servlet.persistence;
     this.manager = manager;
     this.place = place;
     this.#servlet = servlet;

@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServletLimits } from '@custodian/protocol';
+import type { Persistence, ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
 import type { Servlet } from './servlet.ts';
 
@@ -17,11 +17,12 @@ const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallM
 
 /**
  * Imports a servlet's module. It may export a function (as default, or named `start`), or as default any object with
- * a `fetch` function; and `limits`, `startUrl` and `manager`.
+ * a `fetch` function; and `limits`, `startUrl`, `manager`, and `stateless` or `checkpoint`.
  * @param url the module's `file:` URL
+ * @param persistence for what it was compiled; absent: it is run as it is, since it never suspends
  * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
  */
-export async function loadServlet(url: string): Promise<Servlet> {
+export async function loadServlet(url: string, persistence?: Persistence | null): Promise<Servlet> {
   let module: Record<string, unknown>;
   try {
     module = (await import(url)) as Record<string, unknown>;
@@ -37,7 +38,8 @@ export async function loadServlet(url: string): Promise<Servlet> {
   const manager = checkedManager(url, module['manager']);
   const isDefault = 'default' in module;
   const main = isDefault ? module['default'] : module['start'];
-  const exports = { limits, startUrl, manager };
+  if (persistence !== undefined) checkPersistence(url, module, persistence);
+  const exports = { limits, startUrl, manager, persistence: persistence ?? null };
   if (hasFetch(main)) return { kind: 'fetch', ...exports, handle: (request) => main.fetch(request.toRequest()) };
   if (typeof main === 'function') return { kind: 'servlet', ...exports, handle: main as Servlet['handle'] };
   throw loadError(
@@ -93,6 +95,21 @@ function checkedManager(url: string, manager: unknown): ContinuationManager | un
   if (manager === undefined || typeof (manager as { store?: unknown } | null)?.store === 'function')
     return manager as ContinuationManager | undefined;
   throw loadError(url, 'its export "manager" is no continuation manager');
+}
+
+/** It is read from the module's text before the module is compiled; so the text must say it plainly. */
+function checkPersistence(url: string, module: Record<string, unknown>, persistence: Persistence | null): void {
+  for (const name of ['stateless', 'checkpoint'] as const) {
+    const value = module[name];
+    if (value === undefined || value === (persistence === name)) continue;
+    if (value === false) throw loadError(url, `its export "${name}" is false, and the host was told "${name}"`);
+    throw loadError(
+      url,
+      value === true
+        ? `its export "${name}" is not written as "export const ${name} = true", or excludes what the host was told`
+        : `its export "${name}" is neither true nor false`,
+    );
+  }
 }
 
 function loadError(url: string, state: string, cause?: unknown): ServletLoadError {

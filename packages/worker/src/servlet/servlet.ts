@@ -1,4 +1,4 @@
-import type { ServletLimits } from '@custodian/protocol';
+import type { Persistence, ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
 import type { ServletRequest } from '../http/request.ts';
 
@@ -12,6 +12,8 @@ export interface Servlet {
   startUrl?: string | undefined;
   /** What keeps its continuations; it has none in most servlets. */
   manager?: ContinuationManager | undefined;
+  /** How its pages outlive the thread; null: they don't. */
+  persistence: Persistence | null;
   /** Answers one request; the result is for `toReply`. May return a promise; may throw. */
   handle(request: ServletRequest): unknown;
 }

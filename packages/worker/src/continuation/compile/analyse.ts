@@ -5,6 +5,8 @@ import { FunctionInfo, type Ref, Scope } from './scope.ts';
 /** What the analysis of a module found. */
 export interface Analysis {
   functions: FunctionInfo[];
+  /** Every function and class, in the order of the source. */
+  closures: Node[];
   refs: Ref[];
   names: Set<string>;
   root: FunctionInfo;
@@ -13,6 +15,7 @@ export interface Analysis {
 /** Builds scopes, resolves every reference, and marks the nodes that hold awaits. */
 export function analyse(program: Node, isModule: boolean): Analysis {
   const functions: FunctionInfo[] = [],
+    closures: Node[] = [],
     refs: Ref[] = [],
     names = new Set<string>();
   const root = new FunctionInfo(program, null, program, null, isModule || hasDirective(program, 'use strict'));
@@ -23,7 +26,8 @@ export function analyse(program: Node, isModule: boolean): Analysis {
   for (const s of program['body']) visit(s, top);
   for (const ref of refs) resolve(ref);
   for (const fn of functions) if (fn.isDynamic) for (let up = fn.parent; up; up = up.parent) up.isDynamic = true;
-  return { functions, refs, names, root };
+  closures.sort((a, b) => a.start - b.start);
+  return { functions, closures, refs, names, root };
 
   function refer(n: Node, c: Cursor, write: Partial<Pick<Ref, 'isWrite' | 'isInit' | 'end'>> = {}): void {
     names.add(n['name']);
@@ -311,6 +315,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
     const fn = new FunctionInfo(n, c.fn, closure, c.loop, strict);
     n.$fn = fn;
     functions.push(fn);
+    closures.push(n);
     let outer = c.scope;
     if (n.type === 'FunctionExpression' && n['id'] && !n['$isMethod']) {
       outer = new Scope(n, c.scope, fn, null, false);
@@ -343,6 +348,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
   }
 
   function classNode(n: Node, c: Cursor): boolean {
+    closures.push(n);
     if (n['id']) names.add(n['id'].name);
     if (n.type === 'ClassDeclaration' && n['id']) refer(n['id'], c, { isWrite: true, isInit: true, end: n.end });
     const inner = child(c, n);

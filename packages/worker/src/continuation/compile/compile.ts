@@ -5,8 +5,8 @@ import { compileFunction, type FunctionContext, type FunctionMeta } from './func
 import type { Vocabulary } from './lowering.ts';
 import { parse } from './parse.ts';
 import { print } from './print.ts';
-import { analyse } from './analyse.ts';
-import type { FunctionInfo } from './scope.ts';
+import { analyse, type Analysis } from './analyse.ts';
+import { SavedCode } from './saved-code.ts';
 import { assignStorage, Names } from './storage.ts';
 
 export interface CompileOptions {
@@ -17,6 +17,8 @@ export interface CompileOptions {
   original?: string;
   /** What emitted modules import the runtime from; a script finds it in the global `$rt`. */
   runtime?: string;
+  /** Continuations are to be saved: the module's path below the servlet's directory, by which they name it. */
+  savedAs?: string | undefined;
   /** Every await captures and re-enters: for tests of the transform itself. */
   isStress?: boolean;
   /** Modules whose exports `suspending` capture a continuation when called. */
@@ -35,22 +37,26 @@ export interface Compiled {
  * @throws ServletSyntaxError, and ServletCompileError for a suspension that can never work.
  */
 export function compile(source: string, options: CompileOptions): Compiled {
-  const { file, sourceType = 'module', isStress = false } = options;
-  const program = parse(source, file, sourceType);
+  const { file, sourceType = 'module', isStress = false, savedAs } = options,
+    tokens: string[] | undefined = savedAs === undefined ? undefined : [];
+  const program = parse(source, file, sourceType, tokens);
   const analysis = analyse(program, sourceType === 'module');
   const names = new Names(analysis.names);
   assignStorage(analysis, names);
   const diagnostics = diagnose(analysis, options.original ?? source, options);
   const resumable = analysis.functions.filter((fn) => fn.isResumable);
-  if (!resumable.length) return { code: source, map: null, diagnostics, resumableCount: 0 };
+  if (!resumable.length && !(tokens && analysis.closures.length))
+    return { code: source, map: null, diagnostics, resumableCount: 0 };
 
   const words = vocabulary(names, sourceType),
-    metas: FunctionMeta[] = [];
+    metas: FunctionMeta[] = [],
+    saved = tokens ? new SavedCode(analysis, closureName) : null;
   const context: FunctionContext = {
     names,
     words,
     isStress,
-    nameOf: functionName,
+    saved,
+    nameOf: (fn) => closureName(fn.node),
     metaAt: (meta) => {
       const at = metas.push(meta) - 1;
       return () => call(id(words.meta), [lit(at)]);
@@ -65,7 +71,9 @@ export function compile(source: string, options: CompileOptions): Compiled {
     0,
     ...(sourceType === 'module' ? [importRuntime(words, options.runtime ?? '')] : []),
   );
-  body.push(...metaTable(words, metas, file));
+  if (saved) registerRootFunctions(saved, analysis);
+  body.push(...metaTable(words, metas, file, saved !== null));
+  if (saved) body.push(...saved.registration(words, { module: savedAs!, file, tokens: tokens!, metas }));
   const { code, map } = print({ ...program, body }, options.original ?? source, file);
   return { code, map, diagnostics, resumableCount: resumable.length };
 }
@@ -82,6 +90,8 @@ function vocabulary(names: Names, sourceType: 'module' | 'script'): Vocabulary {
     saved: fresh('$s'),
     meta: fresh('$meta'),
     metas: fresh('$metas'),
+    module: fresh('$m'),
+    moduleOf: fresh('$module'),
   };
 }
 
@@ -93,8 +103,13 @@ const importRuntime = (words: Vocabulary, from: string): Node =>
   });
 
 /** Function descriptions, read when the first capture asks: hoisted, so that a call from an import cycle finds them. */
-function metaTable(words: Vocabulary, metas: FunctionMeta[], file: string): Node[] {
-  const table = call(member(id(words.runtime), 'functionTable'), [lit(file), lit(JSON.stringify(metas))]);
+function metaTable(words: Vocabulary, metas: FunctionMeta[], file: string, isSaved: boolean): Node[] {
+  if (!metas.length) return [];
+  const table = call(member(id(words.runtime), 'functionTable'), [
+    lit(file),
+    lit(JSON.stringify(metas)),
+    ...(isSaved ? [call(id(words.moduleOf), [])] : []),
+  ]);
   return [
     declare('var', id(words.metas), null),
     node('FunctionDeclaration', {
@@ -107,12 +122,21 @@ function metaTable(words: Vocabulary, metas: FunctionMeta[], file: string): Node
   ];
 }
 
-/** What the author would call the function. */
-function functionName(fn: FunctionInfo): string {
-  const n = fn.node;
-  if (n['id']) return n['id'].name;
-  return n['$name'] ?? '<anonymous>';
+/** Functions and classes that are declared at the top level are there once. */
+function registerRootFunctions(saved: SavedCode, analysis: Analysis): void {
+  for (const n of analysis.closures) {
+    if (!n['id'] || !(n.type === 'FunctionDeclaration' || n.type === 'ClassDeclaration')) continue;
+    const variable = analysis.root.scope.variables.get(n['id'].name);
+    if (variable?.declaration !== n || variable.kind === 'var') continue;
+    const code = saved.numberOf(n);
+    saved.value(code, id(variable.emitName));
+    const compiled = n.$fn?.compiled;
+    if (compiled?.isSibling) saved.body(code, id(compiled.bodyName));
+  }
 }
+
+/** What the author would call the function or class. */
+const closureName = (n: Node): string => n['id']?.name ?? n['$name'] ?? '<anonymous>';
 
 export type { Diagnostic } from './diagnostics.ts';
 export { ServletCompileError } from './diagnostics.ts';

@@ -23,6 +23,7 @@ import { jump } from './jumps.ts';
 import { Lowering, type Vocabulary } from './lowering.ts';
 import { numberAwaits } from './number.ts';
 import { Reentry } from './reentry.ts';
+import type { SavedCode } from './saved-code.ts';
 import type { FunctionInfo, Scope, Variable } from './scope.ts';
 import { enter, lowerList, raw as slot } from './statements.ts';
 import { hasSimpleParams, type Names } from './storage.ts';
@@ -32,6 +33,8 @@ export interface FunctionMeta {
   name: string;
   line: number;
   column: number;
+  /** Its place among all functions of the module; only where frames can be saved. */
+  code?: number;
   /** Names of the variables that a frame may hold, by index. */
   variables: string[];
   /** Indexes of those that are boxes `{v}`, shared with closures. */
@@ -57,6 +60,8 @@ export interface FunctionContext {
   names: Names;
   words: Vocabulary;
   isStress: boolean;
+  /** Set where continuations are to be saved. */
+  saved: SavedCode | null;
   nameOf: (fn: FunctionInfo) => string;
   metaAt: (meta: FunctionMeta) => () => Node;
 }
@@ -90,6 +95,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   const saved = variables.filter((v) => live.some((l) => l.includes(v.slot)));
   const meta: FunctionMeta = {
     name: context.nameOf(fn),
+    ...(context.saved && { code: context.saved.numberOf(n) }),
     line: n['loc'].start.line,
     column: n['loc'].start.column + 1,
     variables: saved.map((v) => v.name),

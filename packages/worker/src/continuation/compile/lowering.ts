@@ -14,6 +14,9 @@ export interface Vocabulary {
   saved: string;
   meta: string;
   metas: string;
+  /** The module's own record, and the function that makes it. */
+  module: string;
+  moduleOf: string;
 }
 
 /** A place that `break`, `continue` or `return` may have to pass or to reach. */

@@ -16,15 +16,32 @@ export class ServletSyntaxError extends SyntaxError {
   }
 }
 
-/** Parses a module or a script, with positions. @throws ServletSyntaxError */
-export function parse(source: string, file: string, sourceType: 'module' | 'script'): Node {
+/**
+ * Parses a module or a script, with positions. `tokens` gets its tokens, and a semicolon where the language puts one.
+ * @throws ServletSyntaxError
+ */
+export function parse(source: string, file: string, sourceType: 'module' | 'script', tokens?: string[]): Node {
+  const ends: number[] = [],
+    semicolons = new Set<number>();
   try {
-    return acornParse(source, {
+    const program = acornParse(source, {
       ecmaVersion: 'latest',
       sourceType,
       locations: true,
       allowHashBang: true,
+      ...(tokens && {
+        onToken: ({ start, end }) => {
+          tokens.push(source.slice(start, end));
+          ends.push(end);
+        },
+        onInsertedSemicolon: (end) => semicolons.add(end),
+      }),
     }) as unknown as Node;
+    if (tokens) {
+      const all = tokens.flatMap((token, i) => (semicolons.has(ends[i]!) && token !== '' ? [token, ';'] : [token]));
+      tokens.splice(0, tokens.length, ...all);
+    }
+    return program;
   } catch (error) {
     const at = (error as { loc?: { line: number; column: number } }).loc;
     if (!at) throw error;

@@ -1,0 +1,107 @@
+import type { CodeInfo } from '../module-code.ts';
+import type { Analysis } from './analyse.ts';
+import {
+  array,
+  arrow,
+  assign,
+  call,
+  declare,
+  id,
+  lit,
+  member,
+  node,
+  returning,
+  block,
+  sequence,
+  statement,
+  type Node,
+} from './ast.ts';
+import type { FunctionMeta } from './functions.ts';
+import type { Vocabulary } from './lowering.ts';
+import { moduleHash } from './module-hash.ts';
+
+/** What a module says of its code, so that saved continuations can name it. */
+export class SavedCode {
+  readonly infos: CodeInfo[] = [];
+  readonly #numbers = new Map<Node, number>();
+  readonly #values: [code: number, value: Node][] = [];
+  readonly #bodies: [code: number, body: Node][] = [];
+  readonly #makers: [code: number, maker: Node][] = [];
+  readonly #constants: string[];
+
+  constructor(analysis: Analysis, nameOf: (n: Node) => string) {
+    for (const n of analysis.closures) {
+      this.#numbers.set(n, this.infos.length);
+      const { line, column } = n['loc'].start;
+      this.infos.push({ name: nameOf(n), line, column: column + 1 });
+    }
+    this.#constants = [...analysis.root.scope.variables.values()]
+      .filter((v) => v.kind === 'const')
+      .map((v) => v.emitName);
+  }
+
+  /** The place of a function or class among all of the module. */
+  numberOf(n: Node): number {
+    return this.#numbers.get(n)!;
+  }
+  value(code: number, value: Node): void {
+    this.#values.push([code, value]);
+  }
+  body(code: number, body: Node): void {
+    this.#bodies.push([code, body]);
+  }
+  maker(code: number, maker: Node): void {
+    this.#makers.push([code, maker]);
+  }
+
+  /** The end of the module: its registration, which comes earlier if something asks for it earlier. */
+  registration(
+    words: Vocabulary,
+    { module, file, tokens, metas }: { module: string; file: string; tokens: readonly string[]; metas: FunctionMeta[] },
+  ): Node[] {
+    const runtime = (name: string, args: Node[]): Node => call(member(id(words.runtime), name), args);
+    const table = (entries: [number | string, Node][]): Node =>
+      node('ObjectExpression', {
+        properties: entries.map(([key, value]) =>
+          node('Property', {
+            key: lit(key),
+            value,
+            kind: 'init',
+            computed: key === '__proto__',
+            method: false,
+            shorthand: false,
+          }),
+        ),
+      });
+    const late = (entries: [number, Node][]): Node => table(entries.map(([code, value]) => [code, arrow([], value)]));
+    const parts = table([
+      ['values', late(this.#values)],
+      ['bodies', late(this.#bodies)],
+      ['makers', table(this.#makers)],
+      ['constants', table(this.#constants.map((name) => [name, arrow([], id(name))]))],
+      [
+        'descriptions',
+        arrow([], metas.length ? sequence([call(id(words.meta), [lit(0)]), id(words.metas)]) : array([])),
+      ],
+    ]);
+    const hash = moduleHash(tokens, this.infos, metas);
+    const made = runtime('registerModule', [
+      lit(module),
+      lit(file),
+      lit(hash),
+      lit(JSON.stringify(this.infos)),
+      arrow([], parts),
+    ]);
+    return [
+      declare('var', id(words.module), null),
+      node('FunctionDeclaration', {
+        id: id(words.moduleOf),
+        params: [],
+        async: false,
+        generator: false,
+        body: block([returning(assign(id(words.module), made, '??='))]),
+      }),
+      statement(call(id(words.moduleOf), [])),
+    ];
+  }
+}

@@ -1,0 +1,283 @@
+import { types } from 'node:util';
+import type { Codec } from './codec.ts';
+import { fillOthers, refillOthers } from './plain.ts';
+import { Refusal } from './refusal.ts';
+import { Node } from './tags.ts';
+import { getterOf, methodOf } from './uncurry.ts';
+
+const dateTime = methodOf(Date.prototype, 'getTime');
+export const dateCodec: Codec<Date> = {
+  tag: Node.Date,
+  make: (out, node) => out.write(dateTime(node)),
+  fill: (out, node) => fillOthers(out, node),
+  remake: (from) => new Date(number(from.read())),
+  refill: refillOthers,
+};
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : NaN;
+}
+
+const regExpSource = getterOf(RegExp.prototype, 'source');
+const FLAGS: readonly (readonly [flag: string, isSet: (self: object) => boolean])[] = (
+  [
+    ['d', 'hasIndices'],
+    ['g', 'global'],
+    ['i', 'ignoreCase'],
+    ['m', 'multiline'],
+    ['s', 'dotAll'],
+    ['u', 'unicode'],
+    ['v', 'unicodeSets'],
+    ['y', 'sticky'],
+  ] as const
+).map(([flag, name]) => [flag, getterOf(RegExp.prototype, name)]);
+
+export const regExpCodec: Codec<RegExp> = {
+  tag: Node.RegExp,
+  make: (out, node) => {
+    out.write(regExpSource(node));
+    let flags = '';
+    for (const [flag, isSet] of FLAGS) if (isSet(node)) flags += flag;
+    out.write(flags);
+    out.write(Object.getOwnPropertyDescriptor(node, 'lastIndex')!.value);
+  },
+  fill: (out, node) => fillOthers(out, node, 'lastIndex'),
+  remake: (from) => {
+    const expression = new RegExp(from.string(), from.string());
+    expression.lastIndex = number(from.read());
+    return expression;
+  },
+  refill: refillOthers,
+};
+
+const ERRORS = ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'] as const;
+const makers = ERRORS.map((name) => globalThis[name]);
+
+/**
+ * Errors, those of the servlet's own classes included. The stack is not kept: it is long, tells where files lie, and the
+ * lines of a process that may have ended help nobody.
+ */
+export const errorCodec: Codec<Error> = {
+  tag: Node.Error,
+  nests: true,
+  make: (out, node) => {
+    const proto: unknown = Object.getPrototypeOf(node),
+      known = makers.findIndex((maker) => maker.prototype === proto);
+    out.bytes.u8(known + 1);
+    if (known < 0) {
+      out.at = '[[Prototype]]';
+      out.write(proto);
+    }
+  },
+  fill: (out, node) => fillOthers(out, node, 'stack'),
+  remake: (from) => {
+    const known = from.bytes.u8(),
+      error = without(known === 0 ? Error : (makers[known - 1] ?? Error));
+    if (known === 0) Object.setPrototypeOf(error, from.object());
+    return error;
+  },
+  refill: (from, node) => {
+    refillOthers(from, node);
+    from.finally(() => nameStack(node));
+  },
+};
+
+function without(maker: ErrorConstructor): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new maker();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+function nameStack(error: Error): void {
+  const message: unknown = Object.getOwnPropertyDescriptor(error, 'message')?.value,
+    own: unknown = Object.getOwnPropertyDescriptor(error, 'name')?.value,
+    maker: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(error) ?? {}, 'constructor')?.value,
+    name = typeof own === 'string' ? own : typeof maker === 'function' ? maker.name : 'Error';
+  const value = `${name}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`;
+  // A frozen one has the stack that it was made with: its first line.
+  if (Object.isExtensible(error)) Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
+}
+
+const unboxers: readonly ((self: object) => unknown)[] = [
+  methodOf(Boolean.prototype, 'valueOf'),
+  methodOf(Number.prototype, 'valueOf'),
+  methodOf(String.prototype, 'valueOf'),
+  methodOf(BigInt.prototype, 'valueOf'),
+  methodOf(Symbol.prototype, 'valueOf'),
+];
+function unboxed(node: object): unknown {
+  if (types.isBooleanObject(node)) return unboxers[0]!(node);
+  if (types.isNumberObject(node)) return unboxers[1]!(node);
+  if (types.isStringObject(node)) return unboxers[2]!(node);
+  if (types.isBigIntObject(node)) return unboxers[3]!(node);
+  return unboxers[4]!(node);
+}
+export const boxedCodec: Codec = {
+  tag: Node.Boxed,
+  make: (out, node) => out.write(unboxed(node)),
+  fill: (out, node) => {
+    const value = unboxed(node),
+      count = typeof value === 'string' ? value.length : -1;
+    fillOthers(out, node, ...(count < 0 ? [] : ['length', ...Array.from({ length: count }, (_, i) => String(i))]));
+  },
+  remake: (from) => {
+    const value = from.read();
+    if (value === null || value === undefined || typeof value === 'object' || typeof value === 'function')
+      throw from.bad('a boxed value is no primitive');
+    return Object(value) as object;
+  },
+  refill: refillOthers,
+};
+
+const byteLengthOf = getterOf(ArrayBuffer.prototype, 'byteLength'),
+  maxByteLengthOf = getterOf(ArrayBuffer.prototype, 'maxByteLength'),
+  isDetached = getterOf(ArrayBuffer.prototype, 'detached'),
+  isResizable = getterOf(ArrayBuffer.prototype, 'resizable');
+/** A buffer that may grow has room for so much more at most; one that was written with more keeps its length. */
+const GROWTH_MAX_BYTES = 1 << 24;
+
+export const arrayBufferCodec: Codec<ArrayBuffer> = {
+  tag: Node.ArrayBuffer,
+  make: (out, node) => {
+    if (isDetached(node)) throw new Refusal(node, 'is a buffer that was transferred away');
+    const length = byteLengthOf(node) as number;
+    out.bytes.varint(length);
+    out.bytes.varint(isResizable(node) ? (maxByteLengthOf(node) as number) - length + 1 : 0);
+    out.bytes.bytes(new Uint8Array(node));
+  },
+  fill: (out, node) => fillOthers(out, node),
+  remake: (from) => {
+    const length = from.bytes.count(),
+      growth = from.bytes.varint(),
+      bytes = from.bytes.bytes(length);
+    if (growth === 0) return bytes.buffer;
+    if (growth > GROWTH_MAX_BYTES) throw from.bad('a buffer may grow too far');
+    const buffer = new ArrayBuffer(length, { maxByteLength: length + growth - 1 });
+    new Uint8Array(buffer).set(bytes);
+    return buffer;
+  },
+  refill: refillOthers,
+};
+
+const VIEWS = [
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  Buffer,
+] as const;
+export const VIEW_PROTOTYPES: readonly object[] = VIEWS.map((view) => view.prototype as object);
+const BUFFER = VIEWS.indexOf(Buffer);
+/** Small buffers of Node share one large one: of those, only the bytes that are seen are written. */
+const POOL_BYTES = 64 * 1024;
+
+type AnyView = Uint8Array | DataView;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object,
+  arrayBytes = [getterOf(typedArray, 'buffer'), getterOf(typedArray, 'byteOffset'), getterOf(typedArray, 'length')],
+  viewBytes = [
+    getterOf(DataView.prototype, 'buffer'),
+    getterOf(DataView.prototype, 'byteOffset'),
+    getterOf(DataView.prototype, 'byteLength'),
+  ];
+
+export const viewCodec: Codec<AnyView> = {
+  tag: Node.View,
+  nests: true,
+  make: (out, node) => {
+    const kind = VIEW_PROTOTYPES.indexOf(Object.getPrototypeOf(node) as object),
+      [bufferOf, offsetOf, lengthOf] = kind === 0 ? viewBytes : arrayBytes,
+      buffer = bufferOf!(node) as ArrayBuffer,
+      isPooled = kind === BUFFER && (byteLengthOf(buffer) as number) <= POOL_BYTES;
+    out.bytes.u8(kind);
+    out.bytes.varint(lengthOf!(node) as number);
+    if (isPooled) {
+      out.bytes.u8(1);
+      out.bytes.bytes(node as Uint8Array);
+    } else {
+      out.bytes.u8(0);
+      out.bytes.varint(offsetOf!(node) as number);
+      out.at = 'buffer';
+      out.write(buffer);
+    }
+  },
+  remake: (from) => {
+    const kind = from.bytes.u8(),
+      view = VIEWS[kind],
+      length = from.bytes.varint();
+    if (view === undefined) throw from.bad('there is no such view of a buffer');
+    if (from.bytes.u8() === 1) return Buffer.from(from.bytes.bytes(length).buffer);
+    const offset = from.bytes.varint(),
+      buffer = from.read();
+    if (!types.isArrayBuffer(buffer)) throw from.bad('a view has no buffer');
+    if (view === Buffer) return Buffer.from(buffer, offset, length);
+    return Reflect.construct(view, [buffer, offset, length]) as AnyView;
+  },
+};
+
+function answers(method: (self: object) => unknown, self: object): boolean {
+  try {
+    method(self);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const href = getterOf(URL.prototype, 'href');
+export const urlCodec: Codec<URL> = {
+  tag: Node.Url,
+  make: (out, node) => out.write(href(node)),
+  remake: (from) => new URL(from.string()),
+};
+
+export const isUrl = (value: object): boolean => answers(href, value);
+
+const searchText = methodOf(URLSearchParams.prototype, 'toString');
+export const searchParamsCodec: Codec<URLSearchParams> = {
+  tag: Node.UrlSearchParams,
+  make: (out, node) => out.write(searchText(node)),
+  remake: (from) => new URLSearchParams(from.string()),
+};
+
+export const isSearchParams = (value: object): boolean => answers(searchText, value);
+
+type HeaderMethod = 'forEach' | 'append' | 'getSetCookie';
+const headersMethods: Map<HeaderMethod, ReturnType<typeof methodOf>> = new Map();
+/** Not taken before it is needed: the first mention of `Headers` loads a good part of Node. */
+function headersMethod(name: HeaderMethod): ReturnType<typeof methodOf> {
+  let method = headersMethods.get(name);
+  if (method === undefined) headersMethods.set(name, (method = methodOf(Headers.prototype, name)));
+  return method;
+}
+
+export const headersCodec: Codec<Headers> = {
+  tag: Node.Headers,
+  make: (out, node) => {
+    const pairs: [string, string][] = [];
+    headersMethod('forEach')(node, (value: string, name: string) => {
+      if (name !== 'set-cookie') pairs.push([name, value]);
+    });
+    for (const cookie of headersMethod('getSetCookie')(node) as string[]) pairs.push(['set-cookie', cookie]);
+    out.bytes.varint(pairs.length);
+    for (const [name, value] of pairs) {
+      out.write(name);
+      out.write(value);
+    }
+  },
+  remake: (from) => {
+    const headers = new Headers();
+    for (let count = from.bytes.count(); count > 0; count--)
+      headersMethod('append')(headers, from.string(), from.string());
+    return headers;
+  },
+};

@@ -1,0 +1,233 @@
+import { bindingsAt, type Frame } from '../frame.ts';
+import { unset } from '../support.ts';
+import { modulesNamed, type ServletModule } from '../module-code.ts';
+import { ByteReader } from './bytes.ts';
+import type { Codec } from './codec.ts';
+import { codecs } from './codecs.ts';
+import { readConstant } from './constants.ts';
+import { CodeChangedError, DecodeError } from './errors.ts';
+import { FIRST_NODE_AGAIN, FIRST_SHORT_STRING, FIRST_SMALL_INTEGER, FORMAT_VERSION, Value } from './tags.ts';
+import { wellKnownSymbols } from './symbols.ts';
+
+/** More than a writer nests. */
+const DEPTH_MAX = 1100;
+const HASH_BYTES = 9;
+const AGAIN_MAX_CHARS = 512;
+
+/** Objects with the same keys: the first one is copied, its values then put in the place of the copies. */
+export interface ReadShape {
+  keys: readonly string[];
+  template: object;
+}
+
+/**
+ * Reads what a {@link GraphWriter} wrote. It makes nothing but data, and closures of the code of modules that are loaded, whose hash is the
+ * one that was written. Whatever the bytes are: it does not recurse without bound, takes no more time and memory than in proportion to
+ * them, and throws DecodeError for what cannot be.
+ */
+export class GraphReader {
+  readonly bytes: ByteReader;
+  readonly shapes: ReadShape[] = [];
+  readonly frames: Frame[] = [];
+  readonly #modules: ServletModule[] = [];
+  readonly #nodes: object[] = [];
+  readonly #strings: string[] = [];
+  /** What a codec leaves for itself between making and filling. */
+  state: unknown = null;
+  #unfilled: { codec: Codec; node: object; state: unknown }[] = [];
+  readonly #last: (() => void)[] = [];
+  #filled = 0;
+  #depth = 0;
+
+  /** Reads the head. @throws CodeChangedError, DecodeError */
+  constructor(bytes: Uint8Array) {
+    this.bytes = new ByteReader(bytes);
+    const version = this.bytes.u8();
+    if (version !== FORMAT_VERSION)
+      throw new DecodeError(`Cannot decode a continuation: its format is ${version}, not ${FORMAT_VERSION}`);
+    for (let count = this.bytes.count(); count > 0; count--) {
+      const name = this.bytes.utf8(),
+        hash = Buffer.from(this.bytes.bytes(HASH_BYTES)).toString('base64url');
+      this.#modules.push(findModule(name, hash));
+    }
+  }
+
+  /** Call it when the roots have been read. */
+  finish(): void {
+    this.fill();
+    if (this.bytes.left > 0) throw this.bad('something follows its end');
+    for (const finish of this.#last) finish();
+    this.#rebind();
+  }
+
+  /** Bindings of parameters are those of the frames outside. */
+  #rebind(): void {
+    const done = new Set<Frame | null>([null]);
+    for (const start of this.frames) {
+      const inner: Frame[] = [],
+        chain = new Set<Frame>();
+      for (let frame: Frame | null = start; !done.has(frame); frame = frame!.next) {
+        if (chain.has(frame!)) throw this.bad('frames wait for each other');
+        chain.add(frame!);
+        inner.push(frame!);
+      }
+      for (const frame of inner.reverse()) {
+        frame.bindings = bindingsAt(frame.next);
+        done.add(frame);
+      }
+    }
+  }
+
+  /** To be done when everything is in its place. */
+  finally(finish: () => void): void {
+    this.#last.push(finish);
+  }
+
+  fill(): void {
+    for (; this.#filled < this.#unfilled.length; this.#filled++) {
+      const { codec, node, state } = this.#unfilled[this.#filled]!;
+      codec.refill!(this, node, state);
+    }
+  }
+
+  /** Reads a value and all that is inside it. */
+  whole(): unknown {
+    const unfilled = this.#unfilled,
+      filled = this.#filled;
+    this.#unfilled = [];
+    this.#filled = 0;
+    const value = this.read();
+    this.fill();
+    this.#unfilled = unfilled;
+    this.#filled = filled;
+    return value;
+  }
+
+  bad(why: string): DecodeError {
+    return new DecodeError(`Cannot decode a continuation: ${why}`);
+  }
+
+  read(): unknown {
+    const { bytes } = this,
+      first = bytes.u8();
+    if (first >= FIRST_SHORT_STRING) return this.#remember(bytes.latin1(first - FIRST_SHORT_STRING));
+    if (first >= FIRST_NODE_AGAIN) return this.#again(first - FIRST_NODE_AGAIN);
+    if (first >= FIRST_SMALL_INTEGER) return first - FIRST_SMALL_INTEGER;
+    switch (first) {
+      case Value.Undefined:
+        return undefined;
+      case Value.Null:
+        return null;
+      case Value.False:
+        return false;
+      case Value.True:
+        return true;
+      case Value.MinusZero:
+        return -0;
+      case Value.NaN:
+        return NaN;
+      case Value.Infinity:
+        return Infinity;
+      case Value.MinusInfinity:
+        return -Infinity;
+      case Value.Unset:
+        return unset;
+      case Value.Integer: {
+        const value = bytes.varint();
+        return value % 2 ? -(value + 1) / 2 : value / 2;
+      }
+      case Value.Double:
+        return bytes.double();
+      case Value.BigInt:
+        return this.#bigint();
+      case Value.Latin1:
+        return this.#remember(bytes.latin1(bytes.varint()));
+      case Value.Utf8:
+        return this.#remember(bytes.utf8());
+      case Value.Utf16:
+        return this.#remember(bytes.utf16(bytes.varint()));
+      case Value.StringAgain: {
+        const text = this.#strings[bytes.varint()];
+        if (text === undefined) throw this.bad('a string is not there');
+        return text;
+      }
+      case Value.RegisteredSymbol:
+        return Symbol.for(this.string());
+      case Value.WellKnownSymbol: {
+        const symbol = wellKnownSymbols[bytes.u8()];
+        if (symbol === undefined) throw this.bad('a symbol is not known');
+        return symbol;
+      }
+      case Value.ConstantSymbol: {
+        const symbol = this.constant();
+        if (typeof symbol !== 'symbol') throw this.bad('a constant is no symbol');
+        return symbol;
+      }
+      case Value.Again:
+        return this.#again(bytes.varint());
+      default:
+        return this.#node(first);
+    }
+  }
+
+  string(): string {
+    const value = this.read();
+    if (typeof value !== 'string') throw this.bad('a string is expected');
+    return value;
+  }
+
+  object(): object {
+    const value = this.read();
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+      throw this.bad('an object is expected');
+    return value;
+  }
+
+  module(): ServletModule {
+    const module = this.#modules[this.bytes.varint()];
+    if (module === undefined) throw this.bad('a module is not there');
+    return module;
+  }
+
+  constant(): unknown {
+    const module = this.module();
+    return readConstant(module, [this.string(), this.string()]);
+  }
+
+  #node(tag: number): object {
+    const codec = codecs[tag];
+    if (codec === undefined) throw this.bad(`there is no value of kind ${tag}`);
+    if (++this.#depth > DEPTH_MAX) throw this.bad('it nests too deep');
+    this.state = null;
+    const node = codec.remake(this);
+    this.#depth--;
+    this.#nodes.push(node);
+    if (codec.refill !== undefined) this.#unfilled.push({ codec, node, state: this.state });
+    return node;
+  }
+
+  #again(id: number): object {
+    const node = this.#nodes[id];
+    if (node === undefined) throw this.bad('a node is not there yet');
+    return node;
+  }
+
+  #remember(text: string): string {
+    if (text.length > 1 && text.length <= AGAIN_MAX_CHARS) this.#strings.push(text);
+    return text;
+  }
+
+  #bigint(): bigint {
+    const isNegative = this.bytes.u8() !== 0,
+      hex = Buffer.from(this.bytes.bytes(this.bytes.varint())).toString('hex'),
+      magnitude = hex === '' ? 0n : BigInt(`0x${hex}`);
+    return isNegative ? -magnitude : magnitude;
+  }
+}
+
+function findModule(name: string, hash: string): ServletModule {
+  const versions = modulesNamed(name),
+    module = versions.findLast((version) => version.hash === hash);
+  if (module === undefined) throw new CodeChangedError(name, hash, versions.length > 0);
+  return module;
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { describe, expect, test } from 'vitest';
+import { decodeGraph, encodeGraph } from '../../../packages/worker/src/continuation/serialize/graph.ts';
+
+/** Made anew from bytes. */
+function again<T>(value: T): T {
+  return decodeGraph(encodeGraph([value]))[0] as T;
+}
+
+describe('encodeGraph() and decodeGraph()', () => {
+  const buffer = Uint8Array.from({ length: 300 }, (_, i) => i).buffer;
+  const values: Record<string, unknown> = {
+    undefined,
+    null: null,
+    'true and false': [true, false],
+    'whole numbers': [
+      0,
+      1,
+      63,
+      64,
+      127,
+      128,
+      -1,
+      -64,
+      2 ** 31,
+      -(2 ** 31),
+      2 ** 46,
+      2 ** 53,
+      -(2 ** 53),
+      Number.MAX_VALUE,
+    ],
+    'other numbers': [-0, NaN, Infinity, -Infinity, 0.1, -1e-300, Number.MIN_VALUE],
+    bigints: [0n, 1n, -1n, 255n, 256n, -(2n ** 64n), 2n ** 1000n],
+    strings: ['', 'a', 'x'.repeat(63), 'x'.repeat(64), 'x'.repeat(10_000), 'é', '日本語', '🙂', '\ud800 alone', '\0'],
+    'the same string twice': ['hello there', 'hello there'],
+    'registered symbols': [Symbol.for('a symbol'), Symbol.iterator, Symbol.asyncDispose],
+    object: { a: 1, b: { c: 'two' }, '': 3, 'with space': 4, 5: 6 },
+    'objects with the same keys': [
+      { a: 1, b: 2 },
+      { a: 3, b: 4 },
+      { b: 5, a: 6 },
+    ],
+    'object with a symbol for a key': { [Symbol.for('k')]: 1 },
+    'object without prototype': Object.assign(Object.create(null) as object, { a: 1 }),
+    'frozen, sealed and closed objects': [
+      Object.freeze({ a: 1 }),
+      Object.seal({ a: 1 }),
+      Object.preventExtensions({ a: 1 }),
+    ],
+    array: [1, 'two', [3, [4]]],
+    // oxlint-disable-next-line no-sparse-arrays
+    'array with holes': [1, , 3, ,],
+    'array with properties': Object.assign([1, 2], { more: 3 }),
+    'frozen array': Object.freeze([1, 2]),
+    map: new Map<unknown, unknown>([
+      ['a', 1],
+      [{ key: 1 }, new Map()],
+      [NaN, undefined],
+    ]),
+    set: new Set([1, 'a', new Set([2])]),
+    dates: [new Date(0), new Date(1_722_470_400_123), new Date(NaN)],
+    'regular expressions': [/a.b/giu, new RegExp('/'), /x/dsy],
+    'boxed primitives': [Object(1), Object('text'), Object(true), Object(10n), Object(Symbol.for('s'))],
+    buffer,
+    views: [
+      new Uint8Array(buffer, 2, 5),
+      new Float64Array(buffer, 8, 2),
+      new DataView(buffer, 1, 9),
+      new BigInt64Array([1n, -1n]),
+      new Uint8Array(0),
+    ],
+    'a Buffer': Buffer.from('some bytes'),
+    url: new URL('https://user@example.org:8080/a?b=c#d'),
+    'query fields': new URLSearchParams('a=1&a=2&b=%20'),
+    'built-ins': [Math, JSON, Number, Array.prototype.push, Math.max, parseInt, Map.prototype],
+  };
+  test.each(Object.keys(values))('encodeGraph() keeps %s', (name) => {
+    assert.deepStrictEqual(again(values[name]), values[name]);
+  });
+
+  test('decodeGraph() keeps the attributes of properties', () => {
+    const value = Object.create(Object.prototype, {
+      hidden: { value: 1 },
+      shown: { value: 2, enumerable: true, writable: true, configurable: true },
+    }) as object;
+    expect(Object.getOwnPropertyDescriptors(again(value))).toEqual(Object.getOwnPropertyDescriptors(value));
+    expect(Object.isFrozen(again(Object.freeze([{ a: 1 }])))).toBe(true);
+    expect(Object.isSealed(again(Object.seal({ a: 1 })))).toBe(true);
+  });
+
+  test('decodeGraph() keeps the order of keys', () => {
+    expect(Object.keys(again({ z: 1, a: 2, 1: 3, __proto__: null }))).toEqual(['1', 'z', 'a']);
+  });
+
+  test('encodeGraph() keeps what is shared, and cycles', () => {
+    const shared = { n: 1 },
+      cycle: Record<string, unknown> = { left: shared, right: [shared] };
+    cycle['self'] = cycle;
+    const map = new Map<unknown, unknown>([[cycle, shared]]);
+    map.set(map, map);
+    const [first, second, third] = decodeGraph(encodeGraph([cycle, map, shared])) as [typeof cycle, typeof map, object];
+    expect(first['self']).toBe(first);
+    expect((first['right'] as unknown[])[0]).toBe(third);
+    expect(second.get(first)).toBe(third);
+    expect(second.get(second)).toBe(second);
+  });
+
+  test('encodeGraph() keeps errors, their causes and properties, not their stacks', () => {
+    const error = Object.assign(new TypeError('outer', { cause: new RangeError('inner') }), { code: 'E_CODE' });
+    const read = again(error);
+    expect(read).toBeInstanceOf(TypeError);
+    expect(read).toMatchObject({ message: 'outer', code: 'E_CODE', stack: 'TypeError: outer' });
+    expect(read.cause).toBeInstanceOf(RangeError);
+    expect(Object.keys(read)).toEqual(['code']);
+    const many = again(new AggregateError([new Error('one')], 'all'));
+    expect(many).toBeInstanceOf(AggregateError);
+    expect(many.errors[0]).toMatchObject({ message: 'one' });
+  });
+
+  test('encodeGraph() keeps Headers', () => {
+    const headers = new Headers([
+      ['x-a', '1'],
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ]);
+    expect([...again(headers)]).toEqual([...headers]);
+  });
+
+  test('encodeGraph() keeps the one buffer under two views, and a buffer that may grow', () => {
+    const [a, b] = again([new Uint8Array(buffer), new Uint16Array(buffer, 2)] as const);
+    expect(a.buffer).toBe(b.buffer);
+    const growing = again(new ArrayBuffer(8, { maxByteLength: 16 }));
+    expect([growing.resizable, growing.maxByteLength]).toEqual([true, 16]);
+  });
+
+  test('encodeGraph() keeps a long array of almost nothing', () => {
+    const value: unknown[] = [];
+    value[4_000_000_000] = 'far';
+    value.length = 4_294_967_295;
+    const read = again(value);
+    expect([read.length, Object.keys(read), read[4_000_000_000]]).toEqual([4_294_967_295, ['4000000000'], 'far']);
+  });
+
+  test('encodeGraph() takes arguments for what they are', () => {
+    const value = (function (..._given: unknown[]) {
+      // oxlint-disable-next-line prefer-rest-params
+      return arguments;
+    })(1, 'two');
+    const read = again(value);
+    expect(Object.prototype.toString.call(read)).toBe('[object Arguments]');
+    expect(Array.from(read)).toEqual([1, 'two']);
+  });
+
+  test('encodeGraph() and decodeGraph() go as deep as there is memory', () => {
+    let list: unknown = null;
+    for (let i = 0; i < 100_000; i++) list = i % 2 ? { next: list } : [list];
+    let read = again(list),
+      depth = 0;
+    for (; read !== null; depth++) read = Array.isArray(read) ? read[0] : (read as { next: unknown }).next;
+    expect(depth).toBe(100_000);
+  });
+
+  test("encodeGraph() and decodeGraph() run nothing of the author's", () => {
+    const ran: string[] = [],
+      value: Record<string, unknown> = {};
+    const trap = (): void => {
+      ran.push('a setter');
+    };
+    Object.defineProperty(value, 'trap', { value: 1, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(Object.prototype, 'trap', { configurable: true, set: trap });
+    let read: typeof value;
+    try {
+      read = again([value, { ...value }, Object.assign(Object.create(null) as object, value)])[0]!;
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'trap');
+    }
+    expect(ran).toEqual([]);
+    assert.deepStrictEqual(read, value);
+  });
+
+  test('decodeGraph() makes a property of __proto__, not a prototype', () => {
+    const value = JSON.parse('{ "__proto__": { "polluted": 1 }, "a": { "__proto__": 2 } }') as object;
+    const [read, twin] = again([value, JSON.parse('{ "__proto__": 3, "a": 4 }')] as const);
+    expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+    expect(Object.hasOwn(read, '__proto__')).toBe(true);
+    expect(Object.getPrototypeOf(twin)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>)['polluted']).toBe(undefined);
+  });
+});
