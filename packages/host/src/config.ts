@@ -27,6 +27,7 @@ const SERVLET_CHECKS = {
   stateless: aBoolean,
   checkpoint: aBoolean,
   isEager: aBoolean,
+  canary: aPathOrFalse,
 } satisfies Record<keyof ServletOptions, Check>;
 
 const CONFIG_CHECKS = {
@@ -45,6 +46,7 @@ const CONFIG_CHECKS = {
   store: aString,
   keyFile: aString,
   stateDir: aString,
+  admin: aBooleanOr(record({ port: aPort, host: aString, token: aString })),
 } satisfies Record<keyof ServeOptions, Check>;
 
 /**
@@ -139,6 +141,15 @@ function listOf(check: Check): Check {
 function aPathOr(check: Check): Check {
   return (value, place) =>
     typeof value === 'string' || value instanceof URL ? aPath(value, place) : check(value, place);
+}
+
+function aBooleanOr(check: Check): Check {
+  return (value, place) => (typeof value === 'boolean' ? [] : check(value, place));
+}
+
+function aPathOrFalse(value: unknown, place: string): string[] {
+  if (value === false || (typeof value === 'string' && value.startsWith('/'))) return [];
+  return [`${place} is ${show(value)}, neither false nor a path that begins with /`];
 }
 
 function oneOf(names: readonly (string | false)[]): Check {

@@ -1,3 +1,4 @@
+import type { AdminOptions } from './admin/admin.ts';
 import type { Limits } from './limits.ts';
 import type { Ledger } from './cell/ledger.ts';
 import type { Custodian } from './custodian.ts';
@@ -35,6 +36,11 @@ export interface ServletOptions {
   checkpoint?: boolean;
   /** Load it when the host starts, not when it is first asked for. Default `false`. */
   isEager?: boolean;
+  /**
+   * A path of an eager servlet that is asked for now and then, where there is an operator's listener: `/readyz` tells
+   * whether it answers. Default: its mount. `false`: it is not asked.
+   */
+  canary?: string | false;
 }
 
 export interface ListenAddress {
@@ -82,6 +88,8 @@ export interface ServeOptions {
   keyFile?: string;
   /** Directory for what outlives a cell (compile cache). Default: `.custodian-UID` in the system's temp directory. */
   stateDir?: string;
+  /** The operator's page, metrics and health, on a listener of their own. Default `false`; `true`: on any free port of 127.0.0.1. */
+  admin?: boolean | AdminOptions;
 }
 
 /** A servlet as the host runs it. */
@@ -110,6 +118,8 @@ export interface Host extends AsyncDisposable {
   readonly port: number;
   readonly addresses: readonly { host: string; port: number; url: string }[];
   readonly servlets: readonly ServletStatus[];
+  /** The operator's page, its token in it; `null` without one. */
+  readonly adminUrl: string | null;
   readonly ledger: Ledger;
   /** The root of all that the host holds. */
   readonly custodian: Custodian;

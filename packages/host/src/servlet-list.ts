@@ -25,6 +25,8 @@ export interface ListedServlet {
   /** It answers at all paths in which this finds something, in the place of its mounts. */
   regexp: RegExp | null;
   isEager: boolean;
+  /** The path that tells whether it is well; `null`: it is not asked. */
+  canary: string | null;
 }
 
 /** Makes of the options the servlets that they name. @throws ConfigError */
@@ -81,6 +83,7 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
     mounts: regexp !== null ? [] : name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
     regexp,
     isEager: servlet.isEager ?? false,
+    canary: servlet.isEager !== true || servlet.canary === false ? null : (servlet.canary ?? `/${name}`),
   };
 }
 
