@@ -41,6 +41,16 @@ export interface ServletOptions {
    * whether it answers. Default: its mount. `false`: it is not asked.
    */
   canary?: string | false;
+  continuations?: ContinuationOptions;
+}
+
+/** What belongs to a servlet's continuations. */
+export interface ContinuationOptions {
+  /**
+   * npm packages that are compiled as the servlet's own modules are, since they call back into code that suspends. ES modules only.
+   * @example { transform: ['some-forms'] }
+   */
+  transform?: readonly string[];
 }
 
 export interface ListenAddress {
@@ -65,6 +75,7 @@ export interface ServeOptions {
   unit?: Unit;
   profile?: Profile;
   limits?: Partial<Limits>;
+  continuations?: ContinuationOptions;
   /** Empty cells kept booted, so that a new or a replaced cell costs no wait. Default 1. */
   warmCells?: number;
   /** Error pages with causes, stacks and settings. Default: `NODE_ENV` is not `production`. */
