@@ -35,5 +35,5 @@ export class Visitor {
 
 /** The continuations' URLs on a page, in order. */
 export function continuationsOf(page: Shown): string[] {
-  return Array.from(page.text.matchAll(/[^\s"'<>]*;k=[\w.-]+/g), ([url]) => url);
+  return Array.from(page.text.matchAll(/[^\s"'<>]*;[kc]=[\w.~%-]+(?:;at=[\w.-]+)?/g), ([url]) => url);
 }

@@ -38,7 +38,8 @@ export type LimitName =
   | 'loadTimeoutMs'
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
-  | 'storeMb';
+  | 'storeMb'
+  | 'fileBoxMb';
 
 export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
   // The host and its listeners.
@@ -160,6 +161,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     0,
     'LIMIT_STORE',
     'What the store keeps for the pages of a stateless servlet; beyond it, those that were shown longest ago expire.',
+  ),
+  fileBoxMb: row(
+    16,
+    'servlet',
+    0,
+    'LIMIT_FILE_BOX',
+    "What a servlet's file boxes hold together; setting one beyond it fails.",
   ),
 };
 

@@ -37,6 +37,48 @@ export function withToken(path: string, { place, instance, continuation, nonce }
   return `${path};k=${place}.${instance}.${continuation}.${nonce}`;
 }
 
+/**
+ * A stateless page's address: the path parameter `;c=<payload>`, which holds the rest of the run itself, or the key of
+ * it in a store. Any thread can go on from it. `;at=<place>` beside it names the thread that has something in memory which
+ * the page refers to.
+ */
+const PAYLOAD = /;c=((?:[\w.~!$&'()*+,:@-]|%[0-9A-Fa-f]{2})+)(?=[;/]|$)/;
+const NEAR = /;at=(\w{1,16}\.[\w-]{1,32})(?=[;/]|$)/;
+const PAYLOAD_PARAMETERS = /;(?:c|at)(?:=[^;/]*)?(?=[;/]|$)/g;
+
+/** The payload in a request target, one character a byte; `null` when there is none. */
+export function readPayload(target: string): string | null {
+  if (!target.includes(';c=')) return null;
+  const match = PAYLOAD.exec(pathOf(target));
+  return match === null ? null : unescaped(match[1] as string);
+}
+
+/** The thread that a stateless page would rather be answered by; `null`: any. */
+export function readNear(target: string): string | null {
+  return target.includes(';at=') ? (NEAR.exec(pathOf(target))?.[1] ?? null) : null;
+}
+
+/** A path without its payload; other parameters stay, and the query goes. */
+export function withoutPayload(target: string): string {
+  return pathOf(target).replace(PAYLOAD_PARAMETERS, '');
+}
+
+/** A path that leads to a payload, given one character a byte, and to a place, if it matters. */
+export function withPayload(path: string, payload: string, near: string | null = null): string {
+  return `${path};c=${escaped(payload)}${near === null ? '' : `;at=${near}`}`;
+}
+
+function escaped(payload: string): string {
+  return payload.replaceAll(
+    /[^\w.~-]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
 function pathOf(target: string): string {
   const end = target.search(/[?#]/);
   return end < 0 ? target : target.slice(0, end);

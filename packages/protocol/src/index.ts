@@ -10,7 +10,15 @@ export {
   writeAsk,
 } from './ask.ts';
 export type { AskFrame } from './ask.ts';
-export { readToken, withoutToken, withToken } from './continuation-token.ts';
+export {
+  readNear,
+  readPayload,
+  readToken,
+  withoutPayload,
+  withoutToken,
+  withPayload,
+  withToken,
+} from './continuation-token.ts';
 export type { ContinuationToken } from './continuation-token.ts';
 export { CreditedReceiver, CreditedSender } from './credit.ts';
 export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, ProtocolError } from './frame.ts';

@@ -4,6 +4,7 @@
  */
 export const SUSPENDING_NAMES: ReadonlySet<string> = new Set([
   'adjustTimeout',
+  'captureContinuation',
   'clearContinuations',
   'currentRequest',
   'native',
@@ -15,8 +16,11 @@ export const SUSPENDING_NAMES: ReadonlySet<string> = new Set([
   'sendForward',
   'sendSuspend',
   'sendSuspendDispatch',
+  'sendSuspendHidden',
   'sendSuspendUrl',
   'sendSuspendUrlDispatch',
+  'sequential',
+  'serverRef',
   'webCell',
   'webParameter',
   'withErrorsToBrowser',

@@ -25,9 +25,25 @@ export {
   sendForward,
   sendSuspend,
   sendSuspendDispatch,
+  sendSuspendHidden,
   sendSuspendUrl,
   sendSuspendUrlDispatch,
 } from './servlet/send.ts';
+export { captureContinuation, type CapturedContinuation } from './servlet/capture-continuation.ts';
+export { fileBox, type FileBox, FileBoxEmptyError } from './servlet/file-box.ts';
+export { sequential } from './servlet/sequential.ts';
+export { NoServerRefError, serverRef, type ServerRef } from './servlet/server-ref.ts';
+export { softState, type SoftState } from './servlet/soft-state.ts';
+export { base64Stuffer, base64UrlStuffer } from './stuffer/base64.ts';
+export { gzipStuffer } from './stuffer/compress.ts';
+export { createDefaultStuffer, defaultStuffer } from './stuffer/default-stuffer.ts';
+export { dirStore, hashStuffer, md5Stuffer } from './stuffer/hash.ts';
+export { hmacSha1, hmacStuffer } from './stuffer/hmac.ts';
+export { hostStore } from './stuffer/host-store.ts';
+export { sealStuffer } from './stuffer/seal-stuffer.ts';
+export { serializeStuffer } from './stuffer/serialize.ts';
+export { idStuffer, stufferChain, stufferCompose, stufferIf, stufferSequence } from './stuffer/stuffer.ts';
+export { isUrlTooBig } from './stuffer/stuffing.ts';
 export { continuationUrl } from './servlet/continuation-url.ts';
 export { webCell } from './servlet/web-cell.ts';
 export { createParameter as webParameter, OneShotError, UnsafeContextError } from './continuation/runtime.ts';
@@ -43,6 +59,12 @@ export type { Send } from './servlet/guard.ts';
 export type { EmbedUrl, Page } from './servlet/send.ts';
 export type { WebCell } from './servlet/web-cell.ts';
 export type { ServletLimits } from '@custodian/protocol';
+export type { AskError } from './asks.ts';
+export type { Saved } from './continuation/serialize/saved.ts';
+export type { DefaultStufferOptions } from './stuffer/default-stuffer.ts';
+export type { StufferStore } from './stuffer/hash.ts';
+export type { SealOptions } from './stuffer/seal-stuffer.ts';
+export type { Stuffer, StufferCondition, StufferLink } from './stuffer/stuffer.ts';
 export type { Bindings } from './http/bindings.ts';
 export type { Html } from './http/html.ts';
 export type { Attributes, AttributeValue } from './html/attributes.ts';

@@ -116,11 +116,15 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter): Promise
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
   setThreadCap(order.heapMaxBytes);
   installCompiler(compile);
+  const isStateless = compile.persistence === 'stateless';
+  // Before the servlet, which may seal with it as it is loaded.
+  if (isStateless) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
   const servlet = await loadServlet(order.servletUrl, compile.persistence);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();
   reportHolding(manager, writer);
-  return new ContinuationServlet(servlet, manager, { place: order.place, name: order.servletName });
+  const Kind = isStateless ? (await import('./servlet/stateless-servlet.ts')).StatelessServlet : ContinuationServlet;
+  return new Kind(servlet, manager, { place: order.place, name: order.servletName });
 }
 
 /** The lease has no end of its own: its supervisor ends the thread. */

@@ -3,6 +3,7 @@ import {
   type LeaseOrder,
   type Persistence,
   type Ready,
+  readNear,
   readToken,
   type Usage,
   withoutToken,
@@ -34,8 +35,6 @@ export interface HeldServlet {
   spareThreads: number;
   /** What the operator asked for; null: what the module says. */
   persistence: Persistence | null;
-  /** `file:` URLs, ending in a slash, of the packages that are compiled with it. */
-  compiledPackages: readonly string[];
 }
 
 /** What a pool needs from its host. */
@@ -145,6 +144,9 @@ export class ServletPool implements LeaseFollower {
       if (obituary !== undefined) return this.#answerGone(exchange, obituary);
       // Any thread will do: it knows nothing of that place, and answers as for a page that has expired.
     }
+    const near = readNear(exchange.url);
+    const holder = near === null ? undefined : this.#places.find(near);
+    if (holder !== undefined) return this.#dispatchTo(holder, exchange);
     const lease = this.#pick(exchange);
     if (lease !== null) this.#runOn(lease, exchange);
     else this.#enqueue(exchange);
@@ -338,8 +340,7 @@ export class ServletPool implements LeaseFollower {
       place: lease.place,
       unit: servlet.unit,
       heapMaxBytes,
-      execArgv: threadFlags(servlet.profile, servlet.file, servlet.compiledPackages),
-      compiledPackages: servlet.compiledPackages,
+      execArgv: threadFlags(servlet.profile, servlet.file),
       isDevelopment: this.#site.isDevelopment,
     };
     cell.booted.then(

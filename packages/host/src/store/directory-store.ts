@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ignoreMissing, writeDurably } from '../durable-file.ts';
 import { available, type ContinuationStore, costOf, ENTRY_COST_BYTES, isKey, keyOf, type StoreEntry } from './store.ts';
 
 /** Left behind by a process that died while it wrote. */
@@ -28,17 +29,12 @@ class Shelf {
   }
 }
 
-/**
- * Keeps each entry in a file of its own: written beside its place, synced, renamed into it, and its directory synced,
- * so that it is there whole, or not at all, when the machine fails too. A file's time of modification is when it expires.
- */
+/** Keeps each entry in a file of its own, which is there whole or not at all. Its time of modification is when it expires. */
 export class DirectoryStore implements ContinuationStore {
   readonly label: string;
   readonly #root: string;
   /** By servlet's directory. What other processes keep there shows at each sweep. */
   readonly #shelves = new Map<string, Shelf>();
-  /** Directories that are known to be there, and to outlast a crash. */
-  readonly #made = new Set<string>();
 
   /** @param root made when something is kept first, for its owner only */
   constructor(root: string) {
@@ -53,7 +49,10 @@ export class DirectoryStore implements ContinuationStore {
       const name = directoryName(entry.servlet);
       const shelf = await this.#shelf(name);
       const expiresAt = Math.max(entry.expiresAt, shelf.entries.get(key)?.expiresAt ?? 0);
-      await this.#write(name, key, entry.bytes, expiresAt);
+      await writeDurably(this.#path(name, key), entry.bytes, {
+        partials: join(this.#root, PARTIALS),
+        modifiedAt: expiresAt,
+      });
       shelf.set(key, { cost, expiresAt });
       await this.#makeRoom(name, shelf, entry.quotaBytes);
       return key;
@@ -96,26 +95,6 @@ export class DirectoryStore implements ContinuationStore {
   close(): Promise<void> {
     this.#shelves.clear();
     return Promise.resolve();
-  }
-
-  async #write(name: string, key: string, bytes: Uint8Array, expiresAt: number): Promise<void> {
-    const path = this.#path(name, key);
-    const partial = join(this.#root, PARTIALS, randomUUID());
-    await this.#make(dirname(partial));
-    await this.#make(dirname(path));
-    try {
-      {
-        await using file = await open(partial, 'wx', 0o600);
-        await file.writeFile(bytes);
-        await file.utimes(Date.now() / 1000, expiresAt / 1000);
-        await file.sync();
-      }
-      await rename(partial, path);
-      await syncDirectory(dirname(path));
-    } catch (error) {
-      await rm(partial, { force: true });
-      throw error;
-    }
   }
 
   async #makeRoom(name: string, shelf: Shelf, quotaBytes: number): Promise<void> {
@@ -168,16 +147,6 @@ export class DirectoryStore implements ContinuationStore {
   async #remove(name: string, key: string): Promise<void> {
     await unlink(this.#path(name, key)).catch(ignoreMissing);
   }
-
-  async #make(directory: string): Promise<void> {
-    if (this.#made.has(directory)) return;
-    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (first !== undefined) {
-      // Each that is new stands in one above it.
-      for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
-    }
-    this.#made.add(directory);
-  }
 }
 
 const PARTIALS = 'partial';
@@ -187,21 +156,10 @@ function directoryName(servlet: string): string {
   return createHash('sha256').update(servlet).digest('hex').slice(0, 32);
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows has no such thing, and needs none.
-  if (process.platform === 'win32') return;
-  await using handle = await open(directory, 'r');
-  await handle.sync();
-}
-
 async function openOrNull(path: string): Promise<FileHandle | null> {
   return (await open(path, 'r').catch(ignoreMissing)) ?? null;
 }
 
 async function namesIn(directory: string): Promise<string[]> {
   return (await readdir(directory).catch(ignoreMissing)) ?? [];
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

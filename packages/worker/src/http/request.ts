@@ -1,4 +1,4 @@
-import type { RequestHead } from '@custodian/protocol';
+import { RequestHead, withoutPayload } from '@custodian/protocol';
 import { Bindings, parseUrlencoded } from './bindings.ts';
 
 /** Where a request's body comes from. */
@@ -36,6 +36,16 @@ export function needsForm(head: RequestHead): boolean {
 export function readForm(source: BodySource): Promise<Uint8Array> {
   return readWhole(source, FORM_MAX_BYTES);
 }
+
+/** What a page keeps of a request. */
+export interface SavedRequest {
+  /** Method, target, client address, then names and values of headers, a line each. */
+  head: string;
+  form: string | null;
+}
+
+/** In a stateless page's form the state stands in this field. */
+export const STATE_FIELD = 'kont';
 
 /**
  * A request as a servlet sees it. Nothing is parsed before it is asked for.
@@ -146,6 +156,30 @@ export class ServletRequest {
   /** The thread's: the body of a request that {@link needsForm}, read in advance. */
   setForm(bytes: Uint8Array): void {
     this.#form = bytes;
+  }
+
+  /**
+   * The library's: the request as a page can keep it. The state that it brought is left out: each page would hold all
+   * that went before. So is a body that was not read in advance.
+   */
+  toSaved(): SavedRequest {
+    const { method, url, clientIp, rawHeaders } = this.#head;
+    const query = url.indexOf('?');
+    const target = withoutPayload(url) + (query < 0 ? '' : url.slice(query));
+    const fields = this.#form === null ? null : parseUrlencoded(asBuffer(this.#form).toString('latin1'));
+    const form = fields === null ? null : fields.filter(([name]) => name !== STATE_FIELD);
+    return {
+      head: [method, target, clientIp, ...rawHeaders].join('\n'),
+      form: form === null ? null : new URLSearchParams(form).toString(),
+    };
+  }
+
+  /** The library's. */
+  static fromSaved({ head, form }: SavedRequest): ServletRequest {
+    const bytes = Buffer.from(`\0${head}`, 'latin1');
+    const request = new ServletRequest(new RequestHead(bytes, 0, bytes.length), null);
+    if (form !== null) request.setForm(Buffer.from(form, 'latin1'));
+    return request;
   }
 
   #raw(): string[] {

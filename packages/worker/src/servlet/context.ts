@@ -1,4 +1,5 @@
 import type { ContinuationManager, ExpirationHandler } from '../manager/manager.ts';
+import type { Html } from '../http/html.ts';
 import type { ServletRequest } from '../http/request.ts';
 import {
   type Continuation,
@@ -7,6 +8,7 @@ import {
   NoPromptError,
   type Parameter,
 } from '../continuation/runtime.ts';
+import type { Captured, Visit } from './instance.ts';
 import type { WebCell } from './web-cell.ts';
 
 /** What web cells hold on one page: never changed, so that a page can keep it. */
@@ -16,6 +18,10 @@ export type CellFrame = ReadonlyMap<WebCell<unknown>, unknown>;
 export interface ContinuationSite {
   readonly place: string;
   readonly manager: ContinuationManager;
+  /** Keeps a way to go on from what was captured, and returns its URL. @throws UnserializableError where it is written down */
+  keep(captured: Captured, visit: Visit | null): string;
+  /** The same for a form: where it is sent to, and the hidden field that it must have. */
+  keepForForm(captured: Captured): { url: string; field: Html };
 }
 
 /** One request being answered: by a fresh run of the servlet, or by one that goes on. */
@@ -27,6 +33,8 @@ export class RequestContext {
   cells: CellFrame;
   /** The run has unwound, and its page is being made: nothing can be captured now. */
   isMakingPage = false;
+  /** What must be done before the page goes out; null: nothing. */
+  writes: Promise<unknown>[] | null = null;
   /** What the run goes on from; null: it is a fresh one. */
   resumed: Continuation | null = null;
 

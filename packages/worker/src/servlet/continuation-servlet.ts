@@ -8,12 +8,14 @@ import {
   resume,
   settleUnhandled,
 } from '../continuation/runtime.ts';
+import { html, type Html } from '../http/html.ts';
 import { PreparedReply, type Reply, toReply } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { type ContinuationManager, NoContinuationError, NoInstanceError } from '../manager/manager.ts';
 import { type CellFrame, type ContinuationSite, RequestContext } from './context.ts';
-import { expiredPage } from './expired-page.ts';
-import { baseOf, InstanceTurns, type Suspension, type Visit } from './instance.ts';
+import { expiredPage } from './visitor-pages.ts';
+import { baseOf, type Captured, InstanceTurns, keepInManager, type Suspension, type Visit } from './instance.ts';
+import { Jump } from './jump.ts';
 import type { NativeVisit } from './send.ts';
 import type { Servlet } from './servlet.ts';
 
@@ -45,11 +47,20 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
 
   handle(request: ServletRequest): Promise<Reply> {
     const token = readToken(request.url);
-    if (token === null) return this.#start(request, (fresh) => this.#servlet.handle(fresh));
+    if (token === null) return this.start(request, (fresh) => this.#servlet.handle(fresh));
     return this.#turns.run(token.instance, () => this.#goOn(request, token));
   }
 
-  async #start(request: ServletRequest, run: (request: ServletRequest) => unknown): Promise<Reply> {
+  keep(captured: Captured, visit: Visit | null): string {
+    return keepInManager(captured, visit);
+  }
+
+  keepForForm(captured: Captured): { url: string; field: Html } {
+    // Who holds it is found by the URL: it must be there.
+    return { url: this.keep(captured, null), field: html`` };
+  }
+
+  protected async start(request: ServletRequest, run: (request: ServletRequest) => unknown): Promise<Reply> {
     const context = new RequestContext(request, this, 0, NO_CELLS);
     return this.#answer(await prompt(() => run(request), context), context);
   }
@@ -62,12 +73,13 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     } catch (error) {
       if (!(error instanceof NoInstanceError) && !(error instanceof NoContinuationError)) throw error;
       const { handler } = error;
-      return this.#start(request, handler ?? (() => expiredPage(this.startUrl ?? baseOf(request))));
+      return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? baseOf(request))));
     }
-    return this.#resume(request, suspension, token.instance);
+    return this.resume(request, suspension, token.instance);
   }
 
-  async #resume(request: ServletRequest, suspension: Suspension, instance: number): Promise<Reply> {
+  /** Goes on from what was kept. `instance` 0: it belongs to none yet. */
+  protected async resume(request: ServletRequest, suspension: Suspension, instance: number): Promise<Reply> {
     const { continuation, cells, visit } = suspension;
     const context = new RequestContext(request, this, instance, cells);
     context.resumed = continuation;
@@ -79,8 +91,18 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     return this.#answer(await resume(withVisit(continuation, visit), request, { context }), context);
   }
 
+  /** What to answer with, at the end of all jumps. */
+  async #deliver(outcome: Outcome, context: RequestContext): ReturnType<typeof deliver> {
+    for (;;) {
+      const delivered = await deliver(outcome, context);
+      if (!(delivered.value instanceof Jump)) return delivered;
+      context.resumed = delivered.value.continuation;
+      outcome = await resume(delivered.value.continuation, delivered.value.value, { context });
+    }
+  }
+
   async #answer(outcome: Outcome, context: RequestContext): Promise<Reply> {
-    const { value, continuation } = await deliver(outcome, context);
+    const { value, continuation } = await this.#deliver(outcome, context);
     const reply = await toReply(value, this.#name);
     return new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
   }

@@ -17,6 +17,15 @@ export function withErrorsToBrowser<Result>(send: Send, thunk: () => Result | Pr
   return (activation.promise = guarded(activation, send, thunk)) as Promise<Result>;
 }
 
+/** The catch clause in force for what goes on inside. */
+export class GuardFrame extends Frame {
+  readonly send: Send;
+  constructor(send: Send) {
+    super(null, 1, [], (again) => guarded(again, send, () => again.resumed()));
+    this.send = send;
+  }
+}
+
 /** What a compiled function with a try statement would be. A capture leaves a frame that goes on with the catch clause in force. */
 async function guarded(activation: Activation, send: Send, thunk: () => unknown): Promise<unknown> {
   let promise: Promise<unknown> | null = null;
@@ -28,7 +37,7 @@ async function guarded(activation: Activation, send: Send, thunk: () => unknown)
   } catch (error) {
     if (!(error instanceof Signal)) return activation.forward(send(errorPage(error)));
     if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(new Frame(null, 1, [], (again) => guarded(again, send, () => again.resumed())));
+    error.frames.push(new GuardFrame(send));
     error.promise = activation.promise;
     activation.promise?.then(undefined, () => {});
     throw error;

@@ -29,7 +29,7 @@ export interface Captured {
 }
 
 /** Keeps a way to go on from what was captured, and returns its URL. A run gets its instance here, with its first. */
-export function keep(captured: Captured, visit: Visit | null): string {
+export function keepInManager(captured: Captured, visit: Visit | null): string {
   const { context, continuation, cells, handler } = captured;
   const { manager, place } = context.site;
   // It may have expired while it ran.

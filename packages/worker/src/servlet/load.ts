@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Persistence, ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
+import type { SealOptions } from '../stuffer/seal-stuffer.ts';
 import type { Servlet } from './servlet.ts';
 
 /** A module can't be loaded, or is no servlet. */
@@ -13,11 +14,13 @@ export class ServletLoadError extends Error {
 
 // A second slash or a backslash would lead to another host.
 const START_URL = /^\/(?![/\\])[\x21-\x7e]*$/;
+const LIFETIME_MAX_MS = 400 * 86_400_000;
 const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallMs'];
 
 /**
  * Imports a servlet's module. It may export a function (as default, or named `start`), or as default any object with
- * a `fetch` function; and `limits`, `startUrl`, `manager`, and `stateless` or `checkpoint`.
+ * a `fetch` function; and `limits`, `startUrl`, `manager`, and `stateless` or `checkpoint`; with `stateless` also `stuffer`,
+ * or `bindTo` and `lifetimeMs` for the default one.
  * @param url the module's `file:` URL
  * @param persistence for what it was compiled; absent: it is run as it is, since it never suspends
  * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
@@ -39,7 +42,9 @@ export async function loadServlet(url: string, persistence?: Persistence | null)
   const isDefault = 'default' in module;
   const main = isDefault ? module['default'] : module['start'];
   if (persistence !== undefined) checkPersistence(url, module, persistence);
-  const exports = { limits, startUrl, manager, persistence: persistence ?? null };
+  const stuffer = checkedStuffer(url, module['stuffer']);
+  const sealing = checkedSealing(url, module['bindTo'], module['lifetimeMs']);
+  const exports = { limits, startUrl, manager, stuffer, sealing, persistence: persistence ?? null };
   if (hasFetch(main)) return { kind: 'fetch', ...exports, handle: (request) => main.fetch(request.toRequest()) };
   if (typeof main === 'function') return { kind: 'servlet', ...exports, handle: main as Servlet['handle'] };
   throw loadError(
@@ -110,6 +115,24 @@ function checkPersistence(url: string, module: Record<string, unknown>, persiste
         : `its export "${name}" is neither true nor false`,
     );
   }
+}
+
+function checkedStuffer(url: string, stuffer: unknown): Servlet['stuffer'] {
+  if (stuffer === undefined) return undefined;
+  const { in: into, out } = (typeof stuffer === 'object' && stuffer !== null ? stuffer : {}) as Record<string, unknown>;
+  if (typeof into === 'function' && typeof out === 'function') return stuffer as Servlet['stuffer'];
+  throw loadError(url, 'its export "stuffer" is no stuffer');
+}
+
+function checkedSealing(url: string, bindTo: unknown, lifetimeMs: unknown): SealOptions {
+  const sealing: SealOptions = {};
+  if (typeof bindTo === 'function') sealing.bindTo = bindTo as NonNullable<SealOptions['bindTo']>;
+  else if (bindTo !== undefined) throw loadError(url, 'its export "bindTo" is not a function of the request');
+  if (typeof lifetimeMs === 'number' && lifetimeMs > 0 && lifetimeMs <= LIFETIME_MAX_MS)
+    sealing.lifetimeMs = lifetimeMs;
+  else if (lifetimeMs !== undefined)
+    throw loadError(url, 'its export "lifetimeMs" is not a number of ms, 400 days at the most');
+  return sealing;
 }
 
 function loadError(url: string, state: string, cause?: unknown): ServletLoadError {

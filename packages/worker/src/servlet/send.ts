@@ -5,7 +5,8 @@ import { headerPairs } from '../http/reply-head.ts';
 import type { ServletResult } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { contextFor, expirationHandler, type RequestContext } from './context.ts';
-import { type Captured, keep, type Visit } from './instance.ts';
+import type { Html } from '../http/html.ts';
+import type { Captured, Visit } from './instance.ts';
 
 /** What a page maker returns. */
 export type Page = ServletResult | Promise<ServletResult>;
@@ -21,6 +22,19 @@ export type EmbedUrl<Result> = (visit: (request: ServletRequest) => Result | Pro
  */
 export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest> {
   return suspend((captured) => make(keep(captured, null)));
+}
+
+/**
+ * The same for a form that is sent by POST, whose state may be too long for a URL: in a stateless servlet it is in the
+ * hidden field `kont`, which the form must have in it.
+ * @example sendSuspendHidden((url, field) => html`<form action="${url}" method="post">${field} <input name="n"></form>`)
+ * @see Racket `send/suspend/hidden`
+ */
+export function sendSuspendHidden(make: (url: string, field: Html) => Page): Promise<ServletRequest> {
+  return suspend((captured) => {
+    const { url, field } = captured.context.site.keepForForm(captured);
+    return make(url, field);
+  });
 }
 
 /** The same with a URL object, which knows the host. @see Racket `send/suspend/url` */
@@ -101,6 +115,10 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
   return runtimeNative(() => inNative.run(true, thunk));
 }
 
+function keep(captured: Captured, visit: Visit | null): string {
+  return captured.context.site.keep(captured, visit);
+}
+
 function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
   let context: RequestContext;
   let handler: Captured['handler'];
@@ -116,10 +134,14 @@ function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
   return capture(async (continuation) => {
     context.isMakingPage = true;
     try {
-      return await inContext(make, { context, continuation, cells, handler, isCharged: false });
+      const page = await inContext(make, { context, continuation, cells, handler, isCharged: false });
+      // A page goes out when what it leads to is safe.
+      if (context.writes !== null) await Promise.all(context.writes);
+      return page;
     } finally {
       // A page maker that fails has its error thrown at the suspension, where the run goes on.
       context.isMakingPage = false;
+      context.writes = null;
     }
   });
 }

@@ -1,6 +1,9 @@
 import type { Persistence, ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
+import type { Saved } from '../continuation/serialize/saved.ts';
 import type { ServletRequest } from '../http/request.ts';
+import type { SealOptions } from '../stuffer/seal-stuffer.ts';
+import type { Stuffer } from '../stuffer/stuffer.ts';
 
 /** A loaded servlet: what the author's module comes to, whichever way it was written. */
 export interface Servlet {
@@ -14,6 +17,10 @@ export interface Servlet {
   manager?: ContinuationManager | undefined;
   /** How its pages outlive the thread; null: they don't. */
   persistence: Persistence | null;
+  /** How a stateless servlet's pages are written down; default: {@link createDefaultStuffer} of `sealing`. */
+  stuffer?: Stuffer<Saved, Uint8Array> | undefined;
+  /** Whom its sealed pages are for, and how long. */
+  sealing?: SealOptions | undefined;
   /** Answers one request; the result is for `toReply`. May return a promise; may throw. */
   handle(request: ServletRequest): unknown;
 }

@@ -1,3 +1,4 @@
+import { identities } from '../continuation/identity.ts';
 import { contextFor } from './context.ts';
 
 /** A variable whose value belongs to the page. @see Racket `web-cell?` */
@@ -8,21 +9,31 @@ export interface WebCell<Value> {
   shadow(value: Value): void;
 }
 
+class PageCell<Value> implements WebCell<Value> {
+  readonly #initial: Value;
+
+  constructor(initial: Value) {
+    this.#initial = initial;
+    // A saved page names the module's constant.
+    identities.add(this);
+  }
+
+  get(): Value {
+    const { cells } = contextFor('read a web cell');
+    return cells.has(this) ? (cells.get(this) as Value) : this.#initial;
+  }
+
+  shadow(value: Value): void {
+    const context = contextFor('set a web cell');
+    context.cells = new Map(context.cells).set(this, value);
+  }
+}
+
 /**
  * Makes a web cell. What it holds is kept with a page when the page's suspension begins, and is there again whenever
- * the page is answered: Back goes back.
+ * the page is answered: Back goes back. Make it at the top level of a module, where every thread has it.
  * @see Racket `make-web-cell`
  */
 export function webCell<Value>(initial: Value): WebCell<Value> {
-  const cell: WebCell<Value> = {
-    get: () => {
-      const { cells } = contextFor('read a web cell');
-      return cells.has(cell) ? (cells.get(cell) as Value) : initial;
-    },
-    shadow: (value) => {
-      const context = contextFor('set a web cell');
-      context.cells = new Map(context.cells).set(cell, value);
-    },
-  };
-  return cell;
+  return new PageCell(initial);
 }

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProtocolError } from '@custodian/protocol';
+import { ignoreMissing, writeDurably } from '../durable-file.ts';
+import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
+
+const MB = 1 << 20;
+/** One value is held here whole, on its way. */
+const VALUE_MAX_BYTES = MB;
+const NAME_MAX_CHARS = 255;
+/** What a box counts for besides its bytes. */
+const BOX_COST_BYTES = 1024;
+
+/**
+ * Keeps the file boxes of servlets, each servlet's apart. `{ get: name }` is answered with `{ version }` and the value's
+ * bytes, or `{ version: null }`. `{ set: name, if: version }` with the bytes as a body replaces what has that version
+ * (null: nothing; absent: whatever there is), whole and synced, and is answered with the new `{ version }`.
+ */
+export class FileBoxService implements Service {
+  readonly name = 'file-box';
+  readonly #root: string;
+  /** What a box, or the sum of a servlet's boxes, is changed by: one after another. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #usage = new Map<string, number>();
+
+  /** @param root made when a box is set first, for its owner only */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  answer(ask: Ask): Promise<Answer> {
+    const { get, set, if: version } = ask.json();
+    if (isName(get)) return this.#get(ask, get);
+    if (isName(set) && (version === undefined || version === null || typeof version === 'string'))
+      return this.#set(ask, set, version);
+    throw new ProtocolError('Cannot read an ask for a file box: it is neither get nor set');
+  }
+
+  async #get(ask: Ask, name: string): Promise<Answer> {
+    const bytes = await readOrNull(this.#path(ask, name));
+    return bytes === null ? { head: { version: null } } : { head: { version: versionOf(bytes) }, body: bytes };
+  }
+
+  async #set(ask: Ask, name: string, expected: string | null | undefined): Promise<Answer> {
+    const bytes = await bodyOf(ask);
+    const directory = this.#directory(ask);
+    const path = this.#path(ask, name);
+    return this.#inTurn(directory, async () => {
+      const before = await readOrNull(path);
+      if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
+        throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
+      const cost = bytes.length + BOX_COST_BYTES - (before === null ? 0 : before.length + BOX_COST_BYTES);
+      const usage = (this.#usage.get(directory) ?? (await usageOf(directory))) + cost;
+      if (cost > 0 && usage > ask.servlet.limits.fileBoxMb * MB)
+        throw new ServiceError('LIMIT_FILE_BOX', 'Cannot set a file box: the servlet’s boxes take too much together');
+      await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
+      this.#usage.set(directory, usage);
+      return { head: { version: versionOf(bytes) } };
+    });
+  }
+
+  #inTurn<Result>(key: string, run: () => Promise<Result>): Promise<Result> {
+    const running = (this.#turns.get(key) ?? Promise.resolve()).then(run, run);
+    this.#turns.set(key, running);
+    const over = (): void => {
+      if (this.#turns.get(key) === running) this.#turns.delete(key);
+    };
+    running.then(over, over);
+    return running;
+  }
+
+  #directory({ servlet }: Ask): string {
+    return join(this.#root, fileName(servlet.name));
+  }
+
+  #path(ask: Ask, name: string): string {
+    return join(this.#directory(ask), fileName(name));
+  }
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= NAME_MAX_CHARS;
+}
+
+/** Any name as a file's: for who looks at the directory, as much of it as is harmless, and its hash. */
+function fileName(name: string): string {
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
+  return `${name.replaceAll(/[^\w-]/g, '_').slice(0, 40)}.${hash}`;
+}
+
+function versionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url');
+}
+
+async function readOrNull(path: string): Promise<Buffer | null> {
+  return (await readFile(path).catch(ignoreMissing)) ?? null;
+}
+
+async function usageOf(directory: string): Promise<number> {
+  let bytes = 0;
+  for (const name of (await readdir(directory).catch(ignoreMissing)) ?? [])
+    bytes += (await stat(join(directory, name))).size + BOX_COST_BYTES;
+  return bytes;
+}
+
+async function bodyOf(ask: Ask): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of ask.body ?? []) {
+    bytes += piece.length;
+    if (bytes > VALUE_MAX_BYTES)
+      throw new ServiceError(
+        'FILE_BOX_TOO_LARGE',
+        `Cannot set a file box: the value takes more than ${VALUE_MAX_BYTES} bytes`,
+      );
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}

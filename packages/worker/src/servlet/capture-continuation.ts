@@ -1,0 +1,39 @@
+import { bindingsAt, type Frame } from '../continuation/frame.ts';
+import { capture, Continuation, exit } from '../continuation/runtime.ts';
+import { registerSerializable } from '../continuation/serialize/registered.ts';
+import { Jump } from './jump.ts';
+
+/** The rest of a run as a value: it can be kept in a variable, and is saved with a page. */
+export class CapturedContinuation<Value> {
+  readonly #continuation: Continuation;
+
+  constructor(continuation: Continuation) {
+    this.#continuation = continuation;
+  }
+
+  /** Gives up the present run and goes on there, with this value. Any number of times. */
+  resume(value: Value): Promise<never> {
+    return exit(new Jump(this.#continuation, value));
+  }
+
+  static {
+    registerSerializable(
+      CapturedContinuation,
+      (captured) => captured.#continuation.frames,
+      (frames) =>
+        new CapturedContinuation(new Continuation(frames as Frame | null, bindingsAt(frames as Frame | null), null)),
+      { name: 'custodian.CapturedContinuation' },
+    );
+  }
+}
+
+/**
+ * Calls `f` with the rest of the run, and goes on with what it returns; or, as often as `resume` is called, with what
+ * that is given. `f` can't suspend.
+ * @see Racket `call-with-serializable-current-continuation`, `call/cc`
+ */
+export function captureContinuation<Value>(
+  f: (continuation: CapturedContinuation<Value>) => Value | Promise<Value>,
+): Promise<Value> {
+  return capture(async (continuation) => new Jump(continuation, await f(new CapturedContinuation(continuation))));
+}

@@ -1,0 +1,80 @@
+import { registerSerializable } from '../continuation/serialize/registered.ts';
+import { contextFor } from './context.ts';
+
+/** The value of a server reference is not here any more: its thread has ended, or it has expired. */
+export class NoServerRefError extends Error {
+  override readonly name = 'NoServerRefError';
+  readonly code = 'SERVLET_NO_SERVER_REF';
+  constructor() {
+    super('Cannot find the value of a server reference: its thread has ended, or it has expired');
+  }
+}
+
+/** What a value is taken to weigh: nobody knows what is behind it. */
+const VALUE_BYTES = 1024;
+
+interface Address {
+  place: string;
+  instance: number;
+  id: number;
+  nonce: string;
+}
+
+/**
+ * A value that stays in its thread, while a page that refers to it is saved. The page's answer goes to that thread as
+ * long as it lives.
+ */
+export class ServerRef<Value> {
+  readonly #address: Address;
+
+  constructor(address: Address) {
+    this.#address = address;
+  }
+
+  /** @throws NoServerRefError */
+  get(): Value {
+    const { place, manager } = contextFor('read a server reference').site;
+    const { instance, id, nonce } = this.#address;
+    try {
+      if (place === this.#address.place) return manager.lookup(instance, id, nonce) as Value;
+    } catch {
+      // It has expired there: the same to whoever asks.
+    }
+    throw new NoServerRefError();
+  }
+
+  static {
+    registerSerializable(
+      ServerRef,
+      (ref) => {
+        referred = ref.#address.place;
+        return { ...ref.#address };
+      },
+      (address) => new ServerRef(address as Address),
+      { name: 'custodian.ServerRef' },
+    );
+  }
+}
+
+/** The thread that what was saved last refers to. */
+let referred: string | null = null;
+
+/** The thread to which something that was saved since the last call refers; null: any will do. */
+export function takeReferred(): string | null {
+  const taken = referred;
+  referred = null;
+  return taken;
+}
+
+/**
+ * Keeps a value that can't be saved, such as a connection, in the thread's manager, where it expires like a page of a
+ * stateful servlet; a restart ends it.
+ */
+export function serverRef<Value>(value: Value): ServerRef<Value> {
+  const context = contextFor('keep a server reference');
+  const { place, manager } = context.site;
+  if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
+  const { instance } = context;
+  const [id, nonce] = manager.store(instance, value, null, VALUE_BYTES);
+  return new ServerRef({ place, instance, id, nonce });
+}

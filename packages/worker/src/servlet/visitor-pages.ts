@@ -1,0 +1,78 @@
+import { html, type Html } from '../http/html.ts';
+import type { PlainReply } from '../http/reply.ts';
+
+/** The standard answer for a page that has expired: says so, and offers to start again. */
+export function expiredPage(startUrl: string): PlainReply {
+  return page({
+    status: 410,
+    code: 'SERVLET_NO_CONTINUATION',
+    title: 'This page has expired',
+    text: 'What it was about to do is no longer known here. Nothing has been done.',
+    startUrl,
+  });
+}
+
+/** The answer for a page of a servlet whose code was changed since. */
+export function changedPage(startUrl: string): PlainReply {
+  return page({
+    status: 410,
+    code: 'SERVLET_PROGRAM_CHANGED',
+    title: 'This page is of an older version',
+    text: 'The program behind it has been changed since it was shown, and can’t go on from here. Nothing has been done.',
+    startUrl,
+  });
+}
+
+/** The answer where what the page holds can’t be kept, or found, at the moment. */
+export function unavailablePage(): PlainReply {
+  const reply = page({
+    status: 503,
+    code: 'STORE_UNAVAILABLE',
+    title: 'This page is not available at the moment',
+    text: 'Please send it once more in a while: go back, and do again what you did.',
+    startUrl: null,
+  });
+  return { ...reply, headers: { 'Retry-After': '5' } };
+}
+
+interface VisitorPage {
+  status: number;
+  code: string;
+  title: string;
+  text: string;
+  startUrl: string | null;
+}
+
+function page({ status, code, title, text, startUrl }: VisitorPage): PlainReply {
+  const again: Html = startUrl === null ? html`` : html`<p><a href="${startUrl}">Start again</a></p>`;
+  return {
+    status,
+    body: html`<!doctype html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width" />
+          <title>${title}</title>
+          <style>
+            body {
+              font:
+                1.125rem/1.6 system-ui,
+                sans-serif;
+              margin: 12vh auto;
+              max-width: 32rem;
+              padding: 0 1rem;
+              color-scheme: light dark;
+            }
+          </style>
+        </head>
+        <body>
+          <main>
+            <h1>${title}</h1>
+            <p>${text}</p>
+            ${again}
+            <small>${status} · <code>${code}</code></small>
+          </main>
+        </body>
+      </html>`,
+  };
+}

@@ -1,0 +1,79 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FileBoxService } from '../../packages/host/src/file-box/file-box-service.ts';
+import { ask } from '../../packages/worker/src/asks.ts';
+import { connectAsks } from '../support/thread-asks.ts';
+
+describe('FileBoxService', () => {
+  let root: string;
+  let faults: unknown[];
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'custodian-boxes-'));
+    faults = connectAsks('shop/cart', [new FileBoxService(join(root, 'boxes'))]);
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  const set = async (name: string, value: string, version?: string | null): Promise<unknown> => {
+    const head = version === undefined ? { set: name } : { set: name, if: version };
+    return ((await ask('file-box', head, { body: Buffer.from(value) })).json() as { version: unknown }).version;
+  };
+  const get = async (name: string): Promise<string> => {
+    const answer = await ask('file-box', { get: name });
+    return Buffer.from(await answer.bytes(1 << 21)).toString();
+  };
+
+  test('a box holds what was set last; boxes of any name, and of other servlets, are others', async () => {
+    const names = ['a', 'A', '../a', 'a/b', '/etc/passwd', 'ä', '.', 'x'.repeat(255)];
+    for (const name of names) await set(name, `of ${name}`);
+    await set('a', 'again');
+    expect(await Promise.all(names.map(get))).toEqual(['again', ...names.slice(1).map((name) => `of ${name}`)]);
+    connectAsks('shop', [new FileBoxService(join(root, 'boxes'))]);
+    expect((await ask('file-box', { get: 'a' })).json()).toEqual({ version: null });
+    const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    expect(files).toHaveLength(names.length);
+    for (const file of files) expect(statSync(join(file.parentPath, file.name)).mode & 0o777).toBe(0o600);
+  });
+
+  test('a value is set only in place of the one that was read', async () => {
+    const first = (await set('n', '1', null)) as string;
+    await expect(set('n', '2', null)).rejects.toMatchObject({ code: 'FILE_BOX_CONFLICT' });
+    const second = (await set('n', '2', first)) as string;
+    await expect(set('n', '3', first)).rejects.toMatchObject({ code: 'FILE_BOX_CONFLICT' });
+    expect(await set('n', '2', second)).toBe(second);
+    expect(await get('n')).toBe('2');
+  });
+
+  test('of many that set it at once in place of the same value, one does', async () => {
+    const first = (await set('n', 'start')) as string;
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => set('n', String(n), first)));
+    const winners = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
+    expect(winners).toHaveLength(1);
+    expect(await get('n')).toBe(String(winners[0]));
+  });
+
+  test('all boxes of a servlet together have a limit, which counts what is set anew once', async () => {
+    const megabyte = 'x'.repeat((1 << 20) - 1024);
+    for (let n = 0; n < 16; n++) await set(`n${n}`, megabyte);
+    await set('n0', megabyte);
+    await expect(set('one more', 'x')).rejects.toMatchObject({ code: 'LIMIT_FILE_BOX' });
+    await set('n0', 'small');
+    await set('one more', 'x');
+    expect(await get('n0')).toBe('small');
+    // Another process counts what it finds.
+    connectAsks('shop/cart', [new FileBoxService(join(root, 'boxes'))]);
+    await expect(set('n1000', megabyte)).rejects.toMatchObject({ code: 'LIMIT_FILE_BOX' });
+  });
+
+  test('a value over 1 MB is refused', async () => {
+    await expect(set('n', 'x'.repeat((1 << 20) + 1))).rejects.toMatchObject({ code: 'FILE_BOX_TOO_LARGE' });
+  });
+
+  test('what no thread’s runtime asks is malformed', async () => {
+    for (const head of [{}, { get: '' }, { get: 'x'.repeat(256) }, { set: 5 }, { set: 'a', if: 5 }])
+      void ask('file-box', head).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(faults.map((fault) => (fault as { code: unknown }).code)).toEqual(Array(5).fill('CUSTODIAN_PROTOCOL'));
+  });
+});

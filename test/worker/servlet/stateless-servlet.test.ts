@@ -1,0 +1,388 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FileBoxService } from '../../../packages/host/src/file-box/file-box-service.ts';
+import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
+import { StoreUnavailableError } from '../../../packages/host/src/store/store.ts';
+import { StoreService } from '../../../packages/host/src/store/store-service.ts';
+import { withPayload } from '../../../packages/protocol/src/index.ts';
+import { useKeys } from '../../../packages/worker/src/stuffer/seal-stuffer.ts';
+import { connectAsks } from '../../support/thread-asks.ts';
+import { newKey, StatelessProgram, urlOf } from './stateless-program.ts';
+
+/** A store that can be switched off. */
+class FragileStore extends MemoryStore {
+  isDown = false;
+  override put(...entry: Parameters<MemoryStore['put']>): Promise<string> {
+    return this.isDown
+      ? Promise.reject(new StoreUnavailableError('keep a page', new Error('down')))
+      : super.put(...entry);
+  }
+  override get(...key: Parameters<MemoryStore['get']>): Promise<Uint8Array | null> {
+    return this.isDown
+      ? Promise.reject(new StoreUnavailableError('find a page', new Error('down')))
+      : super.get(...key);
+  }
+}
+
+const IMPORTS = (names: string): string => `import { html, ${names} } from '@custodian/worker';\n`;
+const ASK = `
+async function ask(label) {
+  const reply = await sendSuspend((url) => html\`<a href="\${url}">\${label}</a>\`);
+  return reply.bindings.get('n');
+}`;
+const SUM = `${IMPORTS('sendSuspend')}${ASK}
+export default async function sum() {
+  const m = Number(await ask('First'));
+  const n = Number(await ask('Second'));
+  return String(m + n);
+}`;
+
+let root: string;
+const store = new FragileStore();
+let faults: unknown[];
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'custodian-stateless-'));
+  faults = connectAsks('test', [new StoreService(store, () => {}), new FileBoxService(join(root, 'boxes'))]);
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe('StatelessServlet', () => {
+  test('any thread goes on from a page, as often as it is answered', async () => {
+    const here = await StatelessProgram.load(SUM);
+    const there = await here.elsewhere();
+    const first = await here.text('/sum');
+    const second = await there.follow(first, '?n=3');
+    expect(await here.follow(second, '?n=4')).toBe('7');
+    expect(await there.follow(second, '?n=5')).toBe('8');
+    expect(await there.follow(await here.follow(first, '?n=10'), '?n=1')).toBe('11');
+  });
+
+  test('the URL of the first page of sum2 has at most 160 characters, with its origin', async () => {
+    const first = await (await StatelessProgram.load(SUM)).text('/sum2');
+    expect(`http://127.0.0.1:8080${urlOf(first)}`.length).toBeLessThanOrEqual(160);
+  });
+
+  test('the URL goes on from where the visitor is, other parameters and no query', async () => {
+    const program = await StatelessProgram.load(SUM);
+    const first = await program.text('/shop;x=1/sum;y=2?n=0');
+    expect(urlOf(first)).toMatch(/^\/shop;x=1\/sum;y=2;c=0[\w-]+$/);
+    const second = await program.follow(first, '?n=1');
+    expect(urlOf(second)).toMatch(/^\/shop;x=1\/sum;y=2;c=0[\w-]+$/);
+    expect(urlOf(second).match(/;c=/g)).toHaveLength(1);
+  });
+
+  test('a page with a link to go on is not kept by caches, and its address is not told', async () => {
+    const { headerLines } = await (await StatelessProgram.load(SUM)).ask('/sum');
+    expect(headerLines).toContain('Cache-Control: no-store');
+    expect(headerLines).toContain('Referrer-Policy: same-origin');
+  });
+
+  test('a parameter that holds nothing, or what can’t be a payload, is a fresh start', async () => {
+    const program = await StatelessProgram.load(SUM);
+    for (const junk of ['/sum;c', '/sum;c=', '/sum;c="', '/sum;c=%zz', '/sum;cc=0A'])
+      expect(await program.text(junk), junk).toContain('First');
+  });
+
+  test('whatever is wrong with a link, the answer is the same to the byte', async () => {
+    const key = newKey();
+    const program = await StatelessProgram.load(SUM, { keys: [key] });
+    const url = urlOf(await program.text('/sum'));
+    const other = urlOf(await (await StatelessProgram.load(SUM, { name: 'other', keys: [key] })).text('/sum'));
+    const foreign = urlOf(await (await StatelessProgram.load(SUM, { keys: [newKey()] })).text('/sum'));
+    useKeys([key], 'test');
+    const fresh = await StatelessProgram.load(SUM, { keys: [key] });
+    const at = url.indexOf(';c=') + 3;
+    const links = [
+      other,
+      foreign,
+      ...Array.from({ length: url.length - at }, (_, index) => {
+        const place = at + index;
+        return `${url.slice(0, place)}${url[place] === 'A' ? 'B' : 'A'}${url.slice(place + 1)}`;
+      }),
+      ...Array.from({ length: url.length - at - 1 }, (_, index) => url.slice(0, at + 1 + index)),
+      `${url}A`,
+      `${url}${url.slice(at)}`,
+      `/sum;c=1${'A'.repeat(43)}`,
+      '/sum;c=1',
+      '/sum;c=2abc',
+      '/sum;c=0',
+      `/sum;c=${'0'.repeat(5000)}`,
+      withPayload('/sum', randomBytes(200).toString('latin1')),
+    ];
+    const answers = new Set<string>();
+    for (const link of links) {
+      const { status, body } = await fresh.ask(link);
+      answers.add(`${status} ${body as string}`);
+    }
+    expect([...answers]).toEqual([expect.stringMatching(/^410 [^]*This page has expired[^]*href="\/sum"/)]);
+  });
+
+  test('keys are rotated without losing a page', async () => {
+    const [older, newer] = [newKey(1), newKey(2)];
+    const first = await (await StatelessProgram.load(SUM, { keys: [older] })).text('/sum');
+    useKeys([newer, older], 'test');
+    const program = await StatelessProgram.load(SUM, { keys: [newer, older] });
+    const second = await program.follow(first, '?n=1');
+    expect(second).toContain('Second');
+    const later = await StatelessProgram.load(SUM, { keys: [newer] });
+    expect(await later.follow(second, '?n=1')).toBe('2');
+    expect((await later.ask(urlOf(first))).status).toBe(410);
+  });
+
+  test('bindTo: a page is for who has the same cookie, and for nobody else', async () => {
+    const program = await StatelessProgram.load(`${SUM}
+      export const bindTo = (request) => request.header('cookie') ?? null;`);
+    const page = await program.text('/sum', { headers: ['Cookie', 'id=ada'] });
+    expect(await program.follow(page, '?n=1', 0, { headers: ['cookie', 'id=ada'] })).toContain('Second');
+    for (const headers of [['Cookie', 'id=bob'], []])
+      expect((await program.ask(urlOf(page), { headers })).status).toBe(410);
+  });
+
+  test('a large state is in the store, once however often its page is made, and waits for nothing else', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend')}
+      export default async function big(request) {
+        const query = request.query;
+        const text = Array.from({ length: 3000 }, (_, n) => (n * n * 7919) % 10007).join(query.get('mark') ?? '-');
+        await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+        return String(text.length);
+      }`);
+    const before = await store.usage('test');
+    const pages = await Promise.all(Array.from({ length: 3 }, () => program.text('/big')));
+    expect(new Set(pages.map((page) => urlOf(page))).size).toBe(1);
+    expect(urlOf(pages[0]!)).toMatch(/^\/big;c=1[\w-]{43}$/);
+    const once = (await store.usage('test')) - before;
+    await program.text('/big?mark=_');
+    expect((await store.usage('test')) - before).toBeLessThan(once * 2.1);
+    expect(Number(await (await program.elsewhere()).follow(pages[0]!))).toBeGreaterThan(10_000);
+  });
+
+  test('while the store is down: 503 with Retry-After for who needs it, and afterwards everything goes on', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend')}${ASK}
+      export default async function big(request) {
+        const query = request.query;
+        const text = Array.from({ length: Number(query.get('length')) }, (_, n) => (n * n * 7919) % 10007).join();
+        await ask('one');
+        await ask('two');
+        return String(text.length);
+      }`);
+    const small = await program.text('/big?length=5');
+    const large = await program.text('/big?length=5000');
+    store.isDown = true;
+    const unavailable = [await program.ask('/big?length=5000'), await program.ask(urlOf(large))];
+    for (const { status, headerLines, body } of unavailable) {
+      expect(status).toBe(503);
+      expect(headerLines).toContain('Retry-After: 5');
+      expect(body as string).toContain('STORE_UNAVAILABLE');
+    }
+    expect(await program.follow(small)).toContain('two');
+    store.isDown = false;
+    expect(await program.follow(await program.follow(large))).toMatch(/^\d{5}$/);
+    expect(faults.splice(0)).toHaveLength(2);
+  });
+
+  test('what can’t be saved is an error at the suspension, which names the variable; it can be caught there', async () => {
+    const body = (rest: string): string => `${IMPORTS('sendSuspend')}
+      export default async function page() {
+        const cart = { items: [Promise.resolve()] };
+        ${rest}
+        return String(cart.items.length);
+      }`;
+    const program = await StatelessProgram.load(body('await sendSuspend((url) => html`${url}`);'));
+    await expect(program.ask('/page')).rejects.toMatchObject({
+      code: 'SERVLET_UNSERIALIZABLE',
+      message: expect.stringContaining('cart.items[0]') as string,
+    });
+    const catching = await StatelessProgram.load(
+      body('try { await sendSuspend((url) => html`${url}`); } catch (error) { return error.variable; }'),
+    );
+    expect(await catching.text('/page')).toBe('cart');
+  });
+});
+
+describe('sendSuspendHidden()', () => {
+  const HIDDEN = `${IMPORTS('sendSuspendHidden')}
+    export default async function hidden(request) {
+        const query = request.query;
+      const text = 'x'.repeat(Number(query.get('length') ?? 0)) + Array.from({ length: Number(query.get('numbers') ?? 0) }, (_, n) => (n * n * 7919) % 10007);
+      const reply = await sendSuspendHidden((url, field) => html\`<form action="\${url}" method="post">\${field}</form>\`);
+      return text.length + ' ' + reply.bindings.get('n') + ' ' + reply.bindings.get('kont')?.length;
+    }`;
+  const fieldOf = (page: string): string => /value="([^"]+)"/.exec(page)![1]!;
+
+  test('a field may be longer than a URL; what is too long for it too is in the store', async () => {
+    const program = await StatelessProgram.load(HIDDEN);
+    for (const [query, pattern] of [
+      ['', /^0[\w-]{60,140}$/],
+      ['?numbers=3000', /^0[\w-]{5000,65535}$/],
+      ['?numbers=60000', /^1[\w-]{43}$/],
+    ] as const) {
+      const page = await program.text(`/hidden${query}`);
+      expect(page).toContain('action="/hidden"');
+      expect(fieldOf(page)).toMatch(pattern);
+      expect(await program.text('/hidden', { form: { kont: fieldOf(page), n: '5' } })).toMatch(/^\d+ 5 /);
+    }
+  });
+
+  test('a field that was changed is refused like a URL', async () => {
+    const program = await StatelessProgram.load(HIDDEN);
+    const field = fieldOf(await program.text('/hidden'));
+    const { status } = await program.ask('/hidden', { form: { kont: `${field.slice(0, -1)}!`, n: '5' } });
+    expect(status).toBe(410);
+    expect(await program.text('/hidden', { form: { kont: '' } })).toContain('<form');
+  });
+});
+
+describe('the rest of the family', () => {
+  test('redirectGet() is a 303 to a page that can be asked for again', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('redirectGet')}
+      export default async function pay() { let paid = 0; paid += 1; await redirectGet(); return 'paid ' + paid; }`);
+    const { status, headerLines } = await program.ask('/pay');
+    const [, location] = /Location: (\S+)/.exec(headerLines)!;
+    expect([status, location]).toEqual([303, expect.stringMatching(/^\/pay;c=0/)]);
+    for (let round = 0; round < 2; round++) expect(await program.text(location!)).toBe('paid 1');
+  });
+
+  test('sendFinish() and sendForward() answer; pages that were shown before go on all the same', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, sendForward, sendFinish')}${ASK}
+      export default async function flow() {
+        await ask('one');
+        await sendForward((url) => html\`<a href="\${url}">two</a>\`);
+        return sendFinish('done');
+      }`);
+    const one = await program.text('/flow');
+    const two = await program.follow(one);
+    expect(await program.follow(two)).toBe('done');
+    expect(await program.follow(one)).toContain('two');
+    expect(await program.follow(two)).toBe('done');
+  });
+
+  test('web cells and web parameters travel with the page', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, webCell, webParameter')}${ASK}
+      const count = webCell(0);
+      const name = webParameter('nobody');
+      export default async function start() { return name.run('ada', () => show()); }
+      async function show() {
+        for (;;) {
+          const n = await ask(name() + ' ' + count.get());
+          count.shadow(count.get() + Number(n));
+        }
+      }`);
+    const there = await program.elsewhere();
+    const zero = await program.text('/cells');
+    const one = await there.follow(zero, '?n=1');
+    const five = await there.follow(zero, '?n=5');
+    expect([zero, one, five].map((page) => />(.*)</.exec(page)![1])).toEqual(['ada 0', 'ada 1', 'ada 5']);
+    expect(await program.follow(one, '?n=10')).toContain('ada 11');
+    expect(await program.follow(five, '?n=10')).toContain('ada 15');
+  });
+
+  test('a request that is kept over a suspension is there, without the state that it brought', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend')}
+      export default async function flow(request) {
+        let url = request.url;
+        for (let n = 0; n < 3; n++) {
+          const reply = await sendSuspend((to) => html\`<a href="\${to}">\${n}</a>\`);
+          url += ' ' + request.header('x-a') + ' ' + request.bindings.get('q');
+          request = reply;
+        }
+        return url;
+      }`);
+    let page = await program.text('/flow?q=0', { headers: ['X-A', 'a'] });
+    for (const q of [1, 2]) page = await program.follow(page, `?q=${q}`, 0, { headers: ['X-A', 'b'] });
+    expect(urlOf(page).length).toBeLessThan(400);
+    expect(await program.follow(page, '?q=3')).toBe('/flow?q=0 a 0 b 1 b 2');
+  });
+
+  test('captureContinuation() gives the rest of the run as a value, which a page can hold and any thread resume', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, captureContinuation')}${ASK}
+      export default async function start() {
+        let again = null;
+        const value = await captureContinuation((k) => { again = k; return { k, n: 0 }; });
+        const n = Number(await ask('n is ' + value.n));
+        if (n > 0) return value.k.resume({ k: value.k, n: value.n + n });
+        return 'end ' + value.n;
+      }`);
+    const there = await program.elsewhere();
+    const zero = await program.text('/k');
+    const two = await there.follow(zero, '?n=2');
+    expect(two).toContain('n is 2');
+    const five = await there.follow(two, '?n=3');
+    expect(five).toContain('n is 5');
+    expect(await program.follow(five, '?n=0')).toBe('end 5');
+    expect(await program.follow(two, '?n=0')).toBe('end 2');
+  });
+
+  test('serverRef() keeps a value in its thread; its page is for that thread, and elsewhere it is gone', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, serverRef')}${ASK}
+      export default async function start() {
+        const ref = serverRef({ promise: Promise.resolve('kept'), run: () => 5 });
+        await ask('on');
+        try { const value = ref.get(); return (await value.promise) + value.run(); } catch (error) { return error.code; }
+      }`);
+    const page = await program.text('/ref');
+    expect(urlOf(page)).toMatch(/;c=0[\w-]+;at=r0\.1-1$/);
+    expect(await program.follow(page)).toBe('kept5');
+    expect(await (await program.elsewhere()).follow(page)).toBe('SERVLET_NO_SERVER_REF');
+  });
+
+  test('native() waits in its thread, as in a stateful servlet, and can be answered once', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, native')}${ASK}
+      export default async function start() {
+        const [n] = await native(() => Promise.all([ask('inside')]));
+        return 'got ' + n + ' and ' + (await ask('after'));
+      }`);
+    const page = await program.text('/native');
+    expect(urlOf(page)).toContain(';k=r0.1-1.');
+    expect((await (await program.elsewhere()).ask(urlOf(page))).status).toBe(410);
+    const after = await program.follow(page, '?n=1');
+    await expect(program.ask(urlOf(page))).rejects.toMatchObject({ code: 'SERVLET_ONE_SHOT' });
+    expect(after).toContain('after');
+  });
+});
+
+describe('fileBox()', () => {
+  test('holds values of all kinds, for all threads; two changes at once both happen', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, fileBox')}${ASK}
+      export default async function start(request) {
+        const query = request.query;
+        const box = fileBox('state', { n: 0, seen: new Set(), at: new Date(0) });
+        const { n } = await box.update((state) => ({ n: state.n + 1, seen: state.seen.add(query.get('who')), at: state.at }));
+        await ask('n is ' + n);
+        const { seen, at } = await box.get();
+        return [...seen].sort().join() + ' ' + at.getTime();
+      }`);
+    const pages = await Promise.all(Array.from({ length: 8 }, (_, n) => program.text(`/box?who=v${n}`)));
+    const counts = pages.map((page) => Number(/n is (\d)/.exec(page)![1]));
+    expect(counts.sort((left, right) => left - right)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await (await program.elsewhere()).follow(pages[0]!)).toBe('v0,v1,v2,v3,v4,v5,v6,v7 0');
+  });
+
+  test('without an initial value it is empty until it is set', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('fileBox')}
+      const box = fileBox('empty one');
+      export default async function start(request) {
+        const query = request.query;
+        if (query.get('set') !== undefined) await box.set(undefined);
+        return (await box.has()) + ' ' + (await box.get().catch((error) => error.code));
+      }`);
+    expect(await program.text('/box')).toBe('false SERVLET_FILE_BOX_EMPTY');
+    expect(await program.text('/box?set=')).toBe('true undefined');
+  });
+
+  test('refuses values that can’t be saved or are too large, and names that are none', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('fileBox')}
+      export default async function start() {
+        const failed = await Promise.allSettled([
+          fileBox('bad').set({ promise: Promise.resolve() }),
+          fileBox('large').set('x'.repeat(2 ** 20)),
+        ]);
+        return failed.map(({ reason }) => reason.code).join();
+      }`);
+    expect(await program.text('/box')).toBe('SERVLET_UNSERIALIZABLE,FILE_BOX_TOO_LARGE');
+    const { fileBox } = await import('../../../packages/worker/src/servlet/file-box.ts');
+    for (const name of ['', 'x'.repeat(256)]) expect(() => fileBox(name)).toThrow(RangeError);
+  });
+});
