@@ -23,7 +23,11 @@ const servletUrl = pathToFileURL(servlet).href;
 
 const cpu = process.threadCpuUsage();
 const start = performance.now();
-const order = modules.orderFor({ servletUrl, servletName: 'bench' } as LeaseOrder);
+const order = modules.orderFor({
+  servletUrl,
+  servletName: 'bench',
+  compiledPackages: [] as string[],
+} as unknown as LeaseOrder);
 if (order === null) throw new Error(`Cannot compile "${servlet}": it asks for no continuations`);
 const given = sources.collect(servletUrl, order.port === null ? {} : { ...modules.compilerSources });
 registerHooks({

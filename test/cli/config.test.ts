@@ -36,6 +36,8 @@ describe('checkConfig()', () => {
           limits: { heapMb: 20 },
           spareThreads: 0,
           isEager: false,
+          canary: '/shop/cart/health',
+          continuations: { transform: ['some-forms', '@scope/name'] },
         },
       ],
       port: 0,
@@ -45,6 +47,7 @@ describe('checkConfig()', () => {
       unit: 'servlet',
       profile: 'trusted',
       limits: { wallMs: 1000, heapMb: Infinity },
+      continuations: { transform: [] },
       warmCells: 0,
       isDevelopment: false,
       log: false,
@@ -52,6 +55,7 @@ describe('checkConfig()', () => {
       store: 'redis://cache',
       keyFile: 'keys',
       stateDir: 'state',
+      admin: { port: 0, host: '::1', token: 'long enough a token' },
     };
     expect(checkConfig(config)).toEqual([]);
   });
@@ -139,7 +143,13 @@ describe('optionsOf()', () => {
   };
 
   test('listens on 8080 and logs requests to the standard error unless told otherwise', async () => {
-    expect(await optionsFor([folder])).toEqual({ servlets: folder, port: 8080, log: 'requests', logDestination: 2 });
+    expect(await optionsFor([folder])).toEqual({
+      servlets: folder,
+      port: 8080,
+      log: 'requests',
+      logDestination: 2,
+      admin: true,
+    });
   });
 
   test('puts the command line before the file, and lays limits over each other', async () => {
@@ -153,6 +163,7 @@ describe('optionsOf()', () => {
       unit: 'servlet',
       log: 'events',
       logDestination: 2,
+      admin: true,
       limits: { heapMb: 9, cpuMs: 2 },
     });
   });

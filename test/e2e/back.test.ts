@@ -1,26 +1,13 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Host, serve } from '../../packages/host/src/index.ts';
+import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
 
-const PROGRAM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-);
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-if (PROGRAM === undefined) console.warn('test/e2e/back.test.ts is skipped: Chromium is not installed');
+if (CHROMIUM === undefined) console.warn('test/e2e/back.test.ts is skipped: Chromium is not installed');
 
 /** Chromium with JavaScript off: what a visitor does with Back, Refresh and windows must need none. */
-describe.skipIf(PROGRAM === undefined)('sum2 in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(CHROMIUM === undefined)('sum2 in a browser', { timeout: 60_000 }, () => {
   let host: Host;
   let browser: Browser;
   let context: BrowserContext;
@@ -28,7 +15,7 @@ describe.skipIf(PROGRAM === undefined)('sum2 in a browser', { timeout: 60_000 },
 
   beforeAll(async () => {
     host = await serve({ servlets: [fileURLToPath(new URL('../../examples/sum2.ts', import.meta.url))] });
-    browser = await chromium.launch({ executablePath: PROGRAM!, args: ARGS });
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: CHROMIUM_ARGS });
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

@@ -30,8 +30,13 @@ describe('CompiledModules', () => {
 
   const open = (): CompiledModules => new CompiledModules(cacheDir, new ModuleSources(cacheDir, {}), COMPILER, {});
   const urlOf = (name: string): string => pathToFileURL(join(directory.path, name)).href;
-  const orderFor = (modules: CompiledModules, file: string, servletName = file): CompileOrder | null =>
-    modules.orderFor({ servletUrl: urlOf(file), servletName } as LeaseOrder);
+  const orderFor = (
+    modules: CompiledModules,
+    file: string,
+    servletName = file,
+    compiledPackages: readonly string[] = [],
+  ): CompileOrder | null =>
+    modules.orderFor({ servletUrl: urlOf(file), servletName, compiledPackages } as unknown as LeaseOrder);
   const kept = (): number => readdirSync(join(cacheDir, 'compiled')).length;
   /** What a thread does. */
   async function offer(order: CompileOrder, offers: readonly unknown[], expected: number): Promise<void> {
@@ -80,6 +85,26 @@ describe('CompiledModules', () => {
       warnings: ['text'],
     });
     expect(orderFor(open(), 'main.ts', 'good')!.code).toEqual({});
+  });
+
+  test('modules of a package that is compiled too are kept, those of another are none of its business', async () => {
+    directory.write('node_modules/forms/index.js', 'export const each = async (f) => await f();');
+    directory.write('node_modules/forms/node_modules/inner/index.js', 'export const x = 1;');
+    directory.write('node_modules/other/index.js', 'export const x = 1;');
+    const packages = [`${pathToFileURL(join(directory.path, 'node_modules/forms')).href}/`];
+    const url = `${packages[0]}index.js`;
+    const order = orderFor(open(), 'main.ts', 'main.ts', packages)!;
+    const offers = [
+      { url, code: '// forms', warnings: [] },
+      { url: `${packages[0]}node_modules/inner/index.js`, code: 'evil', warnings: [] },
+      { url: url.replace('forms', 'other'), code: 'evil', warnings: [] },
+    ];
+    await offer(order, offers, 1);
+    expect(orderFor(open(), 'main.ts', 'main.ts', packages)).toMatchObject({
+      compiledPackages: packages,
+      code: { [url]: '// forms' },
+    });
+    expect(orderFor(open(), 'main.ts')!.code).toEqual({});
   });
 
   test('a module that was edited is compiled anew', async () => {

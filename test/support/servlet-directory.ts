@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** A temporary directory of servlets, written from strings. Each gets an ending of `.mjs` unless it has its own. */
 export class ServletDirectory implements Disposable {
@@ -12,8 +12,8 @@ export class ServletDirectory implements Disposable {
 
   /** @returns the file's path */
   write(name: string, code: string): string {
-    mkdirSync(this.path, { recursive: true });
     const file = join(this.path, /\.m?[jt]s$/.test(name) ? name : `${name}.mjs`);
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, code);
     return file;
   }

@@ -1,11 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { type Command, parseCommand, UsageError } from './cli/arguments.ts';
-import { DOCTOR_HELP, HELP, SERVE_HELP } from './cli/help.ts';
+import { DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
 import { createPaint } from './cli/paint.ts';
 import { ConfigError } from './servlet-list.ts';
 
 const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
+
+const HELP_ABOUT = {
+  custodian: HELP,
+  serve: SERVE_HELP,
+  doctor: DOCTOR_HELP,
+  ps: PS_HELP,
+  kill: KILL_HELP,
+  top: TOP_HELP,
+};
 
 /** Runs one command line, without the program's name, and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -28,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(command: Command): Promise<number> {
   switch (command.name) {
     case 'help':
-      process.stdout.write({ custodian: HELP, serve: SERVE_HELP, doctor: DOCTOR_HELP }[command.about]);
+      process.stdout.write(HELP_ABOUT[command.about]);
       return EXIT.done;
     case 'version':
       process.stdout.write(`${await version()}\n`);
@@ -39,6 +48,12 @@ async function run(command: Command): Promise<number> {
       const paint = createPaint(process.stdout, process.env);
       process.stdout.write(command.isJson ? `${JSON.stringify(report, null, 2)}\n` : render(report, paint));
       return report.isAble ? EXIT.done : EXIT.failed;
+    }
+    case 'ps':
+    case 'kill':
+    case 'top': {
+      const { runOperatorCommand } = await import('./cli/operator-commands.ts');
+      return runOperatorCommand(command);
     }
     case 'serve': {
       const { runServe } = await import('./cli/serve-command.ts');

@@ -3,7 +3,7 @@ import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LIMITS } from './limits.ts';
 import { didYouMean } from './cli/nearest-name.ts';
-import type { Profile, ServeOptions, ServletOptions, Unit } from './options.ts';
+import type { ContinuationOptions, Profile, ServeOptions, ServletOptions, Unit } from './options.ts';
 import { ConfigError } from './servlet-list.ts';
 
 export const UNITS: readonly Unit[] = ['connection', 'instance', 'servlet'];
@@ -12,6 +12,7 @@ export const PROFILES: readonly Profile[] = ['trusted', 'guest'];
 /** What is wrong with the value that stands at `place`, a sentence for each mistake. */
 type Check = (value: unknown, place: string) => string[];
 
+const CONTINUATION_CHECKS = { transform: listOf(aString) } satisfies Record<keyof ContinuationOptions, Check>;
 const LIMIT_CHECKS: Record<string, Check> = Object.fromEntries(Object.keys(LIMITS).map((name) => [name, aNumberFrom0]));
 
 // `satisfies` makes the checker name the option that was added to serve() and not here.
@@ -27,6 +28,8 @@ const SERVLET_CHECKS = {
   stateless: aBoolean,
   checkpoint: aBoolean,
   isEager: aBoolean,
+  canary: aPathOrFalse,
+  continuations: record(CONTINUATION_CHECKS),
 } satisfies Record<keyof ServletOptions, Check>;
 
 const CONFIG_CHECKS = {
@@ -38,6 +41,7 @@ const CONFIG_CHECKS = {
   unit: oneOf(UNITS),
   profile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
+  continuations: record(CONTINUATION_CHECKS),
   warmCells: aWholeNumber,
   isDevelopment: aBoolean,
   log: oneOf([false, 'events', 'requests']),
@@ -45,6 +49,7 @@ const CONFIG_CHECKS = {
   store: aString,
   keyFile: aString,
   stateDir: aString,
+  admin: aBooleanOr(record({ port: aPort, host: aString, token: aString })),
 } satisfies Record<keyof ServeOptions, Check>;
 
 /**
@@ -139,6 +144,15 @@ function listOf(check: Check): Check {
 function aPathOr(check: Check): Check {
   return (value, place) =>
     typeof value === 'string' || value instanceof URL ? aPath(value, place) : check(value, place);
+}
+
+function aBooleanOr(check: Check): Check {
+  return (value, place) => (typeof value === 'boolean' ? [] : check(value, place));
+}
+
+function aPathOrFalse(value: unknown, place: string): string[] {
+  if (value === false || (typeof value === 'string' && value.startsWith('/'))) return [];
+  return [`${place} is ${show(value)}, neither false nor a path that begins with /`];
 }
 
 function oneOf(names: readonly (string | false)[]): Check {

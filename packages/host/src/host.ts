@@ -1,8 +1,11 @@
-import { lstatSync, mkdirSync } from 'node:fs';
-import { tmpdir, totalmem, userInfo } from 'node:os';
+import { mkdirSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
+import { Admin, type AdminOptions } from './admin/admin.ts';
+import type { Canary } from './admin/health.ts';
+import type { AdminSite } from './admin/site.ts';
 import { Ledger } from './cell/ledger.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
@@ -20,7 +23,8 @@ import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options
 import { KeyRing } from './keys/key-ring.ts';
 import { KeyService } from './keys/key-service.ts';
 import { faultText, type Service, Services } from './service/service.ts';
-import { ConfigError, listServlets } from './servlet-list.ts';
+import { listServlets } from './servlet-list.ts';
+import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
 import { StoreService } from './store/store-service.ts';
 
@@ -41,6 +45,13 @@ export class ServletHost implements Host {
   /** What threads may ask for. */
   readonly #services: Services;
   readonly #log: HostLog | null;
+  readonly #budget: MemoryBudget;
+  readonly #stateDir: string;
+  readonly #cacheDir: string;
+  readonly #adminOptions: AdminOptions | null;
+  readonly #canaries: readonly { servlet: string; path: string }[];
+  #admin: Admin | null = null;
+  #isWarm = false;
   #closing: Promise<void> | null = null;
   #isDraining = false;
   #warmed: Promise<void> = Promise.resolve();
@@ -51,24 +62,30 @@ export class ServletHost implements Host {
     const listed = listServlets(options);
     const log = options.log ?? false;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
-    const stateDir = options.stateDir ?? join(tmpdir(), `.custodian-${userInfo().uid}`);
-    ownDirectory(stateDir);
-    const emptyDir = join(stateDir, 'empty');
-    const cacheDir = join(stateDir, 'compile-cache');
+    this.#adminOptions = options.admin === true ? {} : options.admin === false ? null : (options.admin ?? null);
+    this.#canaries = listed.flatMap(({ held, canary }) =>
+      canary === null ? [] : [{ servlet: held.name, path: canary }],
+    );
+    this.#stateDir = options.stateDir ?? defaultStateDir();
+    ownDirectory(this.#stateDir);
+    const emptyDir = join(this.#stateDir, 'empty');
+    const cacheDir = join(this.#stateDir, 'compile-cache');
+    this.#cacheDir = cacheDir;
     mkdirSync(cacheDir, { recursive: true });
     mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
-    const store = openStore(options.store ?? 'sqlite', stateDir);
+    const store = openStore(options.store ?? 'sqlite', this.#stateDir);
     this.#services = new Services([
       this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error)))),
-      new KeyService(keyRing(options.keyFile, stateDir)),
-      new FileBoxService(join(stateDir, 'file-boxes')),
+      new KeyService(keyRing(options.keyFile, this.#stateDir)),
+      new FileBoxService(join(this.#stateDir, 'file-boxes')),
       ...services,
     ]);
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
+    this.#budget = new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
     this.#servlets = new Servlets({
       warm: this.#warm,
-      budget: new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB),
+      budget: this.#budget,
       services: this.#services,
       isDevelopment,
       onCharge: (...charged) => this.#charge(...charged),
@@ -117,6 +134,10 @@ export class ServletHost implements Host {
     return this.addresses[0]?.port ?? 0;
   }
 
+  get adminUrl(): string | null {
+    return this.#admin?.pageUrl ?? null;
+  }
+
   get servlets(): readonly ServletStatus[] {
     return this.#servlets.pools.map((pool) => ({
       name: pool.servlet.name,
@@ -138,10 +159,18 @@ export class ServletHost implements Host {
   /** Listens on all of them, or on none. */
   async listen(addresses: readonly ListenAddress[]): Promise<void> {
     for (const address of addresses) await this.#acceptor.listen(address);
+    if (this.#adminOptions !== null) {
+      const canaries = this.#canaries.map(({ servlet, path }): Canary => ({ servlet, url: this.url + path }));
+      this.#admin = new Admin(this.#adminSite(), this.#adminOptions, canaries);
+      await this.#admin.listen(this.#adminOptions);
+    }
     this.#warmed = Promise.all([
       ...Array.from(this.#servlets.profiles, (profile) => this.#warm.prepare(profile)),
       this.#servlets.start(),
-    ]).then(() => {});
+    ]).then(() => {
+      this.#isWarm = true;
+      this.#admin?.startCanaries();
+    });
     this.#warmed.catch(() => {});
   }
 
@@ -156,7 +185,7 @@ export class ServletHost implements Host {
   }
 
   async killCell(pid: number): Promise<void> {
-    const cell = this.#servlets.pools.flatMap((pool) => pool.cells).find((candidate) => candidate.pid === pid);
+    const cell = this.#servlets.cells.find((candidate) => candidate.pid === pid);
     if (cell === undefined) throw new RangeError(`Cannot kill cell ${pid}: there is none with this pid`);
     cell.kill('operator');
     await cell.gone;
@@ -189,6 +218,21 @@ export class ServletHost implements Host {
     await this.custodian.shutdownAll();
   }
 
+  #adminSite(): AdminSite {
+    return {
+      host: this,
+      budget: this.#budget,
+      stateDir: this.#stateDir,
+      cacheDir: this.#cacheDir,
+      pools: () => this.#servlets.pools,
+      eager: () => this.#servlets.eager,
+      cells: () => [...this.#servlets.cells, ...this.#warm.waiting],
+      connectionCount: () => this.#acceptor.connectionCount,
+      isReady: () => this.#isWarm,
+      isClosing: () => this.#closing !== null,
+    };
+  }
+
   #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
     const record = this.ledger.blank();
     record.at = Date.now();
@@ -218,17 +262,4 @@ function keyRing(keyFile: string | undefined, stateDir: string): () => KeyRing {
   if (text === undefined && keyFile === undefined) return () => KeyRing.open(join(stateDir, 'keys'));
   const ring = text === undefined ? KeyRing.open(resolve(keyFile as string)) : KeyRing.parse(text, KEYS_VARIABLE);
   return () => ring;
-}
-
-/**
- * Makes a directory that nobody else may write to, or finds it so: what lies there is run.
- * @throws ConfigError
- */
-function ownDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(path);
-  const isOwn = process.platform === 'win32' || (stat.uid === userInfo().uid && (stat.mode & 0o022) === 0);
-  if (!stat.isDirectory() || !isOwn) {
-    throw new ConfigError(`Cannot keep state in "${path}": others may write there; name another with "stateDir"`);
-  }
 }

@@ -1,3 +1,4 @@
+import type { AdminOptions } from './admin/admin.ts';
 import type { Limits } from './limits.ts';
 import type { Ledger } from './cell/ledger.ts';
 import type { Custodian } from './custodian.ts';
@@ -35,6 +36,21 @@ export interface ServletOptions {
   checkpoint?: boolean;
   /** Load it when the host starts, not when it is first asked for. Default `false`. */
   isEager?: boolean;
+  /**
+   * A path of an eager servlet that is asked for now and then, where there is an operator's listener: `/readyz` tells
+   * whether it answers. Default: its mount. `false`: it is not asked.
+   */
+  canary?: string | false;
+  continuations?: ContinuationOptions;
+}
+
+/** What belongs to a servlet's continuations. */
+export interface ContinuationOptions {
+  /**
+   * npm packages that are compiled as the servlet's own modules are, since they call back into code that suspends. ES modules only.
+   * @example { transform: ['some-forms'] }
+   */
+  transform?: readonly string[];
 }
 
 export interface ListenAddress {
@@ -59,6 +75,7 @@ export interface ServeOptions {
   unit?: Unit;
   profile?: Profile;
   limits?: Partial<Limits>;
+  continuations?: ContinuationOptions;
   /** Empty cells kept booted, so that a new or a replaced cell costs no wait. Default 1. */
   warmCells?: number;
   /** Error pages with causes, stacks and settings. Default: `NODE_ENV` is not `production`. */
@@ -82,6 +99,8 @@ export interface ServeOptions {
   keyFile?: string;
   /** Directory for what outlives a cell (compile cache). Default: `.custodian-UID` in the system's temp directory. */
   stateDir?: string;
+  /** The operator's page, metrics and health, on a listener of their own. Default `false`; `true`: on any free port of 127.0.0.1. */
+  admin?: boolean | AdminOptions;
 }
 
 /** A servlet as the host runs it. */
@@ -110,6 +129,8 @@ export interface Host extends AsyncDisposable {
   readonly port: number;
   readonly addresses: readonly { host: string; port: number; url: string }[];
   readonly servlets: readonly ServletStatus[];
+  /** The operator's page, its token in it; `null` without one. */
+  readonly adminUrl: string | null;
   readonly ledger: Ledger;
   /** The root of all that the host holds. */
   readonly custodian: Custodian;

@@ -1,5 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
-import { basename, extname, join, resolve } from 'node:path';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Persistence } from '@custodian/protocol';
 import type { HeldServlet } from './cell/pool.ts';
@@ -15,6 +16,7 @@ export class ConfigError extends TypeError {
 /** What counts as a servlet in a directory. */
 const SERVLET_ENDINGS = new Set(['.ts', '.js', '.mjs']);
 const GUEST_CELLS = new Set(['servlet', 'instance']);
+const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 /** The servlet of this name in a directory also stands at the root. */
 const INDEX = 'index';
 
@@ -25,6 +27,8 @@ export interface ListedServlet {
   /** It answers at all paths in which this finds something, in the place of its mounts. */
   regexp: RegExp | null;
   isEager: boolean;
+  /** The path that tells whether it is well; `null`: it is not asked. */
+  canary: string | null;
 }
 
 /** Makes of the options the servlets that they name. @throws ConfigError */
@@ -77,11 +81,39 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
       limits,
       spareThreads: servlet.spareThreads ?? 1,
       persistence: persistenceFrom(servlet, name),
+      compiledPackages: compiledPackages(
+        servlet.continuations?.transform ?? options.continuations?.transform,
+        file,
+        name,
+      ),
     },
     mounts: regexp !== null ? [] : name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
     regexp,
     isEager: servlet.isEager ?? false,
+    canary: servlet.isEager !== true || servlet.canary === false ? null : (servlet.canary ?? `/${name}`),
   };
+}
+
+/** Where the packages are that are compiled with a servlet, as it would find them: `file:` URLs that end in a slash. */
+function compiledPackages(given: readonly string[] | undefined, file: string, name: string): string[] {
+  if (given !== undefined && !Array.isArray(given))
+    throw new ConfigError(`Cannot serve "${name}": its continuations.transform is no list of packages`);
+  return (given ?? []).map((each: string) => {
+    const manifest = PACKAGE_NAME.test(each) ? manifestOf(each, file) : null;
+    if (manifest === null)
+      throw new ConfigError(
+        `Cannot serve "${name}": there is no package "${each}" for it, which its continuations.transform names`,
+      );
+    return pathToFileURL(`${dirname(realpathSync(manifest))}/`).href;
+  });
+}
+
+function manifestOf(packageName: string, file: string): string | null {
+  try {
+    return findPackageJSON(packageName, pathToFileURL(file)) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Without the flags that make a regexp remember where it was. */

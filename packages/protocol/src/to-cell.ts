@@ -39,4 +39,6 @@ export interface LeaseOrder {
   /** Node's permission flags for the thread; empty for a trusted servlet. */
   execArgv: string[];
   isDevelopment: boolean;
+  /** `file:` URLs, ending in a slash, of the packages that are compiled as the servlet's own modules are. */
+  compiledPackages: readonly string[];
 }

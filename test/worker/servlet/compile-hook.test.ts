@@ -54,6 +54,7 @@ describe('installCompiler()', () => {
     const { port1, port2 } = new MessageChannel();
     const task: CompileTask = {
       root: urlOf('own/'),
+      compiledPackages: [],
       packages: COMPILER_PACKAGES,
       code,
       warnings: [],

@@ -13,6 +13,7 @@ const WARNING_MAX_CHARS = 8 << 10;
 /** What a thread is told of its servlet's modules: see CompileTask of the worker. */
 export interface CompileOrder {
   root: string;
+  compiledPackages: readonly string[];
   packages: Readonly<Record<string, string>>;
   code: Record<string, string>;
   warnings: string[];
@@ -64,13 +65,24 @@ export class CompiledModules {
     return this.#version;
   }
 
-  /** null: the servlet asks for no continuations. With a port if anything is still to be compiled. */
-  orderFor({ servletUrl, servletName, persistence: asked }: LeaseOrder): CompileOrder | null {
+  /**
+   * null: the servlet asks for no continuations. With a port if anything is still to be compiled; of a package, that is also what
+   * nobody imports.
+   */
+  orderFor({ servletUrl, servletName, compiledPackages, persistence: asked }: LeaseOrder): CompileOrder | null {
     const root = new URL('.', servletUrl).href;
-    const own = this.#sources.suspendingModules(servletUrl, root);
+    const own = this.#sources.suspendingModules(servletUrl, root, compiledPackages);
     if (own === null) return null;
     const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
-    const order: CompileOrder = { root, packages: this.#packages, code: {}, warnings: [], port: null, persistence };
+    const order: CompileOrder = {
+      root,
+      compiledPackages,
+      packages: this.#packages,
+      code: {},
+      warnings: [],
+      port: null,
+      persistence,
+    };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
       const file = this.#fileFor([servletName, url, text, persistence === null ? 'kept' : 'saved']);

@@ -1,12 +1,22 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { importsSuspension, type Persistence, persistenceOf } from '@custodian/protocol';
 
 /** Relative imports, static and dynamic, by their text: one too many costs a look, one too few a slower start. */
 const RELATIVE_IMPORT = /(?:from|import)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
 const TYPESCRIPT = /\.m?ts$/;
+const MODULE = /(?<!\.d)\.m?[jt]s$/;
+
+/** Which of a package's modules are imported only its thread finds out. `directory`: a `file:` URL that ends in a slash. */
+function modulesIn(directory: string): string[] {
+  return readdirSync(new URL(directory), { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile() && MODULE.test(each.name))
+    .map((each) => pathToFileURL(join(each.parentPath, each.name)).href)
+    .filter((url) => !url.slice(directory.length).includes('node_modules/'));
+}
 
 interface Module {
   version: string;
@@ -66,13 +76,13 @@ export class ModuleSources {
 
   /**
    * The texts of a servlet's own modules, by URL, if any of them asks for continuations: those in `root` or below, and
-   * no package's. What is imported by a computed path is not known here.
+   * all of `packages`, but of no other. What is imported by a computed path is not known here.
    */
-  suspendingModules(entry: string, root: string): Map<string, string> | null {
+  suspendingModules(entry: string, root: string, packages: readonly string[]): Map<string, string> | null {
     const own = new Map<string, string>();
     let isSuspending = false;
     const visit = (url: string): void => {
-      if (own.has(url) || !url.startsWith(root) || url.includes('/node_modules/')) return;
+      if (own.has(url) || !url.startsWith(root) || url.slice(root.length).includes('node_modules/')) return;
       const module = this.#module(url);
       if (module === null) return;
       own.set(url, module.text);
@@ -80,6 +90,12 @@ export class ModuleSources {
       for (const imported of module.imports) visit(imported);
     };
     visit(entry);
+    for (const url of packages.flatMap((each) => modulesIn(each))) {
+      const module = this.#module(url);
+      if (module === null) continue;
+      own.set(url, module.text);
+      isSuspending ||= module.isSuspending;
+    }
     return isSuspending ? own : null;
   }
 

@@ -35,6 +35,8 @@ export interface HeldServlet {
   spareThreads: number;
   /** What the operator asked for; null: what the module says. */
   persistence: Persistence | null;
+  /** `file:` URLs, ending in a slash, of the packages that are compiled with it. */
+  compiledPackages: readonly string[];
 }
 
 /** What a pool needs from its host. */
@@ -340,7 +342,8 @@ export class ServletPool implements LeaseFollower {
       place: lease.place,
       unit: servlet.unit,
       heapMaxBytes,
-      execArgv: threadFlags(servlet.profile, servlet.file),
+      execArgv: threadFlags(servlet.profile, servlet.file, servlet.compiledPackages),
+      compiledPackages: servlet.compiledPackages,
       isDevelopment: this.#site.isDevelopment,
     };
     cell.booted.then(

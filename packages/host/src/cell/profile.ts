@@ -32,10 +32,17 @@ export function cellFlags(profile: Profile, cacheDir: string): string[] {
 /**
  * Node's flags for a guest's threads: no file but the servlet's own directory, its packages and the runtime, nothing
  * to write, no process, no thread, no addon. A thread may have less than its process, never more.
+ * `packages`: the `file:` URLs of those that are compiled with it.
  */
-export function threadFlags(profile: Profile, servletFile: string): string[] {
+export function threadFlags(profile: Profile, servletFile: string, packages: readonly string[]): string[] {
   if (profile === 'trusted') return [];
-  const readable = new Set([...RUNTIME, ...COMPILER, `${dirname(servletFile)}/`]);
+  // The packages: one that is linked is not where it is looked for.
+  const readable = new Set([
+    ...RUNTIME,
+    ...COMPILER,
+    `${dirname(servletFile)}/`,
+    ...packages.map((url) => fileURLToPath(url)),
+  ]);
   for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
     // Resolving a package looks at each of these upwards.
     readable.add(join(directory, 'node_modules', '/'));

@@ -5,6 +5,7 @@ import type { MemoryBudget } from '../memory-budget.ts';
 import type { Profile } from '../options.ts';
 import type { Services } from '../service/service.ts';
 import type { ListedServlet } from '../servlet-list.ts';
+import type { Cell } from './cell.ts';
 import { CellGroup } from './cell-group.ts';
 import type { Obituary } from './obituary.ts';
 import { ServletPool } from './pool.ts';
@@ -43,6 +44,16 @@ export class Servlets {
 
   get pools(): readonly ServletPool[] {
     return [...this.#groups.keys()];
+  }
+
+  /** Those that are loaded when the host starts. */
+  get eager(): readonly ServletPool[] {
+    return this.#eager;
+  }
+
+  /** Every cell that one of them has a thread in. */
+  get cells(): Cell[] {
+    return [...new Set(this.pools.flatMap((pool) => pool.cells))];
   }
 
   get profiles(): Set<Profile> {

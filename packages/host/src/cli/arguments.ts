@@ -12,9 +12,12 @@ export class UsageError extends Error {
 
 /** What was asked for on the command line. */
 export type Command =
-  | { name: 'help'; about: 'custodian' | 'serve' | 'doctor' }
+  | { name: 'help'; about: 'custodian' | 'serve' | 'doctor' | 'ps' | 'kill' | 'top' }
   | { name: 'version' }
   | { name: 'doctor'; isJson: boolean }
+  | { name: 'ps'; stateDir: string | null; pid: number | null; isJson: boolean }
+  | { name: 'kill'; stateDir: string | null; pid: number | null; target: string }
+  | { name: 'top'; stateDir: string | null; pid: number | null; count: number }
   | { name: 'serve'; paths: string[]; config: string | null; isOpening: boolean; options: ServeFlags };
 
 /** Options of serve() that have a flag. A key that is missing was not given. */
@@ -33,10 +36,11 @@ export type ServeFlags = Partial<
     | 'store'
     | 'keyFile'
     | 'stateDir'
+    | 'admin'
   >
 >;
 
-const COMMANDS = ['serve', 'doctor', 'help', 'version'];
+const COMMANDS = ['serve', 'doctor', 'ps', 'kill', 'top', 'help', 'version'];
 
 const SERVE_FLAGS = {
   port: { type: 'string', short: 'p' },
@@ -54,11 +58,19 @@ const SERVE_FLAGS = {
   store: { type: 'string' },
   'key-file': { type: 'string' },
   'state-dir': { type: 'string' },
+  'admin-port': { type: 'string' },
+  'no-admin': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
 const DOCTOR_FLAGS = {
   json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+const OPERATOR_FLAGS = {
+  'state-dir': { type: 'string' },
+  pid: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
@@ -76,6 +88,10 @@ export function parseCommand(argv: readonly string[]): Command {
       return parseServe(rest);
     case 'doctor':
       return parseDoctor(rest);
+    case 'ps':
+    case 'kill':
+    case 'top':
+      return parseOperator(first, rest);
     case 'help':
       return parseHelp(rest);
     case 'version':
@@ -91,8 +107,8 @@ export function parseCommand(argv: readonly string[]): Command {
 }
 
 function parseHelp(rest: readonly string[]): Command {
-  const [about] = rest;
-  return { name: 'help', about: about === 'serve' || about === 'doctor' ? about : 'custodian' };
+  const about = (['serve', 'doctor', 'ps', 'kill', 'top'] as const).find((name) => name === rest[0]);
+  return { name: 'help', about: about ?? 'custodian' };
 }
 
 function parseDoctor(argv: readonly string[]): Command {
@@ -101,6 +117,28 @@ function parseDoctor(argv: readonly string[]): Command {
   if (positionals.length > 0)
     throw new UsageError(`Cannot use "${positionals[0]}": custodian doctor takes no arguments`);
   return { name: 'doctor', isJson: values['json'] === true };
+}
+
+function parseOperator(name: 'ps' | 'kill' | 'top', argv: readonly string[]): Command {
+  const flags: ParseArgsOptionsConfig = {
+    ...OPERATOR_FLAGS,
+    ...(name === 'ps' ? { json: { type: 'boolean' } } : name === 'top' ? { count: { type: 'string' } } : {}),
+  };
+  const { values, positionals } = parse(argv, flags, `custodian ${name}`);
+  if (values['help'] === true) return { name: 'help', about: name };
+  const stateDir = (values['state-dir'] as string | undefined) ?? null;
+  const pid = values['pid'] === undefined ? null : wholeNumber('--pid', values['pid'] as string, 2 ** 31);
+  const [target, ...others] = positionals;
+  if (name === 'kill') {
+    if (target === undefined || others.length > 0) {
+      throw new UsageError('Cannot kill: name one cell by its pid, one thread as CELL.THREAD, or one servlet');
+    }
+    return { name, stateDir, pid, target };
+  }
+  if (target !== undefined) throw new UsageError(`Cannot use "${target}": custodian ${name} takes no arguments`);
+  if (name === 'ps') return { name, stateDir, pid, isJson: values['json'] === true };
+  const count = values['count'] === undefined ? 0 : wholeNumber('--count', values['count'] as string, 1e9);
+  return { name, stateDir, pid, count };
 }
 
 function parseServe(argv: readonly string[]): Command {
@@ -125,6 +163,11 @@ function parseServe(argv: readonly string[]): Command {
   if (keyFile !== undefined) options.keyFile = keyFile;
   const stateDir = given('state-dir');
   if (stateDir !== undefined) options.stateDir = stateDir;
+  const adminPort = given('admin-port');
+  if (adminPort !== undefined && values['no-admin'] === true)
+    throw new UsageError('Cannot use --admin-port and --no-admin together');
+  if (adminPort !== undefined) options.admin = { port: wholeNumber('--admin-port', adminPort, 65_535) };
+  if (values['no-admin'] === true) options.admin = false;
   const logFile = given('log-file');
   if (logFile !== undefined) options.logDestination = logFile;
   const log = given('log');

@@ -5,6 +5,7 @@ export const HELP: string = `custodian: a servlet host. Every servlet runs cappe
 Usage:
   custodian serve <file or directory>... [options]   serve a servlet, or every .ts, .js and .mjs in a directory
   custodian doctor [--json]                          which walls this machine has, and what each stops
+  custodian ps | top | kill TARGET                   what a running host does, live, and ending a part of it
   custodian --help | --version
 
 Run "custodian serve --help" for the options of serve.
@@ -28,6 +29,10 @@ How servlets are held (a servlet's own options in the config file go before thes
       --limit NAME=VALUE   any limit of the table, as often as needed: --limit heapMb=100 --limit wallMs=5000
       --warm-cells N       empty cells kept booted (default 1)
 
+The operator's page, on a listener of its own with a token; ps, kill and top speak to it:
+      --admin-port N       its port on 127.0.0.1 (default: any free one, which is printed)
+      --no-admin           none
+
 What is said:
       --log WHAT           requests (default), events, or off
       --log-file FILE      where log lines go instead of the standard error
@@ -48,6 +53,27 @@ ${Object.entries(LIMITS)
   .map(([name, limit]) => `  ${name.padEnd(22)} ${String(limit.default).padStart(7)}  ${limit.what}`)
   .join('\n')}
 `;
+
+const OPERATOR_OPTIONS = `      --state-dir DIR      of the host that is meant, if it was given one
+      --pid N              of the host that is meant, where several run
+  -h, --help               this page
+`;
+
+export const PS_HELP: string = `Usage: custodian ps [--json]
+
+What a host that runs on this machine under this user is doing: its servlets, threads and cells.
+${OPERATOR_OPTIONS}`;
+
+export const TOP_HELP: string = `Usage: custodian top [--count N]
+
+The same, drawn anew each second until Ctrl-C or q; with --count, so many times.
+${OPERATOR_OPTIONS}`;
+
+export const KILL_HELP: string = `Usage: custodian kill TARGET
+
+Ends a cell (its pid), a thread (CELL.THREAD, as ps shows it) or all threads of a servlet (its name). What ran there is
+answered with a page that says so, and the servlet gets a fresh thread when it is asked for.
+${OPERATOR_OPTIONS}`;
 
 export const DOCTOR_HELP: string = `Usage: custodian doctor [--json]
 

@@ -46,7 +46,7 @@ export async function runServe(command: ServeCommand): Promise<number> {
 export async function optionsOf(command: ServeCommand): Promise<ServeOptions> {
   const file = command.config === null ? {} : await readConfig(command.config);
   const flags = command.options;
-  const options: Partial<ServeOptions> = { log: 'requests', logDestination: 2, ...file, ...flags };
+  const options: Partial<ServeOptions> = { log: 'requests', logDestination: 2, admin: true, ...file, ...flags };
   if (file.limits !== undefined || flags.limits !== undefined) options.limits = { ...file.limits, ...flags.limits };
   // A port on the command line is the whole answer to where to listen, whatever the file lists.
   if (flags.port !== undefined || flags.host !== undefined) delete options.ipsAndPorts;
@@ -71,6 +71,7 @@ async function announce(host: Host, paint: Paint): Promise<void> {
   for (const { name, stops } of await missingWalls()) {
     say(paint('yellow', `This machine has no ${name}, which would stop ${stops} ("custodian doctor" says more)`));
   }
+  if (host.adminUrl !== null) say(`Operator's page at ${host.adminUrl}`);
   for (const address of host.addresses.slice(1)) say(`Also at ${address.url}`);
   // Scripts wait for the beginning of this line, which has no colours for that reason; the rest is for people.
   say(`Custodian ready at ${host.url} (Ctrl-C stops it)`);

@@ -10,6 +10,8 @@ export class UnsafeContextError extends Error {
   constructor(signal: SignalTrace | null, received: Received | null, why?: string, options?: ErrorOptions) {
     super(unsafeContextMessage(signal, received, why), options);
     this.place = placeOf(signal, received);
+    // What is on the stack is the runtime; its way there is in the message.
+    if (received) this.stack = `${this.name}: ${this.message}\n    at ${describePlace(received.meta, received.at)}`;
   }
 }
 
@@ -75,7 +77,7 @@ function calls(stack: string | undefined): string[] {
     .slice(Math.max(first, 0), end < 0 ? undefined : end)
     .map((line) => line.replace(/^ +at (async )?/, '').replace('file://', ''))
     .filter((call, i, all) => i === 0 || !isWrapperOf(all[i - 1]!, call))
-    .map((call) => call.replace(/^([\w$.]+)\$\d+(?= \()/, '$1'));
+    .map((call) => call.replace(/^([\w$.]+)\$\d+(?= \()/, '$1').replace(/^anonymous /, '<anonymous> '));
 }
 /** Compiled functions are two: `name$1` does the work of `name`. */
 const isWrapperOf = (inner: string, call: string): boolean =>
@@ -98,6 +100,10 @@ function foreignCall(stack: string | undefined, files: ReadonlySet<string>): str
 /** The engine's way of going on after an await, and of entering a context. */
 const turns = /node:internal\/process\/|^new Promise |node:.*async_(?:hooks|local_storage|context)/;
 
+/** The npm package that a call belongs to. */
+const packageOf = (call: string): string | null =>
+  /.*[/\\]node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/.exec(call)?.[1]?.replace('\\', '/') ?? null;
+
 /** What was captured, by whom it was called, which await received it, why that is wrong, and the way out. */
 function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
   const frames = (signal?.frames ?? []).filter((f) => f.meta),
@@ -107,6 +113,7 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
     files = new Set(frames.map((f) => f.meta!.file));
   if (received) files.add(received.meta.file);
   const foreign = foreignCall(stack, files),
+    library = packageOf(foreign ?? ''),
     kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
     isExit = signal !== null && signal.frames === undefined;
   return [
@@ -116,6 +123,6 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
     ...awaiting.map((c) => `  awaited by:  ${c}`),
     ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
-    `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; or wrap the foreign call in native(...), which can be resumed once`,
+    `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; ${library === null ? '' : `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; `}or wrap the foreign call in native(...), which can be resumed once`,
   ].join('\n');
 }

@@ -10,6 +10,8 @@ import type * as Compiler from '../continuation/compile/compile.ts';
 export interface CompileTask {
   /** `file:` URL of the servlet's directory: its own modules, and only they, are compiled. */
   root: string;
+  /** `file:` URLs, ending in a slash, of packages that are compiled as well. */
+  compiledPackages: readonly string[];
   /** Where the compiler's own packages are, by name. */
   packages: Readonly<Record<string, string>>;
   /** What was compiled before, by URL. */
@@ -36,9 +38,10 @@ const EMITTED = new URL(`../continuation/emitted${EXTENSION}`, import.meta.url).
 const MODULE = /\.m?[jt]s(?:\?|$)/;
 
 /** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
-export function installCompiler({ root, packages, code, warnings, port, persistence }: CompileTask): void {
+export function installCompiler(task: CompileTask): void {
+  const { root, compiledPackages, packages, code, warnings, port } = task;
   const printer = new URL('.', packages['esrap']).href;
-  setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+  setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   registerHooks({
     resolve(specifier, context, nextResolve) {
@@ -47,16 +50,21 @@ export function installCompiler({ root, packages, code, warnings, port, persiste
       return url !== undefined && isOurs ? { url, shortCircuit: true } : nextResolve(specifier, context);
     },
     load(url, context, nextLoad) {
-      if (!isOwn(url, root)) return nextLoad(url, context);
+      const opted = compiledPackages.find((each) => isOwn(url, each));
+      if (opted === undefined && !isOwn(url, root)) return nextLoad(url, context);
       const known = code[url];
       if (known !== undefined) return { format: 'module', source: known, shortCircuit: true };
       const loaded = nextLoad(url, context);
-      if (loaded.format !== 'module' && loaded.format !== 'module-typescript') return loaded;
+      if (loaded.format !== 'module' && loaded.format !== 'module-typescript') {
+        if (opted !== undefined && loaded.format?.startsWith('commonjs')) warnOfCommonJs(url);
+        return loaded;
+      }
       const text = textOf(loaded.source);
       const original = readFileSync(fileURLToPath(url), 'utf8');
       const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
-      const savedAs = persistence === null ? undefined : url.slice(root.length);
-      const compiled = compileModule(url, stripped, { original, savedAs });
+      const compiled = compileModule(url, stripped, { original, savedAs: savedName(url, task) });
+      // Its author is somebody else.
+      if (opted !== undefined) compiled.warnings = [];
       for (const warning of compiled.warnings) console.warn(warning);
       port?.postMessage(compiled);
       return { format: 'module', source: compiled.code, shortCircuit: true };
@@ -64,12 +72,31 @@ export function installCompiler({ root, packages, code, warnings, port, persiste
   });
 }
 
+/** The same on every machine that has the servlet. */
+function savedName(url: string, { root, compiledPackages, persistence }: CompileTask): string | undefined {
+  if (persistence === null) return undefined;
+  const at = compiledPackages.findIndex((each) => isOwn(url, each));
+  return at < 0 ? url.slice(root.length) : `package ${at}: ${url.slice(compiledPackages[at]!.length)}`;
+}
+
+function warnOfCommonJs(url: string): void {
+  console.warn(
+    `${fileURLToPath(url)} is CommonJS, and only ES modules are compiled: a suspension under its functions is an unsafe context`,
+  );
+}
+
 function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {
   return typeof source === 'string' ? source : new TextDecoder().decode(source);
 }
 
-function isOwn(url: string, root: string): boolean {
-  return url.startsWith(root) && MODULE.test(url) && !url.startsWith(RUNTIME) && !url.includes('/node_modules/');
+/** It lies in the directory, and in no package and not in the runtime that may lie further down. */
+function isOwn(url: string, directory: string): boolean {
+  return (
+    url.startsWith(directory) &&
+    MODULE.test(url) &&
+    !url.startsWith(RUNTIME) &&
+    !url.slice(directory.length).includes('node_modules/')
+  );
 }
 
 let compiler: typeof Compiler | null = null;

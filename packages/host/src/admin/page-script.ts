@@ -1,0 +1,164 @@
+/**
+ * Of the operator's page: draws each snapshot. Everything that comes from outside is set as text, never as markup.
+ * What is there already is changed in place, so that a button keeps the focus and a reader of the screen its place.
+ */
+export const SCRIPT = `
+'use strict';
+const $ = (id) => document.getElementById(id);
+const mb = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + ' MB';
+const ms = (value) => value < 1 ? value.toFixed(2) + ' ms' : value < 1000 ? value.toFixed(value < 10 ? 1 : 0) + ' ms' : (value / 1000).toFixed(1) + ' s';
+const age = (value) => { const s = Math.floor(value / 1000); return s < 60 ? s + ' s' : s < 3600 ? Math.floor(s / 60) + ' min' : s < 86400 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d'; };
+const count = (value, one, many) => value + ' ' + (value === 1 ? one : many);
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+function setText(element, text) { if (element.textContent !== text) element.textContent = text; }
+/** Has one child of 'parent' for each item, in their order; those of old items are kept. */
+function keyed(parent, items, keyOf, create, update) {
+  const old = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
+  let before = parent.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let element = old.get(key);
+    if (element === undefined) { element = create(item); element.dataset.key = key; } else old.delete(key);
+    update(element, item);
+    if (element === before) before = before.nextElementSibling;
+    else parent.insertBefore(element, before);
+  }
+  for (const element of old.values()) element.remove();
+}
+function facts(parent, pairs) {
+  keyed(parent, pairs, ([name]) => name, ([name]) => { const box = make('div'); box.append(make('dt', '', name), make('dd')); return box; },
+    (box, [, value]) => setText(box.lastElementChild, value));
+}
+function button(label, described, action, isDangerous) {
+  const element = make('button', isDangerous ? 'danger' : '', label);
+  element.type = 'button';
+  element.setAttribute('aria-label', described);
+  element.addEventListener('click', () => act(action, described));
+  return element;
+}
+function bar(label) {
+  const box = make('div', 'bar');
+  const meter = make('meter');
+  meter.setAttribute('aria-label', label);
+  box.append(meter, make('small'));
+  return box;
+}
+function setBar(box, value, max, text) {
+  const [meter, small] = box.children;
+  meter.max = Math.max(1, max); meter.low = max * 0.7; meter.high = max * 0.9; meter.optimum = 0; meter.value = value;
+  meter.textContent = text;
+  setText(small, text);
+}
+async function act(action, described) {
+  notice(described + ' …');
+  try {
+    const response = await fetch('/_custodian/actions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(action) });
+    const file = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') || '');
+    if (response.ok && file) {
+      const link = make('a');
+      link.href = URL.createObjectURL(await response.blob());
+      link.download = file[1];
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    } else if (!response.ok) throw new Error((await response.json()).error);
+    notice(described + ': done.');
+  } catch (error) { notice(described + ': ' + error.message); }
+}
+function notice(text) { setText($('notice'), text); }
+
+function createThread(servlet, thread) {
+  const row = make('div', 'thread');
+  const name = servlet.name + ', thread ' + thread.thread + ' of cell ' + thread.cell;
+  const actions = make('div');
+  const at = { cell: thread.cell, thread: thread.thread };
+  actions.append(
+    button('Kill', 'Kill ' + name, { action: 'kill', ...at }, true),
+    button('Collect', 'Collect the garbage of ' + name, { action: 'collect', ...at }),
+    button('Heap', 'Take a heap snapshot of ' + name, { action: 'heap-snapshot', ...at }));
+  row.append(make('div'), bar('Memory of ' + name), make('div', 'request'), actions);
+  return row;
+}
+function updateThread(row, thread) {
+  const [who, memory, request] = row.children;
+  setText(who, 'thread ' + thread.cell + '.' + thread.thread + ', ' + thread.state + ', ' + age(thread.ageMs));
+  setBar(memory, thread.heapBytes + thread.offHeapBytes, thread.heapMaxBytes,
+    'heap ' + mb(thread.heapBytes) + ' + off-heap ' + mb(thread.offHeapBytes) + ' of ' + mb(thread.heapMaxBytes));
+  setText(request, (thread.request === null ? 'idle' : thread.request + ' for ' + ms(thread.requestMs) + (thread.requests > 1 ? ', ' + (thread.requests - 1) + ' behind it' : '')) +
+    ' · CPU ' + ms(thread.cpuMs) + ' · ' + count(thread.answered, 'answer', 'answers') + (thread.continuations > 0 ? ' · ' + count(thread.continuations, 'continuation', 'continuations') + ', ' + mb(thread.continuationBytes) : ''));
+}
+function createServlet(servlet) {
+  const card = make('article');
+  card.setAttribute('aria-label', 'Servlet ' + servlet.name);
+  const head = make('header');
+  const link = make('a', '', servlet.name);
+  link.href = servlet.url;
+  const title = make('h3');
+  title.append(link);
+  const state = make('span', 'state');
+  head.append(title, state, button('Reload', 'Reload ' + servlet.name, { action: 'reload', servlet: servlet.name }));
+  card.append(head, make('p', 'error'), make('p', 'facts'), make('p', 'facts'), make('div'));
+  return card;
+}
+function updateServlet(card, servlet) {
+  const [head, error, numbers, dials, threads] = card.children;
+  const state = head.children[1];
+  state.className = 'state ' + servlet.state;
+  setText(state, servlet.state);
+  error.hidden = servlet.error === null;
+  setText(error, servlet.error === null ? '' : servlet.error);
+  const { account, latency } = servlet;
+  numbers.hidden = account.requests === 0 && servlet.queued === 0 && account.kills === 0;
+  setText(numbers, count(account.requests, 'request', 'requests') + ' · ' + count(account.failures, 'failure', 'failures') + ' · ' + count(account.kills, 'death', 'deaths') +
+    ' · p50 ' + ms(latency.p50Ms) + ' · p99 ' + ms(latency.p99Ms) + ' · CPU ' + ms(account.cpuMs) + ' · ' + servlet.queued + ' waiting · ' + count(servlet.continuations, 'continuation', 'continuations'));
+  setText(dials, servlet.profile + ' · unit ' + servlet.unit + ' · cell ' + servlet.cell + ' · caps: memory ' + servlet.limits.heapMb + ' MB, CPU ' + ms(servlet.limits.cpuMs) + ', time ' + ms(servlet.limits.wallMs));
+  keyed(threads, servlet.threadList, (thread) => thread.cell + '.' + thread.thread, (thread) => createThread(servlet, thread), updateThread);
+}
+function createCell(cell) {
+  const row = make('tr');
+  for (let index = 0; index < 7; index++) row.append(make(index === 0 ? 'th' : 'td'));
+  row.firstElementChild.scope = 'row';
+  row.children[4].append(bar('Resident memory of cell ' + cell.number));
+  row.children[6].append(button('Kill', 'Kill cell ' + cell.number, { action: 'kill', cell: cell.number }, true));
+  return row;
+}
+function updateCell(row, cell) {
+  const cells = row.children;
+  setText(cells[0], cell.number + ' (pid ' + cell.pid + ')');
+  setText(cells[1], cell.profile);
+  setText(cells[2], cell.servlets.length > 0 ? cell.servlets.join(', ') : 'waits for use');
+  setText(cells[3], String(cell.threads));
+  setBar(cells[4].firstElementChild, cell.rssBytes, cell.rssMaxBytes, mb(cell.rssBytes) + ' of ' + mb(cell.rssMaxBytes));
+  setText(cells[5], age(cell.ageMs));
+}
+function updateObituary(item, dead) {
+  if (item.childElementCount > 0) return;
+  const time = make('time', '', new Date(dead.at).toLocaleTimeString());
+  time.dateTime = new Date(dead.at).toISOString();
+  const who = dead.servlet + ', ' + (dead.lease === null ? 'cell ' + dead.cell : 'thread ' + dead.lease + ' of cell ' + dead.cell);
+  item.append(time, make('span', 'cause', dead.cause), document.createTextNode(' ' + who +
+    (dead.limit === null ? '' : ', ' + dead.limit + ' ' + dead.limitValue) + (dead.request === null ? '' : ', at ' + dead.request) + (dead.detail === '' ? '' : ': ' + dead.detail) +
+    ' (peak ' + mb(dead.peakHeapBytes + dead.peakOffHeapBytes) + ', CPU ' + ms(dead.cpuMs) + ', gone after ' + ms(dead.deathMs) + ')'));
+}
+function draw(state) {
+  const requests = state.servlets.reduce((sum, servlet) => sum + servlet.account.requests, 0);
+  facts($('host'), [
+    ['Address', state.urls.join(', ')], ['Up', age(state.upMs)], ['Requests', String(requests)],
+    ['p50 / p99 of the last ' + state.latency.count, ms(state.latency.p50Ms) + ' / ' + ms(state.latency.p99Ms)],
+    ['Connections', String(state.connections)], ['Acceptor', 'pid ' + state.pid + ', ' + mb(state.rssBytes)],
+    ['Promised to threads', mb(state.reservedBytes) + ' of ' + mb(state.budgetBytes)], ['Node', state.node]]);
+  keyed($('servlet-list'), state.servlets, (servlet) => servlet.name, createServlet, updateServlet);
+  keyed($('cells'), state.cells, (cell) => cell.number, createCell, updateCell);
+  keyed($('obituaries'), state.obituaries, (dead) => dead.at + '.' + dead.cell + '.' + dead.lease, () => make('li'), updateObituary);
+  facts($('refusals'), Object.entries(state.refusals).map(([code, times]) => [code, String(times)]));
+}
+const events = new EventSource('/_custodian/events');
+events.onopen = () => { $('link').className = ''; setText($('link'), 'Live'); };
+events.onerror = () => { $('link').className = 'lost'; setText($('link'), 'The host does not answer'); };
+events.onmessage = (event) => draw(JSON.parse(event.data));
+`;

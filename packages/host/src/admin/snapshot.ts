@@ -1,0 +1,142 @@
+import type { Cell } from '../cell/cell.ts';
+import type { Account, Latency } from '../cell/ledger.ts';
+import type { Lease } from '../cell/lease.ts';
+import type { Obituary } from '../cell/obituary.ts';
+import type { ServletPool } from '../cell/pool.ts';
+import type { Profile, ServletStatus } from '../options.ts';
+import type { AdminSite } from './site.ts';
+
+/** A thread, as it is now. */
+export interface ThreadSnapshot {
+  cell: number;
+  pid: number;
+  thread: number;
+  state: Lease['state'];
+  /** Requests that it has been given and has not answered, and the oldest of them, as `GET /hello`. */
+  requests: number;
+  request: string | null;
+  /** How long that one has run, in ms. */
+  requestMs: number;
+  heapBytes: number;
+  offHeapBytes: number;
+  /** Cap on both together. */
+  heapMaxBytes: number;
+  peakBytes: number;
+  cpuMs: number;
+  answered: number;
+  continuations: number;
+  continuationBytes: number;
+  ageMs: number;
+}
+
+export interface ServletSnapshot extends ServletStatus {
+  account: Account;
+  latency: Latency;
+  threadList: ThreadSnapshot[];
+}
+
+export interface CellSnapshot {
+  number: number;
+  pid: number;
+  profile: Profile;
+  servlets: string[];
+  threads: number;
+  rssBytes: number;
+  peakRssBytes: number;
+  /** Resident memory that it is killed above. */
+  rssMaxBytes: number;
+  answered: number;
+  ageMs: number;
+}
+
+/** All that the operator's page shows, as plain data. */
+export interface HostSnapshot {
+  /** ms since 1970. */
+  at: number;
+  pid: number;
+  node: string;
+  urls: string[];
+  upMs: number;
+  rssBytes: number;
+  /** Memory promised to threads, and how much may be. */
+  reservedBytes: number;
+  budgetBytes: number;
+  connections: number;
+  latency: Latency;
+  servlets: ServletSnapshot[];
+  cells: CellSnapshot[];
+  /** Newest first. */
+  obituaries: Obituary[];
+  refusals: Record<string, number>;
+}
+
+const OBITUARIES_SHOWN = 100;
+
+/** Takes down what a host is doing. Costs a walk over its threads and its last requests. */
+export function takeSnapshot(site: AdminSite): HostSnapshot {
+  const { host } = site;
+  const { ledger } = host;
+  const pools = site.pools();
+  const now = performance.now();
+  return {
+    at: Date.now(),
+    pid: process.pid,
+    node: process.version,
+    urls: host.addresses.map((address) => address.url),
+    upMs: Math.round(process.uptime() * 1000),
+    rssBytes: process.memoryUsage.rss(),
+    reservedBytes: site.budget.reservedBytes,
+    budgetBytes: site.budget.maxBytes,
+    connections: site.connectionCount(),
+    latency: ledger.latency(null),
+    servlets: host.servlets.map((status, index) => {
+      const pool = pools[index] as ServletPool;
+      return {
+        ...status,
+        account: ledger.account(status.name),
+        latency: ledger.latency(status.name),
+        threadList: Array.from(pool.leases, (lease) => threadSnapshot(lease, now)),
+      };
+    }),
+    cells: site.cells().map((cell) => cellSnapshot(cell, pools, now)),
+    obituaries: ledger.obituaries.slice(-OBITUARIES_SHOWN).reverse(),
+    refusals: Object.fromEntries(ledger.refusals),
+  };
+}
+
+function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {
+  const { oldest } = lease;
+  return {
+    cell: lease.cell.number,
+    pid: lease.cell.pid,
+    thread: lease.number,
+    state: lease.state,
+    requests: lease.exchanges.size,
+    request: oldest === null ? null : `${oldest.method} ${oldest.url}`,
+    requestMs: oldest === null ? 0 : Math.round(now - lease.progressAt),
+    heapBytes: lease.heapBytes,
+    offHeapBytes: lease.offHeapBytes,
+    heapMaxBytes: lease.heapMaxBytes,
+    peakBytes: lease.peakHeapBytes + lease.peakOffHeapBytes,
+    cpuMs: Math.round(lease.cpuMs),
+    answered: lease.answeredCount,
+    continuations: lease.continuations,
+    continuationBytes: lease.continuationBytes,
+    ageMs: Math.round(now - lease.startedAt),
+  };
+}
+
+function cellSnapshot(cell: Cell, pools: readonly ServletPool[], now: number): CellSnapshot {
+  return {
+    number: cell.number,
+    pid: cell.pid,
+    profile: cell.profile,
+    servlets: pools.filter((pool) => pool.cells.includes(cell)).map((pool) => pool.servlet.name),
+    threads: cell.leases.size,
+    rssBytes: cell.sampleRss(),
+    peakRssBytes: cell.peakRssBytes,
+    rssMaxBytes: cell.rssWallBytes(),
+    answered: cell.answeredCount,
+    ageMs: Math.round(now - cell.startedAt),
+  };
+}

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Action } from '../admin/actions.ts';
+import type { HostSnapshot } from '../admin/snapshot.ts';
+import { defaultStateDir } from '../state-dir.ts';
+import { type Command, UsageError } from './arguments.ts';
+import { OperatorClient } from './operator-client.ts';
+import { createPaint } from './paint.ts';
+import { renderSnapshot } from './snapshot-tables.ts';
+
+type OperatorCommand = Extract<Command, { name: 'ps' | 'kill' | 'top' }>;
+
+const TOP_EVERY_MS = 1000;
+/** q, Q, Ctrl-C and Ctrl-D. */
+const ENDING_KEYS = new Set([0x71, 0x51, 3, 4]);
+const CLEAR = '\u001B[H\u001B[2J\u001B[3J';
+
+/** `ps`, `kill` and `top`: resolves to the exit code. @throws OperatorError, UsageError */
+export async function runOperatorCommand(command: OperatorCommand): Promise<number> {
+  const client = OperatorClient.find(command.stateDir ?? defaultStateDir(), command.pid);
+  switch (command.name) {
+    case 'ps': {
+      const snapshot = await client.snapshot();
+      const paint = createPaint(process.stdout, process.env);
+      process.stdout.write(command.isJson ? `${JSON.stringify(snapshot, null, 2)}\n` : renderSnapshot(snapshot, paint));
+      return 0;
+    }
+    case 'kill': {
+      const actions = actionsFor(command.target, await client.snapshot());
+      for (const action of actions) await client.act(action);
+      process.stdout.write(`Killed ${actions.length === 1 ? 'it' : `${actions.length} threads`}: ${command.target}\n`);
+      return 0;
+    }
+    case 'top':
+      return top(client, command.count);
+  }
+}
+
+/** What a target of `kill` comes to: a cell by its pid, a thread as CELL.THREAD, or all threads of a servlet. */
+function actionsFor(target: string, snapshot: HostSnapshot): Action[] {
+  const thread = /^(\d+)\.(\d+)$/.exec(target);
+  if (thread !== null) return [{ action: 'kill', cell: Number(thread[1]), thread: Number(thread[2]) }];
+  const cell = snapshot.cells.find(({ pid }) => String(pid) === target);
+  if (cell !== undefined) return [{ action: 'kill', cell: cell.number, thread: null }];
+  const servlet = snapshot.servlets.find(({ name }) => name === target);
+  if (servlet === undefined) {
+    throw new UsageError(
+      `Cannot kill "${target}": no cell has that pid, and no servlet that name (a thread is written CELL.THREAD; see "custodian ps")`,
+    );
+  }
+  if (servlet.threadList.length === 0) throw new UsageError(`Cannot kill "${target}": it has no thread now`);
+  return servlet.threadList.map(({ cell: number, thread: each }) => ({ action: 'kill', cell: number, thread: each }));
+}
+
+/** On a terminal the tables are drawn anew each second, until Ctrl-C or q; elsewhere they follow one another. */
+async function top(client: OperatorClient, count: number): Promise<number> {
+  const paint = createPaint(process.stdout, process.env);
+  const isLive = process.stdout.isTTY;
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  if (process.stdin.isTTY) {
+    process.stdin.setRawMode(true);
+    process.stdin.on('data', (keys: Buffer) => {
+      // In raw mode Ctrl-C and Ctrl-D are keys.
+      if (keys.some((key) => ENDING_KEYS.has(key))) end();
+    });
+  }
+  try {
+    for (let shown = 1; !stop.signal.aborted; shown++) {
+      const text = renderSnapshot(await client.snapshot(), paint);
+      process.stdout.write(isLive ? CLEAR + fit(text, process.stdout) : `${text}\n`);
+      if (shown === count) break;
+      await delay(TOP_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  } finally {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    process.stdin.destroy();
+  }
+  return 0;
+}
+
+/** What does not fit would scroll the head away. */
+function fit(text: string, { rows = 24, columns = 80 }: { rows?: number; columns?: number }): string {
+  const lines = text.split('\n').slice(0, rows - 1);
+  // Lines with colours in them are the heads, which are short.
+  return lines.map((line) => (line.includes('\u001B') ? line : line.slice(0, columns))).join('\n');
+}

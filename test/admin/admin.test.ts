@@ -1,0 +1,302 @@
+import { mkdtempSync, rmSync, statSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HostSnapshot } from '../../packages/host/src/admin/snapshot.ts';
+import { eventually } from '../support/eventually.ts';
+import { StartedHost } from '../support/started-host.ts';
+
+const TOKEN = 'an operator only knows this';
+const HELLO = `export default () => 'hello';`;
+const HOLDS = `
+  import { sendSuspend } from '@custodian/worker';
+  const kept = [];
+  export default async () => { kept.push(new Array(1000).fill(0)); await sendSuspend((url) => '<a href="' + url + '">on</a>'); return 'through'; };`;
+const SPIN = `export default () => { for (;;); };`;
+
+let stateDir: string;
+beforeEach(() => void (stateDir = mkdtempSync(join(tmpdir(), 'custodian-admin-'))));
+afterEach(() => rmSync(stateDir, { recursive: true }));
+
+async function start(servlets: Record<string, string>, options = {}, heldAs = {}): Promise<StartedHost> {
+  const started = await StartedHost.start(servlets, { stateDir, admin: { token: TOKEN }, ...options }, heldAs);
+  await started.host.ready();
+  return started;
+}
+
+function adminOf(started: StartedHost): string {
+  return new URL(started.host.adminUrl as string).origin;
+}
+
+function ask(started: StartedHost, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${TOKEN}`, ...(init.headers as Record<string, string>) };
+  return fetch(adminOf(started) + path, { ...init, headers });
+}
+
+const stateOf = async (started: StartedHost): Promise<HostSnapshot> =>
+  (await (await ask(started, '/_custodian/state.json')).json()) as HostSnapshot;
+
+function act(started: StartedHost, action: unknown): Promise<Response> {
+  const body = typeof action === 'string' ? action : JSON.stringify(action);
+  return ask(started, '/_custodian/actions', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+}
+
+describe("the operator's listener", () => {
+  test('lets nobody in without the token, but for health', async () => {
+    await using started = await start({ hello: HELLO });
+    const admin = adminOf(started);
+    const paths = ['/_custodian', '/_custodian/state.json', '/_custodian/events', '/metrics', '/_custodian/nothing'];
+    for (const path of paths) {
+      expect((await fetch(admin + path)).status).toBe(401);
+      expect((await fetch(admin + path, { headers: { authorization: 'Bearer no' } })).status).toBe(401);
+      expect((await fetch(`${admin}${path}?token=no`)).status).toBe(401);
+      expect((await fetch(admin + path, { headers: { cookie: 'custodian_admin=%zz; x=y' } })).status).toBe(401);
+    }
+    const kill = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+    expect((await fetch(`${admin}/_custodian/actions?token=${TOKEN}`, kill)).status).toBe(401);
+    expect((await fetch(`${admin}/livez`)).status).toBe(200);
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+  });
+
+  test('takes the token out of the address into a cookie of the strictest kind', async () => {
+    await using started = await start({ hello: HELLO });
+    const opened = await fetch(started.host.adminUrl as string, { redirect: 'manual' });
+    expect([opened.status, opened.headers.get('location')]).toEqual([303, '/_custodian']);
+    const cookie = opened.headers.get('set-cookie') as string;
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Path=\/$/);
+    const page = await fetch(`${adminOf(started)}/_custodian`, { headers: { cookie: cookie.split(';')[0] as string } });
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
+
+  test('is not at a path of the servlets', async () => {
+    await using started = await start({ hello: HELLO });
+    expect((await fetch(`${started.url}/_custodian?token=${TOKEN}`)).status).toBe(404);
+  });
+
+  test('is not there at all unless it is asked for', async () => {
+    await using without = await StartedHost.start({ hello: HELLO });
+    expect(without.host.adminUrl).toBeNull();
+  });
+
+  test('has a token of its own making that is long, and takes none that is short', async () => {
+    await using started = await start({ hello: HELLO }, { admin: true });
+    expect(new URL(started.host.adminUrl as string).searchParams.get('token')?.length).toBe(32);
+    await expect(StartedHost.start({ hello: HELLO }, { admin: { token: 'short' } })).rejects.toThrow(RangeError);
+  });
+
+  test('leaves a file for the command line that only its user can read, for as long as it is there', async () => {
+    const started = await start({ hello: HELLO });
+    const [name] = readdirSync(join(stateDir, 'admin'));
+    expect(statSync(join(stateDir, 'admin', name as string)).mode & 0o777).toBe(0o600);
+    await started[Symbol.asyncDispose]();
+    expect(readdirSync(join(stateDir, 'admin'))).toEqual([]);
+  });
+});
+
+describe('state.json', () => {
+  test('has servlets, threads, cells, charges and deaths', async () => {
+    await using started = await start(
+      { hello: HELLO, holds: HOLDS, spin: SPIN },
+      {},
+      { spin: { limits: { cpuMs: 400 } } },
+    );
+    await started.warm('/hello', '/hello', '/holds', '/spin');
+    const state = await eventually(
+      () => stateOf(started),
+      ({ servlets }) => servlets[1]?.continuations === 1 && (servlets[1].threadList[0]?.heapBytes ?? 0) > 0,
+    );
+    expect(state).toMatchObject({ pid: process.pid, urls: [started.url], connections: expect.any(Number) });
+    const [hello, holds, spin] = state.servlets;
+    expect(hello).toMatchObject({ name: 'hello', state: 'ready', account: { requests: 2, failures: 0 } });
+    expect(hello?.latency.count).toBe(2);
+    expect(hello?.account.durationCounts.reduce((sum, each) => sum + each)).toBe(2);
+    expect(holds?.threadList.find((thread) => thread.continuations === 1)).toMatchObject({ heapMaxBytes: 50 << 20 });
+    expect(spin?.account).toMatchObject({ kills: 1, deaths: { cpu: 1 } });
+    expect(state.obituaries[0]).toMatchObject({ servlet: 'spin', cause: 'cpu', limit: 'cpuMs' });
+    expect(state.cells.find((cell) => cell.servlets.includes('hello'))).toMatchObject({ profile: 'guest' });
+    expect(state.cells.every((cell) => cell.rssBytes > 0 && cell.rssBytes < cell.rssMaxBytes)).toBe(true);
+    expect(state.reservedBytes).toBe(state.servlets.reduce((sum, { threads }) => sum + threads * (50 << 20), 0));
+  });
+
+  test('is sent again each second to who watches', async () => {
+    await using started = await start({ hello: HELLO });
+    const watch = await ask(started, '/_custodian/events');
+    const reader = watch.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const requests: number[] = [];
+    let text = '';
+    while (!requests.includes(1)) {
+      text += (await reader.read()).value ?? '';
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const snapshot = JSON.parse(text.slice('data: '.length, end)) as HostSnapshot;
+        requests.push(snapshot.servlets[0]?.account.requests ?? -1);
+        text = text.slice(end + 2);
+        if (requests.length === 1) await started.warm('/hello');
+      }
+    }
+    expect(requests[0]).toBe(0);
+    await reader.cancel();
+  });
+});
+
+describe('actions', () => {
+  test('kill ends a thread, or a cell, as the operator; the next visitor gets a fresh one', async () => {
+    await using started = await start({ hello: HELLO });
+    await started.warm('/hello');
+    const [thread] = (await stateOf(started)).servlets[0]!.threadList;
+    expect((await act(started, { action: 'kill', cell: thread!.cell, thread: thread!.thread })).status).toBe(200);
+    await eventually(
+      () => stateOf(started),
+      ({ obituaries }) => obituaries[0]?.cause === 'operator' && obituaries[0].lease === thread!.thread,
+    );
+    await started.warm('/hello');
+    const cell = (await stateOf(started)).servlets[0]!.threadList[0]!.cell;
+    expect((await act(started, { action: 'kill', cell, thread: null })).status).toBe(200);
+    expect((await stateOf(started)).cells.map(({ number }) => number)).not.toContain(cell);
+    expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello');
+  });
+
+  test('collect has a thread give back its garbage', async () => {
+    const litter = `export default () => { globalThis.kept = null; globalThis.kept = new Array(2e6).fill({}); globalThis.kept = null; return 'left'; };`;
+    await using started = await start({ litter }, { limits: { heapMb: 200 } }, { litter: { spareThreads: 0 } });
+    await started.warm('/litter');
+    const heap = async (): Promise<number> => (await stateOf(started)).servlets[0]!.threadList[0]!.heapBytes;
+    const before = await eventually(heap, (bytes) => bytes > 12 << 20);
+    const { cell, thread } = (await stateOf(started)).servlets[0]!.threadList[0]!;
+    expect((await act(started, { action: 'collect', cell, thread })).status).toBe(200);
+    await eventually(heap, (bytes) => bytes < before - (8 << 20));
+  });
+
+  test("heap-snapshot brings a thread's heap as developer tools read it, and leaves nothing behind", async () => {
+    const marked = `const held = 'the-mark-in-the-heap'; export default () => held;`;
+    await using started = await start({ marked });
+    await started.warm('/marked');
+    const { cell, thread } = (await stateOf(started)).servlets[0]!.threadList.find(({ answered }) => answered > 0)!;
+    const response = await act(started, { action: 'heap-snapshot', cell, thread });
+    expect([response.status, response.headers.get('content-disposition')]).toEqual([
+      200,
+      `attachment; filename="cell-${cell}-thread-${thread}.heapsnapshot"`,
+    ]);
+    const snapshot = (await response.json()) as { snapshot: { meta: unknown }; strings: string[] };
+    expect(snapshot.strings).toContain('the-mark-in-the-heap');
+    await eventually(
+      () => readdirSync(join(stateDir, 'compile-cache')).filter((name) => name.endsWith('.heapsnapshot')),
+      (left) => left.length === 0,
+    );
+    expect(await (await fetch(`${started.url}/marked`)).text()).toBe('the-mark-in-the-heap');
+  });
+
+  test('reload has the next visitor meet the new version', async () => {
+    await using started = await start({ hello: HELLO });
+    await started.warm('/hello');
+    started.directory.write('hello', `export default () => 'hello anew';`);
+    expect((await act(started, { action: 'reload', servlet: 'hello' })).status).toBe(200);
+    expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello anew');
+  });
+
+  test('that can not be read, or done, are answered with a reason', async () => {
+    await using started = await start({ hello: HELLO });
+    const wrong: [body: string, status: number][] = [
+      ['not JSON', 400],
+      ['null', 400],
+      ['[]', 400],
+      ['{"action":"explode","cell":1}', 400],
+      ['{"action":"kill","cell":"1"}', 400],
+      ['{"action":"collect","cell":1,"thread":null}', 400],
+      ['{"action":"kill","cell":99999,"thread":null}', 409],
+      ['{"action":"heap-snapshot","cell":99999,"thread":1}', 409],
+      ['{"action":"reload","servlet":"../hello"}', 409],
+      [`"${'x'.repeat(5000)}"`, 400],
+    ];
+    for (const [body, status] of wrong) {
+      const response = await act(started, body);
+      expect([body.slice(0, 60), response.status]).toEqual([body.slice(0, 60), status]);
+      expect(await response.json()).toEqual({ error: expect.stringMatching(/^Cannot /) });
+    }
+  });
+
+  test('are not taken from a form of another site', async () => {
+    await using started = await start({ hello: HELLO });
+    const form = {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: '{"action":"reload","servlet":"hello"}',
+    };
+    expect((await ask(started, '/_custodian/actions', form)).status).toBe(415);
+  });
+});
+
+describe('/readyz', () => {
+  test('names the eager servlets that are benched, or whose canary fails, until they are well', async () => {
+    const sick = `import { existsSync } from 'node:fs'; export default () => { if (!existsSync(new URL('well', import.meta.url))) throw new Error('sick'); return 'well'; };`;
+    await using started = await start(
+      { broken: `throw new Error('not today');`, sick, hello: HELLO, lazy: `throw new Error('nobody asks');` },
+      {},
+      {
+        broken: { isEager: true, canary: false },
+        sick: { isEager: true },
+        hello: { isEager: true, canary: '/hello?canary' },
+      },
+    );
+    const ready = async (): Promise<[number, unknown]> => {
+      const response = await fetch(`${adminOf(started)}/readyz`);
+      return [response.status, await response.json()];
+    };
+    await eventually(ready, ([, body]) => JSON.stringify(body).includes('status 500'));
+    const [status, body] = await ready();
+    expect([status, body]).toEqual([
+      503,
+      {
+        isReady: false,
+        problems: {
+          broken: expect.stringContaining('not today'),
+          sick: 'its canary was answered with status 500',
+        },
+      },
+    ]);
+    started.directory.write('broken', HELLO);
+    started.directory.write('well.mjs', '');
+    const fixed = `export default () => 'well';`;
+    started.directory.write('sick', fixed);
+    started.host.reload('sick');
+    await fetch(`${started.url}/broken`);
+    await eventually(ready, ([code]) => code === 200, { ms: 8000 });
+  });
+});
+
+const SUFFIX: Record<string, RegExp> = { counter: /^_total$/, gauge: /^$/, histogram: /^_(bucket|count|sum)$/ };
+const SAMPLE = /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)\})? (-?[\d.e+-]+)$/;
+
+/** The lines that OpenMetrics does not allow where they stand. */
+function problemsOf(lines: readonly string[]): string[] {
+  const declared = new Set<string>();
+  let family = '';
+  let type = '';
+  return lines.filter((line) => {
+    const head = /^# TYPE (\S+) (counter|gauge|histogram)$/.exec(line);
+    if (head !== null) {
+      [, family, type] = head as unknown as [string, string, string];
+      return declared.size === declared.add(family).size;
+    }
+    if (line.startsWith('# ')) return !new RegExp(`^# (UNIT|HELP) ${family} \\S`).test(line);
+    const sample = SAMPLE.exec(line);
+    const name = sample?.[1] ?? '';
+    return !name.startsWith(family) || !SUFFIX[type]?.test(name.slice(family.length));
+  });
+}
+
+describe('/metrics', () => {
+  test('is OpenMetrics: each family declared once, with its samples behind it, and an end', async () => {
+    await using started = await start({ hello: HELLO, 'we"ird': SPIN }, {}, { 'we"ird': { limits: { cpuMs: 400 } } });
+    await started.warm('/hello', '/hello', '/we"ird', '/nothing-there');
+    const response = await ask(started, '/metrics');
+    expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    const lines = (await response.text()).split('\n');
+    expect(lines.slice(-2)).toEqual(['# EOF', '']);
+    expect(problemsOf(lines.slice(0, -2))).toEqual([]);
+    expect(lines).toContain('custodian_requests_total{servlet="hello"} 2');
+    expect(lines).toContain('custodian_deaths_total{servlet="we\\"ird",cause="cpu"} 1');
+    expect(lines).toContain('custodian_request_duration_seconds_count{servlet="hello"} 2');
+    expect(lines).toContain('custodian_request_duration_seconds_bucket{servlet="hello",le="+Inf"} 2');
+  });
+});

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StartedHost } from '../support/started-host.ts';
+import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
+
+if (CHROMIUM === undefined) console.warn('test/e2e/operator-page.test.ts is skipped: Chromium is not installed');
+
+describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { timeout: 60_000 }, () => {
+  let started: StartedHost;
+  let browser: Browser;
+  let page: Page;
+  const stateDir = mkdtempSync(join(tmpdir(), 'custodian-page-'));
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    started = await StartedHost.start(
+      {
+        hello: `export default () => 'hello';`,
+        '<img src=x onerror=alert(1)>': `export default () => 'odd';`,
+        spin: `export default () => { for (;;); };`,
+      },
+      { stateDir, admin: true },
+      { spin: { limits: { cpuMs: 400 } } },
+    );
+    await started.host.ready();
+    await started.warm('/hello', '/spin');
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: CHROMIUM_ARGS });
+    page = await browser.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    await page.goto(started.host.adminUrl as string);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await started?.[Symbol.asyncDispose]();
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+
+  test('has the token in a cookie and not in its address, and no complaint in its console', async () => {
+    await page.getByText('Live').waitFor();
+    expect(new URL(page.url()).search).toBe('');
+    expect(new URL(page.url()).pathname).toBe('/_custodian');
+    expect(complaints).toEqual([]);
+  });
+
+  test('shows servlets, threads and cells with bars, and obituaries; names are text whatever they are', async () => {
+    const hello = page.getByRole('article', { name: 'Servlet hello' });
+    await hello.getByText(/1 request · 0 failures · 0 deaths/).waitFor();
+    expect(await hello.getByRole('meter').first().getAttribute('aria-label')).toMatch(
+      /^Memory of hello, thread \d+ of cell \d+$/,
+    );
+    expect(await page.getByRole('article', { name: 'Servlet <img' }).count()).toBe(1);
+    expect(await page.locator('img').count()).toBe(0);
+    await page
+      .getByRole('listitem')
+      .getByText(/spin, thread 1 of cell \d+, cpuMs 400, at GET \/spin/)
+      .waitFor();
+    expect(await page.getByRole('row').count()).toBeGreaterThanOrEqual(3);
+  });
+
+  test('follows what happens without being loaded again', async () => {
+    await started.warm('/hello', '/hello');
+    const numbers = page.getByRole('article', { name: 'Servlet hello' }).getByText(/3 requests/);
+    await numbers.waitFor();
+    expect(await numbers.count()).toBe(1);
+  });
+
+  test('kills a thread by its button, by keyboard alone, and shows its obituary', async () => {
+    const button = page.getByRole('button', { name: /^Kill hello, thread/ }).first();
+    const name = (await button.getAttribute('aria-label')) as string;
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText(`${name}: done.`).waitFor();
+    await page.getByRole('listitem').getByText('operator').waitFor();
+    expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello');
+  });
+
+  test('collects, and brings a heap snapshot as a download', async () => {
+    await page
+      .getByRole('button', { name: /^Collect the garbage of hello/ })
+      .first()
+      .click();
+    await page
+      .getByRole('alert')
+      .getByText(/^Collect .*: done\.$/)
+      .waitFor();
+    const download = page.waitForEvent('download');
+    await page
+      .getByRole('button', { name: /^Take a heap snapshot of hello/ })
+      .first()
+      .click();
+    expect((await download).suggestedFilename()).toMatch(/^cell-\d+-thread-\d+\.heapsnapshot$/);
+  });
+
+  test('reloads a servlet', async () => {
+    started.directory.write('hello', `export default () => 'hello anew';`);
+    await page.getByRole('button', { name: 'Reload hello' }).click();
+    await page.getByRole('alert').getByText('Reload hello: done.').waitFor();
+    expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello anew');
+  });
+
+  test('fits a phone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    const widths = (await page.evaluate('[document.documentElement.scrollWidth, innerWidth]')) as [number, number];
+    expect(widths[0]).toBeLessThanOrEqual(widths[1]);
+  });
+
+  test('says so when the host is gone', async () => {
+    await started.host.close();
+    await page.getByText('The host does not answer').waitFor();
+    expect(await page.locator('#link').getAttribute('class')).toBe('lost');
+  });
+});
