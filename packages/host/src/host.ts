@@ -22,6 +22,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeyService } from './keys/key-service.ts';
+import { AccountService } from './service/account-service.ts';
 import { faultText, type Service, Services } from './service/service.ts';
 import { listServlets } from './servlet-list.ts';
 import { defaultStateDir, ownDirectory } from './state-dir.ts';
@@ -76,6 +77,7 @@ export class ServletHost implements Host {
     const store = openStore(options.store ?? 'sqlite', this.#stateDir);
     this.#services = new Services([
       this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error)))),
+      new AccountService(this.ledger),
       new KeyService(keyRing(options.keyFile, this.#stateDir)),
       new FileBoxService(join(this.#stateDir, 'file-boxes')),
       ...services,

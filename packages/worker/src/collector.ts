@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { relievePressure } from './account.ts';
 
 type Collect = (options?: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 
@@ -18,6 +19,7 @@ export class Collector {
     this.#collect = collect;
     port.on('message', (question: number) => {
       this.#collect({ type: 'major', execution: 'sync' });
+      if (relievePressure()) this.#collect({ type: 'major', execution: 'sync' });
       port.postMessage(question);
     });
     port.unref();

@@ -1,4 +1,6 @@
 /** What a servlet imports. */
+export { account, onPressure } from './account.ts';
+export type { Account, HeldMemory, PressureHandler } from './account.ts';
 export { html, HtmlContextError, HtmlUrlError, HtmlValueError, raw, scriptValue } from './http/html.ts';
 export { attributes } from './html/attributes.ts';
 export { isSafeUrl } from './html/attribute-context.ts';

@@ -14,6 +14,7 @@ import {
   ToHost,
   ToWorker,
 } from '@custodian/protocol';
+import { setAccountCap } from './account.ts';
 import { openAsks } from './asks.ts';
 import { Collector, collectFunction } from './collector.ts';
 import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
@@ -59,6 +60,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   } as SocketConstructorOpts);
   const writer = new FrameWriter(channel);
   const asks = openAsks(writer);
+  setAccountCap(order.heapMaxBytes);
   const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
   if (order.execArgv.includes('--permission')) denySignals();

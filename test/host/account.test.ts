@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { StartedHost } from '../support/started-host.ts';
+
+const CACHE = (isYielding: boolean): string => `
+  import { onPressure } from '@custodian/worker';
+  let cache = [];
+  let relieved = 0;
+  ${isYielding ? 'onPressure(() => { relieved++; cache = []; });' : ''}
+  export default async () => {
+    cache.push(Buffer.alloc(1 << 19, 1));
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    return String(relieved);
+  };`;
+const ACCOUNT = `
+  import { account } from '@custodian/worker';
+  const kept = Buffer.alloc(3 << 20, 1);
+  export default async () => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify([await account(), kept.length]) });`;
+
+test('onPressure() lets a cache shrink before its thread is ended for it; without it the thread is', async () => {
+  await using started = await StartedHost.start(
+    { yields: CACHE(true), keeps: CACHE(false) },
+    { limits: { heapMb: 32 } },
+    { yields: { spareThreads: 0 }, keeps: { spareThreads: 0 } },
+  );
+  const visit = async (name: string): Promise<Response> => fetch(`${started.url}/${name}`);
+  let relieved = 0;
+  for (let count = 0; count < 120; count++) {
+    const response = await visit('yields');
+    expect(response.status).toBe(200);
+    relieved = Number(await response.text());
+  }
+  expect(relieved).toBeGreaterThanOrEqual(2);
+  expect(started.host.ledger.obituaries).toEqual([]);
+  let status = 200;
+  for (let count = 0; count < 120 && status === 200; count++) status = (await visit('keeps')).status;
+  expect(status).toBe(503);
+  expect(started.host.ledger.obituaries).toMatchObject([{ servlet: 'keeps', cause: 'heap' }]);
+});
+
+test('account() tells a servlet what it holds and what it has cost, of its own only', async () => {
+  await using started = await StartedHost.start({ mine: ACCOUNT, other: ACCOUNT }, { limits: { heapMb: 40 } });
+  await started.warm('/mine', '/mine', '/other');
+  const [account] = (await (await fetch(`${started.url}/mine`)).json()) as [
+    { thread: Record<string, number>; servlet: unknown },
+  ];
+  expect(account.servlet).toMatchObject({ requests: 2, failures: 0, deaths: 0 });
+  expect(account.thread).toMatchObject({ maxBytes: 40 << 20, cpuMs: expect.any(Number) });
+  const { heapBytes, offHeapBytes } = account.thread as { heapBytes: number; offHeapBytes: number };
+  expect(offHeapBytes).toBeGreaterThan(3 << 20);
+  expect(heapBytes + offHeapBytes).toBeLessThan(40 << 20);
+});
