@@ -1,49 +1,50 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Obituary, Profile, ServletOptions } from '../../packages/host/src/index.ts';
+import type { Limits, Obituary, ServletOptions } from '../../packages/host/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { HostProcess } from '../support/host-process.ts';
 import { NeighbourClock, type Reading } from '../support/neighbour-clock.ts';
 import { childProcesses, descriptorsOf, processesNamed, residentBytes } from '../support/process-tree.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
 import { WireClient } from '../support/wire-client.ts';
-import { type Attack, ATTACKS } from './attack-table.ts';
+import type { Attack } from './attack.ts';
 
 /** What the clocks run before and after the attack itself. */
-const LEAD_MS = 150;
-const TAIL_MS = 350;
-const READINGS_MIN_COUNT = 220;
+const LEAD_MS = 50;
+const TAIL_MS = 100;
+/** Of fewer readings the 99th percentile would be the slowest one. */
+const READINGS_MIN_COUNT = 110;
 const DEAF_MS = 1200;
-const BASELINE_MS = 1000;
+const BASELINE_MS = 700;
+/** Part of the command line of every process that an attack starts. */
+export const STRAY = '300.0625';
 
 /** What an attack came to. */
-export interface Outcome {
+export interface Outcome extends Left {
   /** Of the answer; `cut` when the connection ended without a whole one. */
   status: number | 'cut';
   page: string;
-  /** ms until the answer. */
-  answeredMs: number;
+  again: { status: number | 'cut'; page: string } | null;
   obituaries: Obituary[];
-  neighbour: Reading;
+  neighbour: Reading | null;
   /** A healthy route of the same servlet. */
   sibling: Reading | null;
-  /** By how much the acceptor's memory was larger at its peak, and is afterwards. */
+  /** By how much the acceptor's memory was larger at its peak. */
   peakGrowthBytes: number;
+}
+
+/** What is still there when the attacker's cell has been closed. */
+export interface Left {
+  /** By how much the acceptor's memory is larger. */
   growthBytes: number;
-  /** Descriptors and processes that are still there when its cell has been closed. */
   leftDescriptors: number;
   leftProcesses: string[];
+  leftDirectories: string[];
 }
 
-export interface Placed {
-  attack: Attack;
-  profile: Profile;
-  servlet: string;
-}
-
-/** Every attack under each of its profiles. */
-export const PLACED: readonly Placed[] = ATTACKS.flatMap((attack, index) =>
-  (attack.profiles ?? ['guest']).map((profile) => ({ attack, profile, servlet: `attack${index}${profile}` })),
-);
+const NOTHING_LEFT: Left = { growthBytes: 0, leftDescriptors: 0, leftProcesses: [], leftDirectories: [] };
 
 /** One host in a process of its own, under some Node, which is attacked again and again. */
 export class Target implements AsyncDisposable {
@@ -51,29 +52,31 @@ export class Target implements AsyncDisposable {
   /** The neighbour's clock when nobody attacks. */
   baseline: Reading = { count: 0, p50: 0, p99: 0, max: 0, failures: [] };
   readonly #directory: ServletDirectory;
-  #calm = { descriptors: 0, children: 0, bytes: 0 };
+  #calm = { descriptors: 0, children: 0, bytes: 0, directories: 0 };
 
   private constructor(process: HostProcess, directory: ServletDirectory) {
     this.process = process;
     this.#directory = directory;
   }
 
-  static async start(node: string): Promise<Target> {
+  static async start(node: string, attacks: readonly Attack[], limits: Partial<Limits>): Promise<Target> {
     const directory = new ServletDirectory({ clock: `export default () => String(Date.now());` });
     const servlets: ServletOptions[] = [{ file: directory.file('clock'), isEager: true }];
-    for (const { attack, profile, servlet } of PLACED)
+    for (const attack of attacks)
       servlets.push({
-        file: directory.write(servlet, moduleOf(attack)),
-        profile,
+        file: directory.write(`${attack.number}/${attack.number}.mjs`, moduleOf(attack)),
+        profile: attack.profile ?? 'guest',
+        // Probes share a process: to start one for each would take longer than all of them.
+        ...(attack.isProbe === true ? { cell: 'probes', spareThreads: 0 } : {}),
         // Its cell has no thread that would tell whose it is.
         limits: { ...attack.limits, ...(attack.isAllBad === true ? { cellIdleTimeoutMs: 500 } : {}) },
       });
     const process = await HostProcess.start(node, {
       servlets,
-      limits: { heapMb: 50, cpuMs: 600, wallMs: 8000, threadsMaxCount: 4, sendTimeoutMs: 1500 },
+      limits: { heapMb: 50, threadsMaxCount: 4, sendTimeoutMs: 1500, ...limits },
     });
     const target = new Target(process, directory);
-    // Both profiles' warm cells are there, and the clock's thread has been through its first requests.
+    // The clock's thread has been through its first requests.
     await target.takeBaseline();
     await target.takeBaseline();
     await process.ask({ type: 'collect' });
@@ -81,6 +84,7 @@ export class Target implements AsyncDisposable {
       descriptors: descriptorsOf(process.pid).length,
       children: childProcesses(process.pid).length,
       bytes: residentBytes(process.pid).now,
+      directories: target.#tempDirectories().length,
     };
     return target;
   }
@@ -91,35 +95,36 @@ export class Target implements AsyncDisposable {
     this.baseline = await clock.stop();
   }
 
-  async attack({ attack, servlet }: Placed): Promise<Outcome> {
+  async attack(attack: Attack): Promise<Outcome> {
     const { port, pid } = this.process;
-    if (attack.isAllBad !== true) await visit(port, `/${servlet}?ok`);
+    const path = `/${attack.number}`;
+    if (attack.isAllBad !== true && attack.isProbe !== true) await visit(port, `${path}?ok`);
     const before = (await this.process.obituaries()).length;
-    await this.process.ask({ type: 'forget-peak' });
-    const neighbourClock = new NeighbourClock(port, '/clock');
-    const siblingClock = attack.isAllBad === true ? null : new NeighbourClock(port, `/${servlet}?ok`);
-    await sleep(LEAD_MS);
-    const begun = performance.now();
-    const { status, page } = await visit(port, `/${servlet}`, attack.hasDeafVisitor);
-    const answeredMs = performance.now() - begun;
-    await sleep(attack.afterMs ?? 0);
-    await sleep(TAIL_MS);
-    // Of fewer readings the 99th percentile would be the slowest one.
-    const clocks = siblingClock === null ? [neighbourClock] : [neighbourClock, siblingClock];
+    if (attack.isProbe !== true) await this.process.ask({ type: 'forget-peak' });
+    const neighbourClock = attack.isProbe === true ? null : new NeighbourClock(port, '/clock');
+    const hasSibling = attack.isAllBad !== true && attack.isProbe !== true;
+    const siblingClock = hasSibling ? new NeighbourClock(port, `${path}?ok`) : null;
+    if (neighbourClock !== null) await sleep(LEAD_MS);
+    const { status, page } = await visit(port, path, attack.hasDeafVisitor);
+    if (attack.afterMs !== undefined) await sleep(attack.afterMs);
+    const clocks = [neighbourClock, siblingClock].filter((clock) => clock !== null);
+    if (clocks.length > 0) await sleep(TAIL_MS);
     await eventually(
       () => clocks.map((clock) => clock.count),
       (counts) => counts.every((count) => count >= READINGS_MIN_COUNT),
       { ms: 5000, what: 'a count of readings' },
     );
-    const [neighbour, sibling] = await Promise.all([neighbourClock.stop(), siblingClock?.stop() ?? null]);
+    const [neighbour, sibling] = await Promise.all([neighbourClock?.stop() ?? null, siblingClock?.stop() ?? null]);
+    const again = attack.again === undefined ? null : await visit(port, `${path}?again`);
     const obituaries = await eventually(
       async () => (await this.process.obituaries()).slice(before),
       (found) => found.length > 0 || attack.causes.length === 0 || attack.statuses.includes(200),
       { ms: 2000, what: 'an obituary' },
     );
-    const peakGrowthBytes = residentBytes(pid).peak - this.#calm.bytes;
-    const left = await this.#settle();
-    return { status, page, answeredMs, obituaries, neighbour, sibling, peakGrowthBytes, ...left };
+    const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - this.#calm.bytes;
+    // What all probes have left is looked at once.
+    const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle();
+    return { status, page, again, obituaries, neighbour, sibling, peakGrowthBytes, ...left };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,36 +132,63 @@ export class Target implements AsyncDisposable {
     this.#directory[Symbol.dispose]();
   }
 
-  /** Closes the attacker's cell, and waits until the host is as calm as before. */
-  async #settle(): Promise<Pick<Outcome, 'growthBytes' | 'leftDescriptors' | 'leftProcesses'>> {
+  /** Those of the host's cells. */
+  #tempDirectories(): string[] {
+    const all = join(tmpdir(), `.custodian-${userInfo().uid}`, 'temp');
+    const own = readdirSync(all).filter((name) => name.startsWith(`host-${this.process.pid}-`));
+    return own.flatMap((name) => readdirSync(join(all, name)).map((cell) => join(all, name, cell)));
+  }
+
+  /** Waits until the host is as calm as before, and tells what is left if it is not. */
+  async settle(): Promise<Left> {
     const { pid } = this.process;
     await this.process.ask({ type: 'retire' });
-    const look = (): Pick<Outcome, 'leftDescriptors' | 'leftProcesses'> => {
+    const look = (): Omit<Left, 'growthBytes'> => {
       const children = childProcesses(pid);
+      const directories = this.#tempDirectories();
       return {
         leftDescriptors: descriptorsOf(pid).length - this.#calm.descriptors,
         leftProcesses: [
           ...(children.length > this.#calm.children ? children.map(({ command }) => command) : []),
-          ...processesNamed('sleep 300.0625').map(({ command }) => command),
+          ...processesNamed(STRAY).map(({ command }) => command),
         ],
+        leftDirectories: directories.length > this.#calm.directories ? directories : [],
       };
     };
     const isCalm = (left: ReturnType<typeof look>): boolean =>
-      left.leftDescriptors <= 0 && left.leftProcesses.length === 0;
+      left.leftDescriptors <= 0 && left.leftProcesses.length === 0 && left.leftDirectories.length === 0;
     await eventually(look, isCalm, { ms: 3000 }).catch(() => {});
     await this.process.ask({ type: 'collect' });
     return { ...look(), growthBytes: residentBytes(pid).now - this.#calm.bytes };
   }
 }
 
-function moduleOf({ code, prelude = '' }: Attack): string {
+/** What every attack may use: a place to keep things, and a function that says how an attempt ended. */
+const SUPPORT = `
+  const hoard = [];
+  async function attempt(what) {
+    try {
+      const value = await what();
+      return 'done: ' + (typeof value === 'string' ? value : JSON.stringify(value) ?? String(value));
+    } catch (error) {
+      return 'denied: ' + (error?.code ?? error?.name) + ': ' + error?.message;
+    }
+  }
+`;
+
+export function moduleOf({ code, prelude = '', again }: Attack): string {
   if (code.startsWith('export')) return code;
-  return `${prelude}
+  const route = again === undefined ? '' : `if (request.url.endsWith('?again')) return afterwards(request);`;
+  return `${prelude}${SUPPORT}
     async function attack(request) { ${code} }
-    export default (request) => request.url.endsWith('?ok') ? 'ok' : attack(request);`;
+    export default (request) => { if (request.url.endsWith('?ok')) return 'ok'; ${route} return attack(request); };`;
 }
 
-async function visit(port: number, path: string, isDeaf = false): Promise<{ status: number | 'cut'; page: string }> {
+export async function visit(
+  port: number,
+  path: string,
+  isDeaf = false,
+): Promise<{ status: number | 'cut'; page: string }> {
   const client = await WireClient.connect(port);
   try {
     const answered = client.get(path);

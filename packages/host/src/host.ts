@@ -28,6 +28,7 @@ import { listServlets } from './servlet-list.ts';
 import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
 import { StoreService } from './store/store-service.ts';
+import { TempRoot } from './temp-root.ts';
 
 const MB = 1 << 20;
 /** The key ring itself, where no file shall be. */
@@ -82,7 +83,8 @@ export class ServletHost implements Host {
       new FileBoxService(join(this.#stateDir, 'file-boxes')),
       ...services,
     ]);
-    this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir }, options.warmCells ?? 1);
+    const tempDir = this.custodian.own(new TempRoot(this.#stateDir)).path;
+    this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir, tempDir }, options.warmCells ?? 1);
     this.#budget = new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
     this.#servlets = new Servlets({

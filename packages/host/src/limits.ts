@@ -36,6 +36,7 @@ export type LimitName =
   | 'wallMs'
   | 'cellIdleTimeoutMs'
   | 'loadTimeoutMs'
+  | 'tempMb'
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
   | 'storeMb'
@@ -137,6 +138,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     0,
     'LIMIT_CELL_IDLE',
     'Without a request; then the cell is closed, and the next request gets a new one. 0: never.',
+  ),
+  tempMb: row(
+    64,
+    'servlet',
+    0,
+    'LIMIT_TEMP',
+    "Files of a guest's threads in the temporary directory of their cell; what would be over is not written.",
   ),
   loadTimeoutMs: row(30_000, 'servlet', 503, 'LIMIT_LOAD', 'From the start of a thread to its servlet being loaded.'),
   // Sending a response.

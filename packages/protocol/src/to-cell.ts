@@ -21,6 +21,14 @@ export type ToCell =
   /** Requests are coming in (or not): sample all threads from time to time. */
   | { type: 'active'; isActive: boolean };
 
+/** The home of a guest in its cell. */
+export interface GuestOrder {
+  /** The thread's own directory for temporary files; the one above it belongs to the servlet's threads in this cell. */
+  tempDir: string;
+  /** What the files of the servlet's threads there may take together. */
+  tempMaxBytes: number;
+}
+
 /** All that a thread needs to know to run one servlet. */
 export interface LeaseOrder {
   lease: number;
@@ -38,6 +46,8 @@ export interface LeaseOrder {
   heapMaxBytes: number;
   /** Node's permission flags for the thread; empty for a trusted servlet. */
   execArgv: string[];
+  /** What a guest's thread is given besides; null for a trusted servlet. */
+  guest: GuestOrder | null;
   isDevelopment: boolean;
   /** `file:` URLs, ending in a slash, of the packages that are compiled as the servlet's own modules are. */
   compiledPackages: readonly string[];

@@ -18,7 +18,7 @@ import { setAccountCap } from './account.ts';
 import { openAsks } from './asks.ts';
 import { Collector, collectFunction } from './collector.ts';
 import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
-import { denySignals } from './no-signals.ts';
+import { enclose } from './guest/enclose.ts';
 import { replaceOutput } from './output.ts';
 import { reportHolding } from './holding.ts';
 import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
@@ -63,7 +63,6 @@ export default async function lease(task: LeaseTask): Promise<never> {
   setAccountCap(order.heapMaxBytes);
   const collector = new Collector(collectFunction(), task.collectorPort);
   replaceOutput(writer);
-  if (order.execArgv.includes('--permission')) denySignals();
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
   installResolver();
@@ -97,7 +96,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
     runner?.runQueued();
   };
 
-  const servlet = await load(task, writer).catch((error: unknown) => {
+  const servlet = await load(task, writer, channel).catch((error: unknown) => {
     writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(authorsFailure(error, directory))));
     writer.flush();
     return null;
@@ -112,8 +111,11 @@ export default async function lease(task: LeaseTask): Promise<never> {
   return never();
 }
 
-async function load({ order, compile }: LeaseTask, writer: FrameWriter): Promise<Servlet> {
-  if (compile === null) return loadServlet(order.servletUrl);
+async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel: Socket): Promise<Servlet> {
+  if (compile === null) {
+    if (order.guest !== null) enclose(order.guest, channel);
+    return loadServlet(order.servletUrl);
+  }
   const { installCompiler } = await import('./servlet/compile-hook.ts');
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
   setThreadCap(order.heapMaxBytes);
@@ -121,6 +123,7 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter): Promise
   const isStateless = compile.persistence === 'stateless';
   // Before the servlet, which may seal with it as it is loaded.
   if (isStateless) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
+  if (order.guest !== null) enclose(order.guest, channel);
   const servlet = await loadServlet(order.servletUrl, compile.persistence);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
@@ -35,6 +36,8 @@ export interface CellSite {
   /** An empty directory: a permissioned thread may read its process's current one, whatever it is granted. */
   emptyDir: string;
   cacheDir: string;
+  /** Each cell has a directory in it for its guests' temporary files, which goes with the cell. */
+  tempDir: string;
 }
 
 let cellCount = 0;
@@ -71,6 +74,8 @@ export class Cell implements Closable {
   suspects: readonly Lease[] = [];
   /** Exit code or signal, once it is gone. */
   exitDetail = '';
+  readonly #tempDir: string;
+  #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
   readonly #control: Socket;
   readonly #statm: number;
@@ -83,6 +88,8 @@ export class Cell implements Closable {
 
   constructor(profile: Profile, site: CellSite) {
     this.profile = profile;
+    this.#tempDir = join(site.tempDir, String(this.number));
+    if (profile !== 'trusted') mkdirSync(this.#tempDir, { mode: 0o700 });
     const env: Record<string, string> = {
       NODE_COMPILE_CACHE: site.cacheDir,
       // Large pieces of memory go back to the system when they are freed: a killed thread's must not count against the next.
@@ -93,7 +100,7 @@ export class Cell implements Closable {
     const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
     // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
     const args = [
-      ...cellFlags(profile, site.cacheDir),
+      ...cellFlags(profile, site.cacheDir, this.#tempDir),
       '--no-warnings',
       '--initial-old-space-size=16',
       '--heap-growing-percent=50',
@@ -162,6 +169,7 @@ export class Cell implements Closable {
         // The leader is gone; what it started must not outlive it.
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
+        this.#tempRemoved = rm(this.#tempDir, { recursive: true, force: true });
         resolve();
         this.suspects = suspectsOf(this);
         for (const lease of this.leases.values()) lease.onCellGone();
@@ -201,6 +209,11 @@ export class Cell implements Closable {
   /** The descriptor, in the cell, of a lease's channel. */
   channelFd(lease: number): number {
     return CONTROL_FD + lease;
+  }
+
+  /** The home of a guest's thread: see {@link GuestOrder}. */
+  tempDirFor(servletName: string, lease: number): string {
+    return join(this.#tempDir, `servlet-${encodeURIComponent(servletName)}`, String(lease));
   }
 
   send(message: ToCell): void {
@@ -269,9 +282,10 @@ export class Cell implements Closable {
   }
 
   /** Ends the process in good order: it is not a death. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.kill('drain');
-    return this.gone;
+    await this.gone;
+    await this.#tempRemoved;
   }
 
   #onMessage(message: ToSupervisor): void {

@@ -3,6 +3,8 @@
  * outside what the threads hold and use, ends those that are over a limit, and reports. It trusts nothing that comes
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -129,12 +131,14 @@ function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compi
 }
 
 function startThread(order: LeaseOrder): void {
+  if (order.guest !== null) mkdirSync(order.guest.tempDir, { recursive: true });
   const pool = poolFor(order);
   const thread = new SupervisedThread(
     order,
     (over) => breach(thread, over.cause, over.value, over.max),
     (failure) => {
       threads.delete(order.lease);
+      if (order.guest !== null) void rm(order.guest.tempDir, { recursive: true, force: true }).catch(() => {});
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
   );

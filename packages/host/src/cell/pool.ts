@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import {
   type Failure,
   type LeaseOrder,
@@ -333,6 +334,7 @@ export class ServletPool implements LeaseFollower {
     this.#leases.add(lease);
     this.#places.add(lease);
     this.#site.watchdog.follow(lease, this);
+    const tempDir = cell.tempDirFor(servlet.name, lease.number);
     const order: LeaseOrder = {
       lease: lease.number,
       channelFd: cell.channelFd(lease.number),
@@ -342,8 +344,9 @@ export class ServletPool implements LeaseFollower {
       place: lease.place,
       unit: servlet.unit,
       heapMaxBytes,
-      execArgv: threadFlags(servlet.profile, servlet.file, servlet.compiledPackages),
+      execArgv: threadFlags(servlet.profile, servlet.file, dirname(tempDir), servlet.compiledPackages),
       compiledPackages: servlet.compiledPackages,
+      guest: servlet.profile === 'trusted' ? null : { tempDir, tempMaxBytes: this.limits.tempMb * MB },
       isDevelopment: this.#site.isDevelopment,
     };
     cell.booted.then(

@@ -24,23 +24,31 @@ function packageDirectories(from: string, names: readonly string[]): string[] {
 }
 
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
-export function cellFlags(profile: Profile, cacheDir: string): string[] {
+export function cellFlags(profile: Profile, cacheDir: string, tempDir: string): string[] {
   if (profile === 'trusted') return [];
-  return ['--permission', '--allow-worker', '--allow-fs-read=*', `--allow-fs-write=${cacheDir}`];
+  const writable = [cacheDir, tempDir].map((directory) => `--allow-fs-write=${directory}/`);
+  return ['--permission', '--allow-worker', '--allow-fs-read=*', ...writable];
 }
 
 /**
  * Node's flags for a guest's threads: no file but the servlet's own directory, its packages and the runtime, nothing
- * to write, no process, no thread, no addon. A thread may have less than its process, never more.
- * `packages`: the `file:` URLs of those that are compiled with it.
+ * to write but its temporary directory, no process, no thread, no addon, no SQLite. A thread may have less than its
+ * process, never more. `tempDir` must be there before the thread is. `packages`: the `file:` URLs of those that are
+ * compiled with it.
  */
-export function threadFlags(profile: Profile, servletFile: string, packages: readonly string[]): string[] {
+export function threadFlags(
+  profile: Profile,
+  servletFile: string,
+  tempDir: string,
+  packages: readonly string[],
+): string[] {
   if (profile === 'trusted') return [];
   // The packages: one that is linked is not where it is looked for.
   const readable = new Set([
     ...RUNTIME,
     ...COMPILER,
     `${dirname(servletFile)}/`,
+    `${tempDir}/`,
     ...packages.map((url) => fileURLToPath(url)),
   ]);
   for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
@@ -49,5 +57,11 @@ export function threadFlags(profile: Profile, servletFile: string, packages: rea
     readable.add(join(directory, 'package.json'));
     if (directory === dirname(directory)) break;
   }
-  return ['--permission', ...Array.from(readable, (path) => `--allow-fs-read=${path}`)];
+  return [
+    '--permission',
+    ...Array.from(readable, (path) => `--allow-fs-read=${path}`),
+    `--allow-fs-write=${tempDir}/`,
+    // It opens files past the permission model.
+    '--no-experimental-sqlite',
+  ];
 }

@@ -1,0 +1,78 @@
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
+import type { Socket } from 'node:net';
+import { dirname, extname } from 'node:path';
+import { PassThrough } from 'node:stream';
+import * as vm from 'node:vm';
+import type { GuestOrder } from '@custodian/protocol';
+import { GuestBuiltins } from './builtins.ts';
+import { CommonJs } from './commonjs.ts';
+import { restrictGlobals } from './globals.ts';
+import { checkModule, installModulePolicy } from './module-policy.ts';
+import { sliceFrom, startsWith } from './originals.ts';
+import { pin } from './pin.ts';
+import { guestProcess } from './process.ts';
+import { TempBudget } from './temp-budget.ts';
+
+const SOURCE = new URL('..', import.meta.url).href;
+const EXTENSION = extname(import.meta.url);
+const LIBRARY = { name: '@custodian/worker', url: new URL(`index${EXTENSION}`, SOURCE).href };
+/** Compiled modules import it. */
+const EMITTED = new URL(`continuation/emitted${EXTENSION}`, SOURCE).href;
+
+/**
+ * Draws the walls within a guest's thread, before its servlet is loaded and after everything else is. Node's permission
+ * model, which stands around them, leaves the network (on Node 24), signals, descriptors and SQLite open; and a servlet
+ * shares its realm with the runtime. What each of these stops, and what not: SECURITY.md.
+ */
+export function enclose(order: GuestOrder, channel: Socket): void {
+  const real = process.getBuiltinModule.bind(process) as (name: string) => unknown;
+  const withoutPrefix = (name: string): string => (startsWith(name, 'node:') ? sliceFrom(name, 5) : name);
+  const commonJs: CommonJs = new CommonJs({
+    createRequire,
+    vm,
+    isBuiltin,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    builtin: (name) => builtins.get(withoutPrefix(name)),
+    check: checkModule,
+    library: LIBRARY,
+  });
+  const guest = guestProcess((name) => (isBuiltin(name) ? builtins.get(withoutPrefix(name)) : undefined));
+  const builtins: GuestBuiltins = new GuestBuiltins(real, {
+    tempDir: order.tempDir,
+    budget: new TempBudget(dirname(order.tempDir), order.tempMaxBytes),
+    process: guest as Record<string, unknown>,
+    createRequire: (from) => commonJs.requireFrom(from),
+  });
+  pinChannel(channel);
+  forbidAdditions();
+  installModulePolicy({
+    builtins,
+    commonJs,
+    runtimes: [SOURCE, new URL('.', import.meta.resolve('@custodian/protocol')).href],
+    published: [LIBRARY.url, EMITTED],
+  });
+  restrictGlobals(guest);
+}
+
+function pinChannel(channel: Socket): void {
+  const { _readableState, _writableState } = channel as unknown as Record<string, object>;
+  for (const object of [channel, _readableState, _writableState]) if (object !== undefined) pin(object);
+}
+
+/**
+ * A property that a guest adds to these would be found in objects of Node's insides: a setter `handle` on
+ * Object.prototype is called with the handle of every stream that writes, one `0` on Array.prototype with whatever is
+ * queued. What is there already stays as it may be changed anywhere.
+ */
+function forbidAdditions(): void {
+  const prototypes: object[] = [Object.prototype, Array.prototype, EventEmitter.prototype];
+  for (
+    let from: object = PassThrough.prototype;
+    from !== Object.prototype;
+    from = Object.getPrototypeOf(from) as object
+  )
+    prototypes.push(from);
+  for (const prototype of prototypes) Object.preventExtensions(prototype);
+}
