@@ -16,7 +16,7 @@ const PAGES: Example[] = [
   ['/checkout', 'checkout', 'Five pages with a branch, and a payment that happens once.'],
   ['/counters', 'counters', 'Two counters whose values belong to the page.'],
   ['/clock', 'clock', 'The time. Keep it open beside the ones below: it goes on ticking.'],
-  ['/upload', 'upload', 'Counts the bytes of a file, which streams through the servlet.'],
+  ['/upload', 'upload', 'Shows sizes and hashes of files, which stream through the servlet.'],
   ['/download?mb=10', 'download', 'Streams 10 MB, as fast as you take them.'],
   ['/hono', 'hono', 'An ordinary Hono app, run as it is.'],
 ];

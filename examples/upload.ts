@@ -1,9 +1,12 @@
-import { html, type Html, type ServletRequest } from '@custodian/worker';
+import { createHash } from 'node:crypto';
+import { type FileBinding, html, type Html, type ServletRequest } from '@custodian/worker';
 
-/** Counts the bytes of what is posted to it, piece by piece, so that a large body needs little memory. */
+/** Shows what each file of a form is. Their bytes stream through the thread, so that a large one needs little memory. */
 export default async function upload(request: ServletRequest): Promise<Html> {
-  let bytes = 0;
-  for await (const piece of request.body) bytes += piece.length;
+  const shown: Html[] = [];
+  for (const file of request.bindings.files('file')) {
+    shown.push(html`<li>${file.filename}: ${file.size} bytes of ${file.type}, SHA-256 ${await sha256(file)}</li>`);
+  }
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -23,16 +26,30 @@ export default async function upload(request: ServletRequest): Promise<Html> {
           input {
             font: inherit;
           }
+          li {
+            overflow-wrap: anywhere;
+          }
         </style>
       </head>
       <body>
-        ${request.method === 'POST' && html`<p role="status">The body had ${bytes} bytes.</p>`}
+        ${
+          shown.length > 0 &&
+          html`<ul role="status">
+            ${shown}
+          </ul>`
+        }
         <form method="post" enctype="multipart/form-data">
           <p>
-            <label>File to send: <input type="file" name="file" required /></label>
+            <label>Files to send: <input type="file" name="file" multiple required /></label>
           </p>
-          <input type="submit" value="Count its bytes" />
+          <input type="submit" value="Send them" />
         </form>
       </body>
     </html>`;
+}
+
+async function sha256(file: FileBinding): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of file.stream()) hash.update(piece);
+  return hash.digest('hex');
 }

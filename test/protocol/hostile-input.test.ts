@@ -212,10 +212,20 @@ describe('RequestHead', () => {
     fc.assert(
       fc.property(part, part, fc.array(part, { maxLength: 10 }), fc.boolean(), (method, url, headers, hasBody) => {
         const rawHeaders = headers.length % 2 === 0 ? headers : headers.slice(1);
-        const request = { method, url, clientIp: '::1', rawHeaders, hasBody };
+        const request = {
+          method,
+          url,
+          clientIp: '::1',
+          hostIp: '::2',
+          hostPort: 8080,
+          rawHeaders,
+          hasBody,
+          hasForm: !hasBody,
+        };
         const payload = payloadOf((writer) => writeRequest(writer, 7, request));
         const head = new RequestHead(payload, 0, payload.length);
         expect([head.method, head.url, head.clientIp, head.hasBody]).toEqual([method, url, '::1', hasBody]);
+        expect([head.hostIp, head.hostPort, head.hasForm]).toEqual(['::2', 8080, !hasBody]);
         expect(head.rawHeaders).toEqual(rawHeaders);
       }),
     );

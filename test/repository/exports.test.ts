@@ -47,6 +47,8 @@ const SURFACE: Record<string, string[]> = {
     'hmacSha1',
     'hmacStuffer',
     'hostStore',
+    'empty',
+    'eventStream',
     'html',
     'idStuffer',
     'isSafeUrl',
@@ -62,6 +64,8 @@ const SURFACE: Record<string, string[]> = {
     'registerSerializable',
     'scriptValue',
     'sealStuffer',
+    'redirectTo',
+    'response',
     'sendBack',
     'sendFinish',
     'sendForward',
@@ -89,7 +93,7 @@ const SURFACE: Record<string, string[]> = {
 
 test.each(Object.entries(SURFACE))('%s exports what it promises', async (entry, names) => {
   const module = (await import(entry)) as Record<string, unknown>;
-  expect(Object.keys(module).sort()).toEqual(names);
+  expect(Object.keys(module).sort()).toEqual(names.toSorted());
 });
 
 test.each(['host', 'worker', 'protocol'])('packages/%s has one entry', async (name) => {

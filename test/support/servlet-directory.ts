@@ -12,14 +12,14 @@ export class ServletDirectory implements Disposable {
 
   /** @returns the file's path */
   write(name: string, code: string): string {
-    const file = join(this.path, /\.m?[jt]s$/.test(name) ? name : `${name}.mjs`);
+    const file = this.file(name);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, code);
     return file;
   }
 
   file(name: string): string {
-    return join(this.path, `${name}.mjs`);
+    return join(this.path, /\.m?[jt]s$/.test(name) ? name : `${name}.mjs`);
   }
 
   [Symbol.dispose](): void {

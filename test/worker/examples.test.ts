@@ -12,6 +12,8 @@ import sum from '../../examples/sum.ts';
 import throws from '../../examples/throws.ts';
 import two from '../../examples/two.ts';
 import upload from '../../examples/upload.ts';
+import { encodeForm } from '@custodian/protocol';
+import { MultipartForm } from '../../packages/worker/src/http/multipart-form.ts';
 import { toReply } from '../../packages/worker/src/http/reply.ts';
 import { ServletRequest } from '../../packages/worker/src/http/request.ts';
 
@@ -93,9 +95,19 @@ describe('examples', () => {
     expect(await toReply(download(request('/download?mb=x')), 'download')).toMatchObject({ status: 400 });
   });
 
-  it('upload counts the bytes of what is posted', async () => {
-    expect(await textOf(upload(request('/upload', ['abc', 'de'])))).toContain('The body had 5 bytes.');
-    expect(await textOf(upload(request('/upload')))).not.toContain('bytes.');
+  it('upload shows size and hash of each file that is posted', async () => {
+    expect(await textOf(upload(request('/upload')))).not.toContain('<ul');
+    const part = { charset: 'utf-8', type: 'text/plain', headers: [], bytes: 3, value: null, name: 'file' };
+    const posted = request('/upload', []);
+    const form = encodeForm({ id: '1', boundary: 'B', parts: [{ ...part, filename: 'a<b.txt' }] });
+    posted.setMultipart(
+      new MultipartForm(Buffer.concat(form), async function* () {
+        yield Buffer.from('abc');
+      }),
+    );
+    expect(await textOf(upload(posted))).toContain(
+      '<li>a&lt;b.txt: 3 bytes of text/plain, SHA-256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad</li>',
+    );
   });
 
   it('index links to every example that a visitor starts at', async () => {

@@ -29,6 +29,7 @@ import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
 import { StoreService } from './store/store-service.ts';
 import { TempRoot } from './temp-root.ts';
+import { Uploads } from './upload/uploads.ts';
 
 const MB = 1 << 20;
 /** The key ring itself, where no file shall be. */
@@ -87,10 +88,16 @@ export class ServletHost implements Host {
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir, tempDir }, options.warmCells ?? 1);
     this.#budget = new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
+    const bodies = new BodyBudget(limits.bufferedBodiesMb * MB);
+    const uploads = new Uploads(join(this.#stateDir, 'uploads'), limits.spoolMaxBytes, bodies, (text) =>
+      this.#log?.warn(text),
+    );
+    this.#services.add(uploads);
     this.#servlets = new Servlets({
       warm: this.#warm,
       budget: this.#budget,
       services: this.#services,
+      uploads,
       isDevelopment,
       onCharge: (...charged) => this.#charge(...charged),
       onDeath: (obituary, failure) => {
@@ -114,7 +121,7 @@ export class ServletHost implements Host {
     });
     this.#acceptor = new Acceptor(this.custodian, {
       limits,
-      bodies: new BodyBudget(limits.bufferedBodiesMb * MB),
+      bodies,
       isOneRequestEach: false,
       onExchange,
       onRefusal: (refusal, connection, exchange) => {

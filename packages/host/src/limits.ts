@@ -27,6 +27,14 @@ export type LimitName =
   | 'headerMaxBytes'
   | 'headMaxBytes'
   | 'bodyMaxBytes'
+  | 'formFieldsMaxCount'
+  | 'formFilesMaxCount'
+  | 'formPartsMaxCount'
+  | 'formFieldMaxBytes'
+  | 'formFileMaxBytes'
+  | 'formFileMemoryMaxBytes'
+  | 'formPartHeadMaxBytes'
+  | 'spoolMaxBytes'
   | 'queueMaxCount'
   | 'queueTimeoutMs'
   | 'threadsMaxCount'
@@ -104,7 +112,70 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
   headersMaxCount: row(100, 'connection', 431, 'LIMIT_HEADERS_COUNT', 'Header lines. Racket: max-request-headers.'),
   headerMaxBytes: row(8192, 'connection', 431, 'LIMIT_HEADER', 'One header line. Racket: max-request-header-length.'),
   headMaxBytes: row(64 * 1024, 'connection', 431, 'LIMIT_HEAD', 'Request line and headers together.'),
-  bodyMaxBytes: row(MB, 'servlet', 413, 'LIMIT_BODY', "One request's body. Racket: max-request-body-length."),
+  bodyMaxBytes: row(
+    MB,
+    'servlet',
+    413,
+    'LIMIT_BODY',
+    "One request's body, unless it is a multipart form that is read in advance. Racket: max-request-body-length.",
+  ),
+  // Reading a multipart form.
+  formFieldsMaxCount: row(
+    100,
+    'servlet',
+    413,
+    'LIMIT_FORM_FIELDS',
+    'Fields of one multipart form that are no files. Racket: max-form-data-fields.',
+  ),
+  formFilesMaxCount: row(
+    100,
+    'servlet',
+    413,
+    'LIMIT_FORM_FILES',
+    'Files of one multipart form. Racket: max-form-data-files.',
+  ),
+  formPartsMaxCount: row(
+    200,
+    'servlet',
+    413,
+    'LIMIT_FORM_PARTS',
+    'Fields and files of one multipart form together. Racket: max-form-data-parts.',
+  ),
+  formFieldMaxBytes: row(
+    8 * 1024,
+    'servlet',
+    413,
+    'LIMIT_FORM_FIELD',
+    'One field of a multipart form. Racket: max-form-data-field-length.',
+  ),
+  formFileMaxBytes: row(
+    10 * MB,
+    'servlet',
+    413,
+    'LIMIT_FORM_FILE',
+    'One file of a multipart form. Racket: max-form-data-file-length.',
+  ),
+  formFileMemoryMaxBytes: row(
+    MB,
+    'servlet',
+    0,
+    'LIMIT_FORM_FILE_MEMORY',
+    "What the files of one form hold of the acceptor's memory; with more they go to a temporary file. Racket: form-data-file-memory-threshold.",
+  ),
+  formPartHeadMaxBytes: row(
+    8 * 1024,
+    'servlet',
+    413,
+    'LIMIT_FORM_PART_HEAD',
+    'The headers of one part of a multipart form. Racket: max-form-data-header-length.',
+  ),
+  spoolMaxBytes: row(
+    4 * 1024 * MB,
+    'host',
+    503,
+    'LIMIT_SPOOL',
+    'Disk space of the files of all forms that are being answered.',
+  ),
   // Waiting for a thread.
   queueMaxCount: row(1000, 'servlet', 503, 'LIMIT_QUEUE', 'Requests that wait for a thread of the servlet.'),
   queueTimeoutMs: row(10_000, 'servlet', 503, 'LIMIT_QUEUE_TIMEOUT', 'How long one of them waits.'),

@@ -27,7 +27,10 @@ export { CRASH_RECORD, failureOf, failureOfCrash, readFailure } from './failure.
 export type { Failure } from './failure.ts';
 export { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
 export { JsonLineReader, writeJsonLine } from './json-lines.ts';
+export { decodeForm, encodeForm } from './form.ts';
+export type { FormPart, ReadForm, ReadPart } from './form.ts';
 export { RequestHead, writeRequest } from './request.ts';
+export type { RequestHeadFields } from './request.ts';
 export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';
 export type { ReplyFrame, Usage } from './response.ts';
 export { RunningRequest } from './running-request.ts';

@@ -3,15 +3,22 @@ import { ToWorker } from './to-worker.ts';
 
 const HAS_BODY = 1;
 const IS_SAFE = 2;
+const HAS_FORM = 4;
+
+/** Parts of a head before its headers. */
+const FIXED_PARTS = 5;
 
 /**
- * A request's head on the wire: one byte of flags, then `method LF url LF client address LF name LF value …` in latin1.
+ * A request's head on the wire: one byte of flags, then `method LF url LF client address LF host address LF host port
+ * LF name LF value …` in latin1.
  * No part can hold a line feed: Node's parser refuses it. One string to write and one to read, however many headers.
  */
 export class RequestHead {
   readonly hasBody: boolean;
   /** Its method is GET or HEAD; known without taking the head apart. */
   readonly isSafe: boolean;
+  /** What comes as its body is a multipart form that the acceptor has read: see `form.ts`. */
+  readonly hasForm: boolean;
   readonly #text: string;
   #parts: string[] | null = null;
 
@@ -19,6 +26,7 @@ export class RequestHead {
     const flags = buffer[start] as number;
     this.hasBody = (flags & HAS_BODY) !== 0;
     this.isSafe = (flags & IS_SAFE) !== 0;
+    this.hasForm = (flags & HAS_FORM) !== 0;
     this.#text = buffer.toString('latin1', start + 1, end);
   }
 
@@ -36,10 +44,19 @@ export class RequestHead {
     return this.#part(2);
   }
 
+  /** The address that the client has connected to. */
+  get hostIp(): string {
+    return this.#part(3);
+  }
+
+  get hostPort(): number {
+    return Number(this.#part(4));
+  }
+
   /** Names and values in turn, order, case and repeats kept. */
   get rawHeaders(): string[] {
     this.#parts ??= this.#text.split('\n');
-    return this.#parts.slice(3);
+    return this.#parts.slice(FIXED_PARTS);
   }
 
   #part(index: number): string {
@@ -48,16 +65,24 @@ export class RequestHead {
   }
 }
 
-/** Writes a request's head. `rawHeaders` has names and values in turn. */
-export function writeRequest(
-  writer: FrameWriter,
-  id: number,
-  head: { method: string; url: string; clientIp: string; rawHeaders: readonly string[]; hasBody: boolean },
-): void {
-  let text = `${head.method}\n${head.url}\n${head.clientIp}`;
+/** What a request's head is made of. */
+export interface RequestHeadFields {
+  method: string;
+  url: string;
+  clientIp: string;
+  hostIp: string;
+  hostPort: number;
+  /** Names and values in turn. */
+  rawHeaders: readonly string[];
+  hasBody: boolean;
+  hasForm: boolean;
+}
+
+export function writeRequest(writer: FrameWriter, id: number, head: RequestHeadFields): void {
+  let text = `${head.method}\n${head.url}\n${head.clientIp}\n${head.hostIp}\n${head.hostPort}`;
   for (const part of head.rawHeaders) text += `\n${part}`;
   const start = writer.begin(ToWorker.Request, id, text.length + 1);
   const isSafe = head.method === 'GET' || head.method === 'HEAD';
-  writer.buffer[start] = (head.hasBody ? HAS_BODY : 0) | (isSafe ? IS_SAFE : 0);
+  writer.buffer[start] = (head.hasBody ? HAS_BODY : 0) | (isSafe ? IS_SAFE : 0) | (head.hasForm ? HAS_FORM : 0);
   writer.end(start + 1 + writer.buffer.write(text, start + 1, 'latin1'));
 }

@@ -44,6 +44,8 @@ export type LogLevel = 0 | 1 | 2 | 3;
 export interface Ready {
   kind: 'servlet' | 'fetch';
   limits: ServletLimits;
+  /** Multipart forms are not to be read by the acceptor, but sent as they arrive. */
+  takesRawBody: boolean;
   /** Where the servlet wants a visitor to start again whose page has expired. */
   startUrl?: string;
 }

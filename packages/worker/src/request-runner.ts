@@ -14,10 +14,12 @@ import type { Asks } from './asks.ts';
 import type { Collector } from './collector.ts';
 import { authorsFailure, directoryOf } from './failure-source.ts';
 import { type Reply, toReply } from './http/reply.ts';
-import { needsForm, readForm, ServletRequest } from './http/request.ts';
+import { MultipartForm } from './http/multipart-form.ts';
+import { needsForm, readForm, readWhole, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
 import { ResponseBody } from './response-body.ts';
 import type { Servlet } from './servlet/servlet.ts';
+import { readUpload } from './uploads.ts';
 
 /** Below this a request's CPU time is taken to be its wall time: asking the kernel would cost more than it did. */
 const CPU_FROM_WALL_MAX_MS = 0.2;
@@ -35,6 +37,8 @@ interface Pending {
   readonly id: number;
   readonly head: RequestHead;
   readonly requestBody: RequestBody | null;
+  /** What the servlet got; null before. */
+  servletRequest: ServletRequest | null;
   responseBody: ResponseBody | null;
   pieces: AsyncIterator<Uint8Array | string> | null;
   startedAt: number;
@@ -79,6 +83,7 @@ export class RequestRunner {
       id,
       head,
       requestBody: head.hasBody ? new RequestBody(id, this.#writer) : null,
+      servletRequest: null,
       responseBody: null,
       pieces: null,
       startedAt: 0,
@@ -104,6 +109,7 @@ export class RequestRunner {
     request.isAborted = true;
     request.requestBody?.abort();
     request.responseBody?.abort();
+    request.servletRequest?.setGone();
     // Not awaited: an author's generator that is stuck does not return either, and the thread must go on.
     void request.pieces?.return?.().catch(() => {});
     // A servlet that is still at it has the thread to itself; where requests overlap, nobody waits for it to come back.
@@ -144,20 +150,25 @@ export class RequestRunner {
 
   #run(request: Pending): void {
     try {
-      if (request.requestBody !== null && this.#servlet.kind === 'servlet' && needsForm(request.head)) {
-        void this.#runForm(request, request.requestBody);
-        return;
-      }
-      this.#settle(request, this.#servlet.handle(new ServletRequest(request.head, request.requestBody)));
+      const servletRequest = new ServletRequest(request.head, request.requestBody);
+      request.servletRequest = servletRequest;
+      if (request.requestBody !== null && this.#needsForm(request.head))
+        void this.#runForm(request, servletRequest, request.requestBody);
+      else this.#settle(request, this.#servlet.handle(servletRequest));
     } catch (error) {
       this.#fail(request, error);
     }
   }
 
-  async #runForm(request: Pending, body: RequestBody): Promise<void> {
+  #needsForm(head: RequestHead): boolean {
+    return head.hasForm || (this.#servlet.kind === 'servlet' && !this.#servlet.takesRawBody && needsForm(head));
+  }
+
+  async #runForm(request: Pending, servletRequest: ServletRequest, body: RequestBody): Promise<void> {
     try {
-      const servletRequest = new ServletRequest(request.head, body);
-      servletRequest.setForm(await readForm(body));
+      if (request.head.hasForm)
+        servletRequest.setMultipart(new MultipartForm(await readWhole(body, Infinity), readUpload));
+      else servletRequest.setForm(await readForm(body));
       this.#settle(request, this.#servlet.handle(servletRequest));
     } catch (error) {
       this.#fail(request, error);

@@ -105,7 +105,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
   if (servlet === null) return never();
 
   runner = new RequestRunner(servlet, order, { writer, asks, running: new RunningRequest(task.memory), collector });
-  const ready: Ready = { kind: servlet.kind, limits: servlet.limits };
+  const takesRawBody = servlet.kind === 'fetch' || servlet.takesRawBody;
+  const ready: Ready = { kind: servlet.kind, limits: servlet.limits, takesRawBody };
   if (servlet.startUrl !== undefined) ready.startUrl = servlet.startUrl;
   writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify(ready)));
   return never();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RequestHead } from '@custodian/protocol';
+import { decodeForm, encodeForm, ProtocolError, type ReadPart, RequestHead } from '@custodian/protocol';
+import { MultipartForm } from '../../../packages/worker/src/http/multipart-form.ts';
 import {
   BodyUsedError,
   FORM_MAX_BYTES,
@@ -13,7 +14,7 @@ import {
 
 function head(method: string, url: string, rawHeaders: string[] = [], hasBody = false): RequestHead {
   const bytes = Buffer.from(
-    `${hasBody ? '\x01' : '\0'}${[method, url, '192.0.2.1', ...rawHeaders].join('\n')}`,
+    `${hasBody ? '\x01' : '\0'}${[method, url, '192.0.2.1', '192.0.2.9', '8080', ...rawHeaders].join('\n')}`,
     'latin1',
   );
   return new RequestHead(bytes, 0, bytes.length);
@@ -36,12 +37,8 @@ const FORM = ['Content-Type', 'application/x-www-form-urlencoded; charset=UTF-8'
 describe('ServletRequest', () => {
   it('ServletRequest shows method, url, path and address as they came', () => {
     const request = new ServletRequest(head('get', '/a%20b;k=x/c?q=/d'), null);
-    expect([request.method, request.url, request.path, request.clientIp]).toEqual([
-      'get',
-      '/a%20b;k=x/c?q=/d',
-      '/a%20b;k=x/c',
-      '192.0.2.1',
-    ]);
+    expect([request.method, request.url, request.path]).toEqual(['get', '/a%20b;k=x/c?q=/d', '/a%20b;k=x/c']);
+    expect([request.clientIp, request.hostIp, request.hostPort]).toEqual(['192.0.2.1', '192.0.2.9', 8080]);
   });
 
   it.each([
@@ -64,6 +61,8 @@ describe('ServletRequest', () => {
     expect(request.header('x-A')).toBe('1');
     expect(request.header('X-B')).toBe('');
     expect(request.header('1')).toBeUndefined();
+    expect(request.headerAll('X-a')).toEqual(['1', '\xe9']);
+    expect(request.headerAll('y')).toEqual([]);
   });
 
   it('ServletRequest.bindings has the fields of the body, then those of the query', async () => {
@@ -110,6 +109,24 @@ describe('ServletRequest', () => {
     await expect(request.bytes()).rejects.toMatchObject({ code: 'SERVLET_BODY_USED' });
   });
 
+  it('ServletRequest.json() is the value, or an error that the client is told of', async () => {
+    const request = new ServletRequest(head('POST', '/', [], true), source('{"a":', '[1]}'));
+    expect(await request.json()).toEqual({ a: [1] });
+    const broken = new ServletRequest(head('POST', '/', [], true), source('{'));
+    await expect(broken.json()).rejects.toMatchObject({ code: 'SERVLET_BODY_JSON' });
+  });
+
+  it('ServletRequest.signal is aborted when the client goes away, before or after it was asked for', () => {
+    const early = new ServletRequest(head('GET', '/'), null);
+    const { signal } = early;
+    expect(signal.aborted).toBe(false);
+    early.setGone();
+    expect(signal.aborted).toBe(true);
+    const late = new ServletRequest(head('GET', '/'), null);
+    late.setGone();
+    expect(late.signal.aborted).toBe(true);
+  });
+
   it('ServletRequest without a body has an empty one', async () => {
     const request = new ServletRequest(head('GET', '/'), null);
     expect(await request.text()).toBe('');
@@ -121,6 +138,86 @@ describe('ServletRequest', () => {
       next: () => Promise.reject(new Error('the client is gone')),
     });
     await expect(request.bytes()).rejects.toThrow('the client is gone');
+  });
+});
+
+describe('ServletRequest with a multipart form', () => {
+  const part = { charset: 'utf-8', type: 'text/plain', filename: null, headers: [] };
+  const parts: ReadPart[] = [
+    {
+      ...part,
+      name: 'a',
+      headers: [['content-disposition', 'form-data; name="a"']],
+      bytes: 3,
+      value: Buffer.from([0xc3, 0xa9, 0xff]),
+    },
+    {
+      ...part,
+      name: 'f',
+      filename: 'n.txt',
+      headers: [
+        ['content-disposition', 'form-data; name="f"; filename="n.txt"'],
+        ['x-own', '1'],
+        ['x-own', '2'],
+      ],
+      bytes: 5,
+      value: null,
+    },
+    { ...part, name: 'l', charset: 'iso-8859-1', bytes: 1, value: Buffer.from([0xe9]) },
+  ];
+
+  function multipart(): ServletRequest {
+    const request = new ServletRequest(head('POST', '/?q=1', ['Content-Length', '999'], true), source());
+    const bytes = Buffer.concat(encodeForm({ id: 'form-7', boundary: 'B', parts }));
+    request.setMultipart(
+      new MultipartForm(bytes, async function* (form, index) {
+        yield Buffer.from(`${form}${index}`.slice(-5));
+      }),
+    );
+    return request;
+  }
+
+  it('ServletRequest.bindings has the fields of the query, then those of the form', async () => {
+    const { bindings } = multipart();
+    expect(bindings.all.map(({ name }) => name)).toEqual(['q', 'a', 'f', 'l']);
+    expect([bindings.get('a'), bindings.get('l')]).toEqual(['é\ufffd', 'é']);
+    expect(bindings.getBytes('a')).toEqual(Buffer.from([0xc3, 0xa9, 0xff]));
+    const file = bindings.singleFile('f');
+    expect([file.filename, file.type, file.size, file.header('X-Own')]).toEqual(['n.txt', 'text/plain', 5, '1']);
+    expect(await file.text()).toBe('rm-71');
+  });
+
+  it('ServletRequest.body is the form put together again, and toRequest() has its length', async () => {
+    const body = Buffer.from(await multipart().bytes());
+    expect(body.toString('latin1')).toBe(
+      [
+        '--B',
+        'Content-Disposition: form-data; name="a"',
+        '',
+        '\xc3\xa9\xff',
+        '--B',
+        'Content-Disposition: form-data; name="f"; filename="n.txt"',
+        'X-Own: 1',
+        'X-Own: 2',
+        '',
+        'rm-71',
+        '--B',
+        '',
+        '\xe9',
+        '--B--',
+        '',
+      ].join('\r\n'),
+    );
+    const web = multipart().toRequest();
+    expect(web.headers.get('content-length')).toBe(String(body.length));
+    expect(Buffer.from(await web.arrayBuffer())).toEqual(body);
+  });
+
+  it('decodeForm() refuses what is cut short at any byte', () => {
+    const bytes = Buffer.concat(encodeForm({ id: 'x', boundary: 'B', parts }));
+    expect(decodeForm(bytes).parts).toEqual(parts);
+    for (let end = 0; end < bytes.length; end += 1)
+      expect(() => decodeForm(bytes.subarray(0, end))).toThrow(ProtocolError);
   });
 });
 

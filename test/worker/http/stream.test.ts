@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { toReply } from '../../../packages/worker/src/http/reply.ts';
 import { checkedPieces } from '../../../packages/worker/src/http/stream.ts';
+import { writtenPieces } from '../../../packages/worker/src/http/written-pieces.ts';
 
 function iteratorOf(body: unknown): AsyncIterator<Uint8Array | string> {
   return (body as AsyncIterable<Uint8Array | string>)[Symbol.asyncIterator]();
@@ -46,6 +47,77 @@ describe('checkedPieces()', () => {
     await iterator.return?.();
     expect(await stuck).toEqual({ done: true, value: undefined });
     expect(reason).toBeUndefined();
+  });
+});
+
+describe('writtenPieces()', () => {
+  it('writtenPieces() lets the function write its next piece when the last one is taken', async () => {
+    const log: string[] = [];
+    const pieces = writtenPieces(async (writer) => {
+      for (const piece of ['a', 'b', 'c']) {
+        await writer.write(piece);
+        log.push(`${piece} taken`);
+      }
+    })[Symbol.asyncIterator]();
+    expect(log).toEqual([]);
+    expect(await pieces.next()).toEqual({ done: false, value: 'a' });
+    await sleep(5);
+    expect(log).toEqual([]);
+    expect(await pieces.next()).toEqual({ done: false, value: 'b' });
+    expect(log).toEqual(['a taken']);
+    expect(await pieces.next()).toEqual({ done: false, value: 'c' });
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('writtenPieces() sends what was not awaited before it ends', async () => {
+    const pieces = writtenPieces((writer) => {
+      void writer.write('a');
+      void writer.write('b');
+    });
+    expect(await Array.fromAsync(pieces)).toEqual(['a', 'b']);
+  });
+
+  it('writtenPieces() does not call the function before a piece is wanted, nor when none ever is', async () => {
+    let calls = 0;
+    const pieces = writtenPieces(() => void (calls += 1))[Symbol.asyncIterator]();
+    await pieces.return?.();
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+    expect(calls).toBe(0);
+  });
+
+  it('writtenPieces() passes the function’s failure on, after what it wrote', async () => {
+    const pieces = writtenPieces(async (writer) => {
+      void writer.write('a');
+      throw new Error('failed midway');
+    })[Symbol.asyncIterator]();
+    expect(await pieces.next()).toEqual({ done: false, value: 'a' });
+    await expect(pieces.next()).rejects.toThrow('failed midway');
+  });
+
+  it('writtenPieces() tells the function that the client is gone', async () => {
+    let found: unknown[] = [];
+    const pieces = writtenPieces(async (writer) => {
+      const written = writer.write('a').catch((error: unknown) => error);
+      await new Promise((resolve) => writer.signal.addEventListener('abort', resolve));
+      found = [await written, await writer.write('b').catch((error: unknown) => error)];
+    })[Symbol.asyncIterator]();
+    await pieces.next();
+    const waiting = pieces.next();
+    await pieces.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await sleep(5);
+    // The first piece was taken, since the next one was asked for.
+    expect(found).toMatchObject([undefined, { code: 'SERVLET_CLIENT_GONE' }]);
+  });
+
+  it('writtenPieces() refuses to write when the function has returned', async () => {
+    let late: Promise<unknown> = Promise.resolve();
+    const pieces = writtenPieces((writer) => {
+      setTimeout(() => void (late = writer.write('late').catch((error: unknown) => error)), 5);
+    });
+    expect(await Array.fromAsync(pieces)).toEqual([]);
+    await sleep(20);
+    expect(await late).toEqual(new TypeError('Cannot write to a response: its function has returned before'));
   });
 });
 

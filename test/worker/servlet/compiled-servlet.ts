@@ -26,6 +26,7 @@ export class CompiledServlet {
       kind: 'servlet' as const,
       limits: {},
       persistence: null,
+      takesRawBody: false,
       handle: exports['default'] as (request: unknown) => unknown,
     };
     this.#servlet = new ContinuationServlet(servlet, this.manager, { place: 'r0.1-1', name: 'test' });

@@ -33,6 +33,7 @@ export class StatelessProgram {
     const servlet: Servlet = {
       kind: 'servlet',
       limits: {},
+      takesRawBody: false,
       persistence: 'stateless',
       handle: exports['default'] as Servlet['handle'],
       stuffer: exports['stuffer'] as Servlet['stuffer'],

@@ -93,6 +93,7 @@ function deathDetail(obituary: Obituary, failure: Failure | null): string {
 /** Failures that are the request's own: what it lacks, or has too much of. */
 const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['SERVLET_BINDING', 400],
+  ['SERVLET_BODY_JSON', 400],
   ['SERVLET_FORM_TOO_LARGE', 413],
 ]);
 

@@ -192,8 +192,11 @@ export class Lease implements Carrier, Closable {
       method: exchange.method,
       url: exchange.url,
       clientIp: exchange.connection.clientIp,
+      hostIp: exchange.connection.hostIp,
+      hostPort: exchange.connection.hostPort,
       rawHeaders: exchange.rawHeaders,
       hasBody: exchange.hasBody,
+      hasForm: exchange.hasForm,
     });
     exchange.carriedBy(this);
   }
@@ -543,11 +546,17 @@ const START_URL = /^\/(?![/\\])[\x21-\x7e]{0,2000}$/;
 
 /** What a thread says of its servlet, checked. */
 function readReady(json: string): Ready {
-  const ready: Ready = { kind: 'servlet', limits: {} };
+  const ready: Ready = { kind: 'servlet', limits: {}, takesRawBody: false };
   try {
-    const value = JSON.parse(json) as { kind?: unknown; limits?: Record<string, unknown>; startUrl?: unknown };
+    const value = JSON.parse(json) as {
+      kind?: unknown;
+      limits?: Record<string, unknown>;
+      takesRawBody?: unknown;
+      startUrl?: unknown;
+    };
     if (typeof value.startUrl === 'string' && START_URL.test(value.startUrl)) ready.startUrl = value.startUrl;
     if (value.kind === 'fetch') ready.kind = 'fetch';
+    ready.takesRawBody = value.takesRawBody === true;
     for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
       const limit = value.limits?.[name];
       if (typeof limit === 'number' && limit > 0) ready.limits[name] = limit;

@@ -13,6 +13,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
 import { faultText, type Services } from '../service/service.ts';
+import type { Uploads } from '../upload/uploads.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
@@ -46,6 +47,8 @@ export interface PoolSite {
   budget: { reserve(bytes: number): boolean; release(bytes: number): void };
   /** What its threads may ask for. */
   services: Services;
+  /** Where multipart forms are read. */
+  uploads: Uploads;
   isDevelopment: boolean;
   onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   /** `failure`: what it threw, if it did. */
@@ -70,6 +73,8 @@ export class ServletPool implements LeaseFollower {
   /** The operator's limits, tightened by the servlet's own. */
   limits: Limits;
   kind: Ready['kind'] = 'servlet';
+  /** It has multipart forms sent to it as they arrive; null: nobody knows before it is loaded. */
+  takesRawBody: boolean | null = null;
   readonly bench: Bench;
   lastUsedAt: number = performance.now();
   readonly #group: CellGroup;
@@ -94,6 +99,10 @@ export class ServletPool implements LeaseFollower {
 
   get services(): Services {
     return this.#site.services;
+  }
+
+  get uploads(): Uploads {
+    return this.#site.uploads;
   }
 
   get threadCount(): number {
@@ -419,6 +428,7 @@ export class ServletPool implements LeaseFollower {
 
   onReady(lease: Lease, ready: Ready): void {
     this.kind = ready.kind;
+    this.takesRawBody = ready.takesRawBody;
     this.#startUrl = ready.startUrl ?? null;
     const { limits } = this.servlet;
     this.limits = { ...limits };

@@ -5,6 +5,7 @@ import type { MemoryBudget } from '../memory-budget.ts';
 import type { Profile } from '../options.ts';
 import type { Services } from '../service/service.ts';
 import type { ListedServlet } from '../servlet-list.ts';
+import type { Uploads } from '../upload/uploads.ts';
 import type { Cell } from './cell.ts';
 import { CellGroup } from './cell-group.ts';
 import type { Obituary } from './obituary.ts';
@@ -18,6 +19,8 @@ export interface ServletsSite {
   budget: MemoryBudget;
   /** What threads may ask for. */
   services: Services;
+  /** Where multipart forms are read. */
+  uploads: Uploads;
   isDevelopment: boolean;
   onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   onDeath(obituary: Obituary, failure: Failure | null): void;
@@ -78,6 +81,7 @@ export class Servlets {
       watchdog: this.watchdog,
       budget: site.budget,
       services: site.services,
+      uploads: site.uploads,
       isDevelopment: site.isDevelopment,
       onCharge: (exchange, usage, peakBytes, failure) => site.onCharge(held.name, exchange, usage, peakBytes, failure),
       onDeath: (obituary, failure) => site.onDeath(obituary, failure),

@@ -1,6 +1,6 @@
-import { bufferBody } from '../http/body-intake.ts';
 import type { ServletPool } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { receiveBody } from '../http/receive-body.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 /**
@@ -15,9 +15,8 @@ export function servlets(): Dispatcher {
   };
 }
 
-/** Gives an exchange to a servlet, when as much of its body is here as is kept for it. */
+/** Gives an exchange to a servlet, when as much of its body is here as is good before a thread has it. */
 export function runIn(pool: ServletPool, exchange: Exchange): void {
-  exchange.bodyMaxBytes = pool.limits.bodyMaxBytes;
   if (!exchange.hasBody) pool.dispatch(exchange);
-  else bufferBody(exchange, () => pool.dispatch(exchange));
+  else receiveBody(exchange, pool);
 }

@@ -6,6 +6,13 @@ const PIECE_COST_BYTES = 256;
 /** So much of a body must arrive for its client to count as sending. */
 const PROGRESS_MIN_BYTES = 16 * 1024;
 
+/** Who takes a body in the place of a thread. */
+export interface BodySink {
+  /** `false`: no more before the intake is told to resume. */
+  push(chunk: Uint8Array): boolean;
+  end(): void;
+}
+
 /** A request's body on its way from the client to a thread, under the thread's credit. */
 export class BodyIntake {
   /** Received so far. */
@@ -23,6 +30,7 @@ export class BodyIntake {
   #isBegun = false;
   #isDropped = false;
   #progressAtBytes = 0;
+  #sink: BodySink | null = null;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -37,12 +45,16 @@ export class BodyIntake {
   push(chunk: Uint8Array): boolean {
     const exchange = this.#exchange;
     this.bytes += chunk.length;
-    // While a thread waits for it, a byte now and then is no progress.
-    if (exchange.carrier === null || this.bytes >= this.#progressAtBytes) {
+    // While a thread waits for it, or what came of it lies in a spool, a byte now and then is no progress.
+    if ((exchange.carrier === null && this.#sink === null) || this.bytes >= this.#progressAtBytes) {
       exchange.movedAt = performance.now();
       this.#progressAtBytes = this.bytes + PROGRESS_MIN_BYTES;
     }
     if (this.#isDropped || exchange.isDone) return true;
+    if (this.#sink !== null) {
+      this.isPaused = !this.#sink.push(chunk);
+      return !this.isPaused;
+    }
     if (this.bytes > exchange.bodyMaxBytes) {
       this.#isDropped = true;
       exchange.connection.onBodyTooLarge(exchange);
@@ -70,7 +82,8 @@ export class BodyIntake {
     const exchange = this.#exchange;
     exchange.movedAt = performance.now();
     if (this.#isDropped || exchange.isDone) return;
-    if (this.onBuffered !== null) this.#buffered();
+    if (this.#sink !== null) this.#sink.end();
+    else if (this.onBuffered !== null) this.#buffered();
     else if (this.#queue.length === 0) exchange.carrier?.endBody(exchange);
   }
 
@@ -83,11 +96,34 @@ export class BodyIntake {
     }
     if (this.#queue.length > 0) return;
     if (this.#exchange.complete) carrier.endBody(this.#exchange);
-    else if (this.isPaused && this.#credit > 0) {
-      this.isPaused = false;
-      this.#exchange.movedAt = performance.now();
-      this.#exchange.connection.socket.resume();
-    }
+    else if (this.#credit > 0) this.resume();
+  }
+
+  /** The client is read from again. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.#exchange.movedAt = performance.now();
+    this.#exchange.connection.socket.resume();
+  }
+
+  /** What is here, and all that comes, goes to `sink`, which has limits of its own. */
+  divert(sink: BodySink): void {
+    const queue = this.#queue.splice(0);
+    this.#hold(-this.#queuedBytes);
+    this.#sink = sink;
+    let isTaken = true;
+    for (const chunk of queue) isTaken = sink.push(chunk) && isTaken;
+    if (this.#exchange.isDone) return;
+    if (this.#exchange.complete) sink.end();
+    else if (isTaken) this.resume();
+  }
+
+  /** The body is complete, and what a thread gets for it is this. */
+  replace(pieces: Uint8Array[]): void {
+    this.#sink = null;
+    this.#queue = pieces;
+    for (const piece of pieces) this.#hold(piece.length + PIECE_COST_BYTES);
   }
 
   /** The thread works on it: it can't be given to another any more. */

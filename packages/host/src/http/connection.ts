@@ -56,6 +56,9 @@ export interface ConnectionSite {
 export class Connection implements Closable {
   readonly socket: HttpSocket;
   readonly clientIp: string;
+  /** The address and port of this host that the client has connected to. */
+  readonly hostIp: string;
+  readonly hostPort: number;
   readonly label: string;
   readonly custodian: Custodian;
   /** No further request is taken. */
@@ -77,6 +80,8 @@ export class Connection implements Closable {
     this.site = site;
     this.#limits = site.limits;
     this.clientIp = socket.remoteAddress ?? '';
+    this.hostIp = socket.localAddress ?? '';
+    this.hostPort = socket.localPort ?? 0;
     this.label = `connection ${this.clientIp}:${socket.remotePort ?? 0}`;
     this.custodian = new Custodian(this.label, listener);
     this.custodian.own(this);

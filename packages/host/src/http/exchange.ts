@@ -78,6 +78,8 @@ export class Exchange {
   /** The response is over, or nobody is there to read it. */
   isDone = false;
   usage: Usage | null = null;
+  /** What a thread gets for its body is the multipart form that was read from it. */
+  hasForm = false;
   /** When a byte of either body moved last. */
   movedAt: number = this.arrivedAt;
   /** When it began to wait for a thread. */

@@ -90,11 +90,18 @@ export function* headerPairs(headers: HeaderValues | null | undefined): Generato
 
 /** @throws ResponseTypeError unless it is an integer from 200 to 999; what is below is the connection's business. */
 export function checkedStatus(status: unknown, servletName: string): number {
-  if (typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 999) return status;
-  const shown = typeof status === 'number' ? String(status) : `of type ${typeof status}`;
+  if (isStatus(status)) return status;
   throw new ResponseTypeError(
-    `Cannot answer with what servlet "${servletName}" returned: its status is ${shown}, not from 200 to 999`,
+    `Cannot answer with what servlet "${servletName}" returned: its status is ${describeStatus(status)}, not from 200 to 999`,
   );
+}
+
+export function isStatus(status: unknown): status is number {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 999;
+}
+
+export function describeStatus(status: unknown): string {
+  return typeof status === 'number' ? String(status) : `of type ${typeof status}`;
 }
 
 /** @throws HeaderError for a reason phrase that can't be sent. */

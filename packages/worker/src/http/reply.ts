@@ -43,13 +43,30 @@ export interface PlainReply {
   body?: PlainBody;
 }
 
-export type PlainBody = string | Html | XexprElement | Uint8Array | StreamingBody | null;
+export type PlainBody = string | Html | XexprElement | Uint8Array | StreamingBody | WrittenBody | null;
 
 /** A body that is sent piece by piece, as fast as the client takes it. */
 export type StreamingBody = AsyncIterable<string | Uint8Array | Html>;
 
+/**
+ * A body that a function writes, at the pace of the client. It ends when what the function returns is settled.
+ * @see Racket `response/output`
+ */
+export type WrittenBody = (writer: BodyWriter) => void | Promise<void>;
+
+/** Where a {@link WrittenBody} writes to. */
+export interface BodyWriter {
+  /**
+   * Sends a piece, and resolves when the next one may follow: await it, or all that the function writes is kept in
+   * memory. @throws ClientGoneError when nobody is left to read it
+   */
+  write(piece: string | Uint8Array | Html): Promise<void>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
 /** All that a servlet may return. */
-export type ServletResult = Exclude<PlainBody, null> | PlainReply | Response;
+export type ServletResult = string | Html | XexprElement | Uint8Array | StreamingBody | PlainReply | Response;
 
 const HTML_LINE = 'Content-Type: text/html; charset=utf-8\r\n';
 const BYTES_LINE = 'Content-Type: application/octet-stream\r\n';
@@ -116,6 +133,15 @@ function fromPlain(plain: Record<string, unknown>, servletName: string): Reply |
       }));
     }
   }
+  if (typeof body === 'function') {
+    return streaming().then((stream) => ({
+      status,
+      reason,
+      headerLines: htmlLines,
+      body: stream.checkedPieces(stream.writtenPieces(body as WrittenBody), servletName),
+      bodyBytes: contentLength,
+    }));
+  }
   throw new ResponseTypeError(
     `Cannot answer with what servlet "${servletName}" returned: its body is ${describe(body)}`,
   );
@@ -125,6 +151,15 @@ function fromPlain(plain: Record<string, unknown>, servletName: string): Reply |
 async function withPending(reply: Reply, fragment: AsyncIterable<string>, servletName: string): Promise<Reply> {
   const stream = await streaming();
   return { ...reply, body: await stream.gathered(fragment, servletName) };
+}
+
+/** What a body is that can't be sent; null: it can. */
+export function describeBody(body: unknown): string | null {
+  if (body === null || body === undefined || typeof body === 'string' || typeof body === 'function') return null;
+  const isKnown =
+    typeof body === 'object' &&
+    (isHtml(body) || Array.isArray(body) || body instanceof Uint8Array || isAsyncIterable(body));
+  return isKnown ? null : describe(body);
 }
 
 // Most servlets never stream, so the file is loaded by the first that does.

@@ -1,5 +1,6 @@
 import { RequestHead, withoutPayload } from '@custodian/protocol';
-import { Bindings, parseUrlencoded } from './bindings.ts';
+import { type Binding, Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
+import type { MultipartForm } from './multipart-form.ts';
 
 /** Where a request's body comes from. */
 export interface BodySource {
@@ -20,6 +21,12 @@ export class FormTooLargeError extends Error {
 export class BodyUsedError extends TypeError {
   override readonly name = 'BodyUsedError';
   readonly code = 'SERVLET_BODY_USED';
+}
+
+/** The request's body is not the JSON that it was asked for as. */
+export class BodyJsonError extends Error {
+  override readonly name = 'BodyJsonError';
+  readonly code = 'SERVLET_BODY_JSON';
 }
 
 const FORM_TYPE = /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i;
@@ -58,6 +65,9 @@ export class ServletRequest {
   #query: Bindings | null = null;
   #bindings: Bindings | null = null;
   #form: Uint8Array | null = null;
+  #multipart: MultipartForm | null = null;
+  #gone: AbortController | null = null;
+  #isGone = false;
   #whole: Promise<Uint8Array> | null = null;
   #isTaken = false;
 
@@ -85,9 +95,26 @@ export class ServletRequest {
     return target.slice(start, end === -1 ? undefined : end) || '/';
   }
 
-  /** The address of the peer, which may be a proxy. */
+  /** The address of the peer, which may be a proxy. @see Racket `request-client-ip` */
   get clientIp(): string {
     return this.#head.clientIp;
+  }
+
+  /** The address of this host that the client has connected to. @see Racket `request-host-ip` */
+  get hostIp(): string {
+    return this.#head.hostIp;
+  }
+
+  /** The port of this host that the client has connected to. @see Racket `request-host-port` */
+  get hostPort(): number {
+    return this.#head.hostPort;
+  }
+
+  /** Aborted when the client goes away before it has its answer. @example await fetch(url, { signal: request.signal }) */
+  get signal(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#isGone) this.#gone.abort();
+    return this.#gone.signal;
   }
 
   /** Every header line in order, repeats and the names' case kept; one character per byte. */
@@ -99,9 +126,15 @@ export class ServletRequest {
     return headers;
   }
 
-  /** The first header of that name, in any case. */
+  /** The first header of that name, in any case. @see Racket `headers-assq*` */
   header(name: string): string | undefined {
     return headerOf(this.#raw(), name.toLowerCase());
+  }
+
+  /** Every header of that name, in any case, in order. */
+  headerAll(name: string): string[] {
+    const lowerName = name.toLowerCase();
+    return this.headers.flatMap(([found, value]) => (found.toLowerCase() === lowerName ? [value] : []));
   }
 
   /** The fields of the URL's query. */
@@ -114,14 +147,25 @@ export class ServletRequest {
     return this.#query;
   }
 
-  /** All fields: those of a urlencoded body first (any method but GET), then those of the query. */
+  /**
+   * All fields. Of a urlencoded body they come first, then those of the query; of a multipart body those of the query
+   * come first, then its fields and files. A GET's body is not looked at.
+   * @see Racket `request-bindings/raw`
+   */
   get bindings(): Bindings {
-    if (this.#form === null) return this.query;
-    this.#bindings ??= new Bindings([...parseUrlencoded(asBuffer(this.#form).toString('latin1')), ...this.query]);
-    return this.#bindings;
+    const form = this.#bindings === null ? this.#formBindings() : null;
+    if (form !== null)
+      this.#bindings = new Bindings(
+        this.#multipart === null ? [...form, ...this.query.all] : [...this.query.all, ...form],
+      );
+    return this.#bindings ?? this.query;
   }
 
-  /** The whole body. May be asked for again; not after {@link body} was read. @throws BodyUsedError */
+  /**
+   * The whole body. May be asked for again; not after {@link body} was read.
+   * @throws BodyUsedError
+   * @see Racket `request-post-data/raw`
+   */
   bytes(): Promise<Uint8Array> {
     this.#whole ??= this.#readWhole();
     return this.#whole;
@@ -132,7 +176,25 @@ export class ServletRequest {
     return new TextDecoder().decode(await this.bytes());
   }
 
-  /** The body piece by piece, as it arrives; only once. @throws BodyUsedError on the second iteration. */
+  /**
+   * The value that the whole body is the JSON of, whatever its media type is.
+   * @throws BodyJsonError, for which the client gets 400
+   * @throws BodyUsedError
+   */
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      throw new BodyJsonError('Cannot read the body of the request: it is not JSON', { cause });
+    }
+  }
+
+  /**
+   * The body piece by piece, as it arrives; only once. A multipart form, which the host has read before, is put together
+   * again from its parts: `export const requestBody = 'raw'` in the servlet's module has it as it arrives instead.
+   * @throws BodyUsedError on the second iteration
+   */
   get body(): AsyncIterable<Uint8Array> {
     return { [Symbol.asyncIterator]: () => pieces(this.#take()) };
   }
@@ -148,7 +210,7 @@ export class ServletRequest {
     const hasBody = this.#source !== null && method !== 'GET' && method !== 'HEAD';
     return new Request(this.#absoluteUrl(base), {
       method,
-      headers: this.headers,
+      headers: this.#multipart === null ? this.headers : withLength(this.headers, this.#multipart.bodyBytes),
       ...(hasBody ? { body: this.#form === null ? streamOf(this.#take()) : ownBytes(this.#form), duplex: 'half' } : {}),
     });
   }
@@ -158,19 +220,30 @@ export class ServletRequest {
     this.#form = bytes;
   }
 
+  /** The thread's: the form that the host has read. */
+  setMultipart(form: MultipartForm): void {
+    this.#multipart = form;
+  }
+
+  /** The thread's: the client has gone away. */
+  setGone(): void {
+    this.#isGone = true;
+    this.#gone?.abort();
+  }
+
   /**
    * The library's: the request as a page can keep it. The state that it brought is left out: each page would hold all
-   * that went before. So is a body that was not read in advance.
+   * that went before. So are files, and a body that was not read in advance.
    */
   toSaved(): SavedRequest {
-    const { method, url, clientIp, rawHeaders } = this.#head;
+    const { method, url, clientIp, hostIp, hostPort, rawHeaders } = this.#head;
     const query = url.indexOf('?');
     const target = withoutPayload(url) + (query < 0 ? '' : url.slice(query));
-    const fields = this.#form === null ? null : parseUrlencoded(asBuffer(this.#form).toString('latin1'));
-    const form = fields === null ? null : fields.filter(([name]) => name !== STATE_FIELD);
+    const fields = this.#formBindings()?.filter((binding) => binding instanceof FormBinding);
+    const kept = fields?.filter((field) => field.name !== STATE_FIELD).map(({ name, value }) => [name, value]);
     return {
-      head: [method, target, clientIp, ...rawHeaders].join('\n'),
-      form: form === null ? null : new URLSearchParams(form).toString(),
+      head: [method, target, clientIp, hostIp, String(hostPort), ...rawHeaders].join('\n'),
+      form: kept === undefined ? null : new URLSearchParams(kept as [string, string][]).toString(),
     };
   }
 
@@ -180,6 +253,12 @@ export class ServletRequest {
     const request = new ServletRequest(new RequestHead(bytes, 0, bytes.length), null);
     if (form !== null) request.setForm(Buffer.from(form, 'latin1'));
     return request;
+  }
+
+  /** The body's alone; null when it is no form. */
+  #formBindings(): readonly Binding[] | null {
+    if (this.#multipart !== null) return this.#multipart.bindings;
+    return this.#form === null ? null : parseUrlencoded(asBuffer(this.#form).toString('latin1'));
   }
 
   #raw(): string[] {
@@ -194,6 +273,7 @@ export class ServletRequest {
   #take(): BodySource {
     if (this.#isTaken) throw new BodyUsedError('Cannot read the body of the request: it was read before');
     this.#isTaken = true;
+    if (this.#multipart !== null) return iteratorSource(this.#multipart.body());
     return this.#form !== null ? sourceOf(this.#form) : (this.#source ?? sourceOf(null));
   }
 
@@ -216,6 +296,10 @@ export class ServletRequest {
   }
 }
 
+function withLength(headers: [string, string][], bytes: number): [string, string][] {
+  return headers.map(([name, value]) => [name, name.toLowerCase() === 'content-length' ? String(bytes) : value]);
+}
+
 const HOST = /^[^\s/?#@\\]+$/;
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 
@@ -233,7 +317,8 @@ function headerOf(rawHeaders: readonly string[], lowerName: string): string | un
   return undefined;
 }
 
-async function readWhole(source: BodySource, maxBytes: number): Promise<Uint8Array> {
+/** Reads a body to its end. @throws FormTooLargeError when it is longer than `maxBytes` */
+export async function readWhole(source: BodySource, maxBytes: number): Promise<Uint8Array> {
   const read: Uint8Array[] = [];
   let bytes = 0;
   for (;;) {
@@ -253,6 +338,15 @@ function sourceOf(bytes: Uint8Array | null): BodySource {
       const piece = rest;
       rest = null;
       return piece;
+    },
+  };
+}
+
+function iteratorSource(iterator: AsyncIterator<Uint8Array, void>): BodySource {
+  return {
+    async next() {
+      const { done, value } = await iterator.next();
+      return done === true ? null : value;
     },
   };
 }

@@ -3,6 +3,8 @@ import { iteratorOf } from './iterator.ts';
 import { checkedReason, checkedStatus, headerLines, ResponseTypeError } from './reply-head.ts';
 import type { Reply } from './reply.ts';
 
+export { writtenPieces } from './written-pieces.ts';
+
 /** A body up to this length is waited for, so that it leaves in one piece with its head. */
 const GATHER_MAX_BYTES = 256 * 1024;
 

@@ -25,6 +25,7 @@ const NO_CELLS: CellFrame = new Map();
 export class ContinuationServlet implements Servlet, ContinuationSite {
   readonly kind: Servlet['kind'];
   readonly limits: ServletLimits;
+  readonly takesRawBody: boolean;
   readonly startUrl: string | undefined;
   readonly persistence: Servlet['persistence'];
   readonly place: string;
@@ -37,6 +38,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   constructor(servlet: Servlet, manager: ContinuationManager, { place, name }: { place: string; name: string }) {
     this.kind = servlet.kind;
     this.limits = servlet.limits;
+    this.takesRawBody = servlet.takesRawBody;
     this.startUrl = servlet.startUrl;
     this.persistence = servlet.persistence;
     this.manager = manager;

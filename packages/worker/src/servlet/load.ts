@@ -19,8 +19,8 @@ const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallM
 
 /**
  * Imports a servlet's module. It may export a function (as default, or named `start`), or as default any object with
- * a `fetch` function; and `limits`, `startUrl`, `manager`, and `stateless` or `checkpoint`; with `stateless` also `stuffer`,
- * or `bindTo` and `lifetimeMs` for the default one.
+ * a `fetch` function; and `limits`, `startUrl`, `manager`, `requestBody`, and `stateless` or `checkpoint`; with `stateless`
+ * also `stuffer`, or `bindTo` and `lifetimeMs` for the default one.
  * @param url the module's `file:` URL
  * @param persistence for what it was compiled; absent: it is run as it is, since it never suspends
  * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
@@ -39,12 +39,13 @@ export async function loadServlet(url: string, persistence?: Persistence | null)
   const limits = checkedLimits(url, module['limits']);
   const startUrl = checkedStartUrl(url, module['startUrl']);
   const manager = checkedManager(url, module['manager']);
+  const takesRawBody = checkedRequestBody(url, module['requestBody']);
   const isDefault = 'default' in module;
   const main = isDefault ? module['default'] : module['start'];
   if (persistence !== undefined) checkPersistence(url, module, persistence);
   const stuffer = checkedStuffer(url, module['stuffer']);
   const sealing = checkedSealing(url, module['bindTo'], module['lifetimeMs']);
-  const exports = { limits, startUrl, manager, stuffer, sealing, persistence: persistence ?? null };
+  const exports = { limits, startUrl, manager, takesRawBody, stuffer, sealing, persistence: persistence ?? null };
   if (hasFetch(main)) return { kind: 'fetch', ...exports, handle: (request) => main.fetch(request.toRequest()) };
   if (typeof main === 'function') return { kind: 'servlet', ...exports, handle: main as Servlet['handle'] };
   throw loadError(
@@ -94,6 +95,11 @@ function checkedLimits(url: string, limits: unknown): ServletLimits {
 function checkedStartUrl(url: string, startUrl: unknown): string | undefined {
   if (startUrl === undefined || (typeof startUrl === 'string' && START_URL.test(startUrl))) return startUrl;
   throw loadError(url, 'its export "startUrl" is not a path on this site, such as "/shop"');
+}
+
+function checkedRequestBody(url: string, requestBody: unknown): boolean {
+  if (requestBody === undefined || requestBody === 'raw') return requestBody === 'raw';
+  throw loadError(url, 'its export "requestBody" is not "raw", which is all that it can be');
 }
 
 function checkedManager(url: string, manager: unknown): ContinuationManager | undefined {

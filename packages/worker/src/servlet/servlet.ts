@@ -11,6 +11,8 @@ export interface Servlet {
   kind: 'servlet' | 'fetch';
   /** The author's own limits; they only tighten the operator's. */
   limits: ServletLimits;
+  /** Bodies of forms are not read before it is called: it has them as they arrive. */
+  takesRawBody: boolean;
   /** Where visitors start again whose page has expired. Default: the path that they asked for. */
   startUrl?: string | undefined;
   /** What keeps its continuations; it has none in most servlets. */

@@ -1,0 +1,76 @@
+import {
+  checkedReason,
+  describeStatus,
+  type HeaderValues,
+  headerLines,
+  headerPairs,
+  isStatus,
+  ResponseTypeError,
+} from './reply-head.ts';
+import { describeBody, type PlainReply } from './reply.ts';
+
+/**
+ * A response, checked where it is made: whoever gives a wrong status, header or body hears of it here.
+ * @throws ResponseTypeError, HeaderError
+ * @see Racket `response`, `response/full` (a string or bytes), `response/output` (a function), `response/xexpr` (an array)
+ * @example
+ * return response({ status: 201, headers: { Location: '/posts/7' }, body: html`<p>Kept.</p>` });
+ * return response({ headers: { 'Content-Type': 'text/plain' }, body: async (writer) => await writer.write('slowly') });
+ */
+export function response(options: PlainReply = {}): PlainReply {
+  const { status = 200, statusText, headers, body = null } = options;
+  if (!isStatus(status))
+    throw new ResponseTypeError(`Cannot make a response: its status is ${describeStatus(status)}, not from 200 to 999`);
+  if (statusText !== undefined) checkedReason(statusText);
+  headerLines(headers);
+  const wrong = describeBody(body);
+  if (wrong !== null) throw new ResponseTypeError(`Cannot make a response: its body is ${wrong}`);
+  return { ...options, status, body };
+}
+
+/**
+ * A response without a body: 204, unless another status is given.
+ * @throws ResponseTypeError, HeaderError
+ * @see Racket `response/empty`
+ */
+export function empty(options: { status?: number; headers?: HeaderValues } = {}): PlainReply {
+  return response({ status: 204, ...options });
+}
+
+/** What a redirection says of the new address, as Racket calls it, and as HTTP does. */
+const REDIRECTIONS = {
+  /** For good; a browser repeats a POST as a GET. */
+  permanently: 301,
+  /** For now; a browser repeats a POST as a GET. */
+  temporarily: 302,
+  /** The answer is there, to be had by GET. */
+  'see-other': 303,
+  /** For now, and with the same method and body. */
+  'same-method': 307,
+} as const;
+
+export type Redirection = keyof typeof REDIRECTIONS | 301 | 302 | 303 | 307 | 308;
+
+const STATUSES: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Sends the client to another address, which goes out as it is given. Never one that a visitor has chosen: it may lead
+ * to any site.
+ * @param status `'permanently'` 301, `'temporarily'` 302 (default), `'see-other'` 303, `'same-method'` 307, or the number; 308 also
+ * @throws TypeError for an empty address or an unknown status; HeaderError for what can't stand in a header
+ * @see Racket `redirect-to`
+ * @example return redirectTo('/orders/7', 'see-other');
+ */
+export function redirectTo(
+  url: string | URL,
+  status: Redirection = 'temporarily',
+  options: { headers?: HeaderValues } = {},
+): PlainReply {
+  const location = String(url);
+  if ((typeof url !== 'string' && !(url instanceof URL)) || location === '')
+    throw new TypeError('Cannot redirect: the address is empty, or no string and no URL');
+  const code = typeof status === 'string' && Object.hasOwn(REDIRECTIONS, status) ? REDIRECTIONS[status] : status;
+  if (typeof code === 'string' || !STATUSES.has(code))
+    throw new TypeError(`Cannot redirect: ${JSON.stringify(status)} is no redirection's status`);
+  return response({ status: code, headers: [['Location', location], ...headerPairs(options.headers)] });
+}
