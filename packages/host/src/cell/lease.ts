@@ -194,7 +194,7 @@ export class Lease implements Carrier, Closable {
       clientIp: exchange.connection.clientIp,
       hostIp: exchange.connection.hostIp,
       hostPort: exchange.connection.hostPort,
-      rawHeaders: exchange.rawHeaders,
+      rawHeaders: exchange.decodedHeaders,
       hasBody: exchange.hasBody,
       hasForm: exchange.hasForm,
     });

@@ -133,6 +133,21 @@ export class Exchange {
     return undefined;
   }
 
+  /**
+   * The headers for who gets the body without its transfer coding: a chunked body that is here as a whole has a length
+   * in its place (RFC 9112 §7.1.3).
+   */
+  get decodedHeaders(): readonly string[] {
+    if (!this.hasBody || this.bodyBytes >= 0 || !this.complete) return this.rawHeaders;
+    const headers: string[] = [];
+    for (let at = 0; at < this.rawHeaders.length; at += 2) {
+      const name = this.rawHeaders[at] as string;
+      if (name.toLowerCase() !== 'transfer-encoding') headers.push(name, this.rawHeaders[at + 1] as string);
+    }
+    headers.push('Content-Length', String(this.bytesIn));
+    return headers;
+  }
+
   /** The decoded elements of the path, or null when it names nothing: see {@link pathElements}. */
   get elements(): readonly string[] | null {
     if (this.#elements === undefined) this.#elements = pathElements(this.url);
