@@ -175,7 +175,7 @@ function isThenable(value: object): value is PromiseLike<unknown> {
 }
 
 /** By its tag: looking at `globalThis.Response` would load all of undici. */
-function isResponse(value: object): value is Response {
+export function isResponse(value: object): value is Response {
   return (
     (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Response' &&
     'headers' in value &&
@@ -188,7 +188,7 @@ function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
 }
 
 /** An object literal, of whatever realm, that has some of the keys and no other. */
-function isPlainReply(value: object): value is Record<string, unknown> {
+export function isPlainReply(value: object): value is PlainReply & Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false;
   const keys = Object.keys(value);

@@ -1,5 +1,6 @@
 import { RequestHead, withoutPayload } from '@custodian/protocol';
 import { type Binding, Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
+import { parseCookies, RequestCookies } from '../cookie/request-cookies.ts';
 import type { MultipartForm } from './multipart-form.ts';
 
 /** Where a request's body comes from. */
@@ -64,6 +65,7 @@ export class ServletRequest {
   #rawHeaders: string[] | null = null;
   #query: Bindings | null = null;
   #bindings: Bindings | null = null;
+  #cookies: RequestCookies | null = null;
   #form: Uint8Array | null = null;
   #multipart: MultipartForm | null = null;
   #gone: AbortController | null = null;
@@ -159,6 +161,12 @@ export class ServletRequest {
         this.#multipart === null ? [...form, ...this.query.all] : [...this.query.all, ...form],
       );
     return this.#bindings ?? this.query;
+  }
+
+  /** The cookies that came, of all `Cookie` headers in order. */
+  get cookies(): RequestCookies {
+    this.#cookies ??= new RequestCookies(parseCookies(headersOf(this.#raw(), 'cookie')));
+    return this.#cookies;
   }
 
   /**
@@ -315,6 +323,13 @@ function headerOf(rawHeaders: readonly string[], lowerName: string): string | un
     if (name.length === lowerName.length && name.toLowerCase() === lowerName) return rawHeaders[index + 1];
   }
   return undefined;
+}
+
+function* headersOf(rawHeaders: readonly string[], lowerName: string): Generator<string> {
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === lowerName.length && name.toLowerCase() === lowerName) yield rawHeaders[index + 1] as string;
+  }
 }
 
 /** Reads a body to its end. @throws FormTooLargeError when it is longer than `maxBytes` */

@@ -1,8 +1,4 @@
-import type * as NodeCrypto from 'node:crypto';
-
-// Loaded by the first capture: most servlets need none of it.
-let loaded: typeof NodeCrypto | null = null;
-const crypto = (): typeof NodeCrypto => (loaded ??= process.getBuiltinModule('node:crypto'));
+import { crypto } from '../node-crypto.ts';
 
 const NONCE_BYTES = 16;
 const NONCE_CHARS = 22;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Persistence, ServletLimits } from '@custodian/protocol';
 import type { ContinuationManager } from '../manager/manager.ts';
 import type { SealOptions } from '../stuffer/seal-stuffer.ts';
+import { setServletUrl } from './beside.ts';
 import type { Servlet } from './servlet.ts';
 
 /** A module can't be loaded, or is no servlet. */
@@ -26,6 +27,7 @@ const LIMIT_NAMES: readonly (keyof ServletLimits)[] = ['heapMb', 'cpuMs', 'wallM
  * @throws ServletLoadError, which names the file; what the module itself threw is its cause.
  */
 export async function loadServlet(url: string, persistence?: Persistence | null): Promise<Servlet> {
+  setServletUrl(url);
   let module: Record<string, unknown>;
   try {
     module = (await import(url)) as Record<string, unknown>;
