@@ -106,6 +106,9 @@ export function failurePage(
   isLoad = false,
 ): ErrorPage {
   const shown = isDevelopment ? { detail: failureDetail(failure, servlet, exchange) } : {};
+  if (failure.code === 'SERVLET_NEXT_DISPATCHER') {
+    return { status: 404, title: 'Not found', text: 'There is no page at this address.', code: failure.code, ...shown };
+  }
   const status = isLoad ? undefined : STATUS_OF_CODE.get(failure.code ?? '');
   if (status !== undefined) {
     return {

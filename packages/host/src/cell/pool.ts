@@ -448,14 +448,17 @@ export class ServletPool implements LeaseFollower {
   }
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
-    if (failure !== null) {
+    const { pass } = exchange;
+    const isPassed = failure?.code === 'SERVLET_NEXT_DISPATCHER' && pass !== null && !exchange.isHeadSent;
+    if (failure !== null && !isPassed) {
       failure.id = failureId();
       exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
     }
     this.#answeredCount++;
     // Weighs the last dozen or so.
     this.#meanMs += (usage.wallMicros / 1000 - this.#meanMs) / Math.min(this.#answeredCount, 16);
-    this.#site.onCharge(exchange, usage, lease.requestPeakBytes, failure);
+    this.#site.onCharge(exchange, usage, lease.requestPeakBytes, isPassed ? null : failure);
+    if (isPassed && !exchange.isDone) pass(exchange);
     this.#runWaiting(lease);
     this.#endIfOver(lease);
     if (this.#queue.length > 0) this.#pullQueue();

@@ -1,6 +1,7 @@
 import type { Failure, Usage } from '@custodian/protocol';
 import { Mounts } from '../dispatcher/mounts.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { slashedPath } from '../http/request-path.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { Profile } from '../options.ts';
 import type { Services } from '../service/service.ts';
@@ -67,7 +68,7 @@ export class Servlets {
   find(exchange: Exchange): ServletPool | null {
     const mounted = this.#mounts.find(exchange.url);
     if (mounted !== null || this.#patterns.length === 0) return mounted;
-    const { path } = exchange;
+    const path = exchange.path ?? slashedPath(exchange.url);
     if (path === null) return null;
     return this.#patterns.find(({ regexp }) => regexp.test(path))?.pool ?? null;
   }

@@ -30,7 +30,10 @@ export class Mounts<T> {
   #lookUp(path: string): T | null {
     const elements = elementsOf(path);
     if (elements === null) return null;
-    for (let count = Math.min(this.#depth, elements.length); count > 0; count--) {
+    // A mount's elements have no slash in them; those behind them may: they are the servlet's business.
+    const slashed = elements.findIndex((element) => element.includes('/'));
+    const length = slashed === -1 ? elements.length : slashed;
+    for (let count = Math.min(this.#depth, length); count > 0; count--) {
       const found = this.#mounts.get(elements.slice(0, count).join('/'));
       if (found !== undefined) return found;
     }
@@ -52,7 +55,7 @@ function elementsOf(path: string): string[] | null {
   const withoutOrigin = path === '*' ? '' : path.replace(/^https?:\/\/[^/]*/i, '');
   try {
     const elements = trimSlashes(withoutOrigin).split('/').map(decodeURIComponent);
-    if (elements.includes('..') || elements.some((element) => element.includes('/'))) return null;
+    if (elements.includes('..')) return null;
     return elements.length === 1 && elements[0] === '' ? [] : elements;
   } catch {
     return null;

@@ -4,14 +4,16 @@ import { receiveBody } from '../http/receive-body.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 /**
- * The servlets of the host, each at its mount or by its regexp; what none of them answers at is passed.
+ * The servlets of the host, each at its mount or by its regexp; what none of them answers at is passed, and what the one that
+ * is asked leaves to others.
  * @see Racket `servlets:make`, `dispatch/servlet`
  */
 export function servlets(): Dispatcher {
   return (pass, site) => (exchange) => {
     const pool = site.servlets.find(exchange);
-    if (pool === null) pass(exchange);
-    else runIn(pool, exchange);
+    if (pool === null) return pass(exchange);
+    exchange.pass = pass;
+    runIn(pool, exchange);
   };
 }
 

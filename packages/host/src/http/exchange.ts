@@ -73,6 +73,8 @@ export class Exchange {
   code = '';
   /** How long neither body may move, in ms, where that is not as the limits say. */
   silenceMaxMs: number | null = null;
+  /** Gives it to whoever is next, where a servlet leaves it to others. */
+  pass: ((exchange: Exchange) => void) | null = null;
   /** The response's head has gone out. */
   isHeadSent = false;
   /** The response is over, or nobody is there to read it. */

@@ -21,6 +21,17 @@ export function pathElements(target: string): string[] | null {
   return elements;
 }
 
+/**
+ * The decoded path of a request target in which an element may have a slash, as values that servlets read may: for
+ * regexps alone, never for files. `null` for a path that climbs or can't be decoded.
+ */
+export function slashedPath(target: string): string | null {
+  const query = target.search(/[?#]/);
+  const path = (query < 0 ? target : target.slice(0, query)).replace(ORIGIN, '');
+  const elements = path.split('/').map((part) => decode(part.split(';', 1)[0] as string));
+  return elements.includes(null) || elements.includes('..') ? null : elements.join('/');
+}
+
 function decode(part: string): string | null {
   if (!part.includes('%')) return part;
   try {
