@@ -15,6 +15,8 @@ export { dispatchRules } from './dispatch/dispatch-rules.ts';
 export { nextDispatcher, NextDispatcherError } from './dispatch/next-dispatcher.ts';
 export { DispatchUrlError } from './dispatch/pattern.ts';
 export { otherwise, rule } from './dispatch/rule.ts';
+export { template, textTemplate } from './template/template.ts';
+export { TemplateError } from './template/template-source.ts';
 export { html, HtmlContextError, HtmlUrlError, HtmlValueError, raw, scriptValue } from './http/html.ts';
 export { attributes } from './html/attributes.ts';
 export { isSafeUrl } from './html/attribute-context.ts';
