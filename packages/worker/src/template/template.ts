@@ -34,8 +34,8 @@ import {
  * interface Clients {
  *   clients: { name: string; city: string }[];
  * }
- * // clients.html: <ul>${clients.map((client) => html`<li>${client.name}, ${client.city}</li>`)}</ul>
  * function listed(request: ServletRequest) {
+ *   // clients.html: <ul>${clients.map((client) => html`<li>${client.name}, ${client.city}</li>`)}</ul>
  *   return template<Clients>('clients.html')({ clients: [{ name: 'Young', city: 'Nauvoo' }] });
  * }
  * ```
