@@ -5,7 +5,10 @@ describe('parseCommand()', () => {
   test('reads a command line with everything on it', () => {
     const line =
       'serve examples/ more.ts -p 3000 --host ::1 --open --config c.json --unit servlet --profile guest --limit heapMb=100 ' +
-      '--limit wallMs=2.5e3 --warm-cells 2 --log events --log-file log.txt --production --store sqlite:kept --key-file keys --state-dir /tmp/state';
+      '--limit wallMs=2.5e3 --warm-cells 2 --log events --log-file log.txt --production --store sqlite:kept --key-file keys ' +
+      '--state-dir /tmp/state ' +
+      '--ssl --cert c.pem --key k.pem --connection-close --quit --files a --files b --servlets-root s --root r ' +
+      '--passwords p.json --log-format combined';
     expect(parseCommand(line.split(' '))).toEqual({
       name: 'serve',
       paths: ['examples/', 'more.ts'],
@@ -24,6 +27,16 @@ describe('parseCommand()', () => {
         store: 'sqlite:kept',
         keyFile: 'keys',
         stateDir: '/tmp/state',
+        ssl: true,
+        sslCert: 'c.pem',
+        sslKey: 'k.pem',
+        connectionClose: true,
+        quit: true,
+        extraFilesPaths: ['a', 'b'],
+        servletsRoot: 's',
+        serverRootPath: 'r',
+        passwords: 'p.json',
+        logFormat: 'combined',
       },
     });
   });
@@ -89,7 +102,7 @@ describe('parseCommand()', () => {
     [['serve', 'x', '--limit', 'heapMb=-1'], 'it is written heapMb=NUMBER'],
     [['serve', 'x', '--limit', '__proto__=1'], 'Unknown limit'],
     [['serve', 'x', '--production', '--development'], 'together'],
-    [['serve'], 'name a servlet file, a directory of them, or a --config'],
+    [['serve', 'x', '--log-format', 'apache'], 'it is one of apache-default, '],
     [['doctor', 'me'], 'takes no arguments'],
   ])('%j is refused in one line', (argv, part) => {
     const refusal = refusalOf(argv);

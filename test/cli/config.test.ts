@@ -7,7 +7,8 @@ import { parseCommand } from '../../packages/host/src/cli/arguments.ts';
 import { optionsOf } from '../../packages/host/src/cli/serve-command.ts';
 import { checkConfig, readConfig } from '../../packages/host/src/config.ts';
 import type { ServeOptions } from '../../packages/host/src/options.ts';
-import { ConfigError } from '../../packages/host/src/servlet-list.ts';
+import { dispatchers } from '../../packages/host/src/index.ts';
+import { ConfigError } from '../../packages/host/src/config-error.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -30,6 +31,7 @@ describe('checkConfig()', () => {
         {
           file: 'cart.ts',
           mount: 'shop/cart',
+          regexp: /^\/shop/,
           unit: 'instance',
           cell: 'shop',
           profile: 'guest',
@@ -56,6 +58,28 @@ describe('checkConfig()', () => {
       keyFile: 'keys',
       stateDir: 'state',
       admin: { port: 0, host: '::1', token: 'long enough a token' },
+      servletPath: '/main',
+      servletRegexp: '',
+      ssl: true,
+      sslCert: 'cert.pem',
+      sslKey: new URL('file:///srv/key.pem'),
+      connectionClose: false,
+      dispatchers: [dispatchers.servlets()],
+      serverRootPath: 'root',
+      extraFilesPaths: ['public', { root: 'static', at: 'static', etag: 'weak', cache: { maxAge: 60, public: true } }],
+      servletsRoot: { root: 'servlets', unit: 'servlet' },
+      passwords: [{ realm: 'a', path: '^/a', users: { ada: 'x' } }],
+      refresh: true,
+      quit: true,
+      mimeTypesPath: 'mime.types',
+      fileNotFoundResponder: () => ({ status: 404 }),
+      servletLoadingResponder: () => null,
+      servletResponder: () => 'failed',
+      open: false,
+      banner: false,
+      commandLine: true,
+      logFile: { write: () => true },
+      logFormat: 'combined',
     };
     expect(checkConfig(config)).toEqual([]);
   });
@@ -89,6 +113,16 @@ describe('checkConfig()', () => {
     [{ isDevelopment: 'no' }, ['isDevelopment is "no", not true or false']],
     [{ warmCells: 1.5 }, ['warmCells is 1.5, not a whole number from 0']],
     [{ host: '' }, ['host is "", not a text']],
+    [{ srvletsRoot: 'x' }, ['unknown key "srvletsRoot" (did you mean "servletsRoot"?)']],
+    [
+      { extraFilesPaths: [{ root: 'x', cache: { maxage: 1 } }] },
+      ['unknown key "extraFilesPaths[0].cache.maxage" (did you mean "extraFilesPaths[0].cache.maxAge"?)'],
+    ],
+    [{ passwords: [{ realm: 'a', path: '^/', users: 'secret' }] }, ['passwords[0].users is not an object']],
+    [
+      { logFormat: 'apache' },
+      [expect.stringContaining('logFormat is "apache", not one of "apache-default"') as string],
+    ],
     [{ toString: 1 }, ['unknown key "toString"']],
     [[], ['it is not an object']],
     [null, ['it is not an object']],
@@ -101,12 +135,30 @@ describe('readConfig()', () => {
   test('reads JSON, its paths counted from its folder', async () => {
     const file = await written(
       'a.json',
-      JSON.stringify({ servlets: ['x/a.ts', { file: '/b.ts' }], stateDir: 's', logDestination: 'log' }),
+      JSON.stringify({
+        servlets: ['x/a.ts', { file: '/b.ts' }],
+        stateDir: 's',
+        logDestination: 'log',
+        logFile: 'access',
+        sslCert: 'c.pem',
+        sslKey: '/k.pem',
+        serverRootPath: '.',
+        servletsRoot: { root: 'more' },
+        extraFilesPaths: ['public', { root: 'static', mimeTypesPath: 'types' }],
+        passwords: 'passwords.json',
+      }),
     );
     expect(await readConfig(file)).toEqual({
       servlets: [join(folder, 'x/a.ts'), { file: '/b.ts' }],
       stateDir: join(folder, 's'),
       logDestination: join(folder, 'log'),
+      logFile: join(folder, 'access'),
+      sslCert: join(folder, 'c.pem'),
+      sslKey: '/k.pem',
+      serverRootPath: folder,
+      servletsRoot: { root: join(folder, 'more') },
+      extraFilesPaths: [join(folder, 'public'), { root: join(folder, 'static'), mimeTypesPath: join(folder, 'types') }],
+      passwords: join(folder, 'passwords.json'),
     });
   });
 
@@ -136,11 +188,48 @@ describe('readConfig()', () => {
 });
 
 describe('optionsOf()', () => {
-  const optionsFor = (argv: string[]): Promise<ServeOptions> => {
+  const optionsFor = (argv: string[], directory?: string): Promise<ServeOptions> => {
     const command = parseCommand(['serve', ...argv]);
     if (command.name !== 'serve') throw new Error(`${command.name} was parsed`);
-    return optionsOf(command);
+    return optionsOf(command, directory);
   };
+
+  test('finds the config of the directory when nothing is named to serve, and only then', async () => {
+    const here = await mkdtemp(join(folder, 'here-'));
+    await expect(optionsFor([], here)).rejects.toThrow('name a servlet file, a directory of them, or a --config');
+    await writeFile(join(here, 'custodian.config.ts'), `export default { servlets: 'x', port: 81 as number };`);
+    expect(await optionsFor(['--log', 'off'], here)).toMatchObject({ servlets: join(here, 'x'), port: 81, log: false });
+    expect((await optionsFor([folder], here)).port).toBe(8080);
+    expect((await optionsFor(['--files', folder], here)).port).toBe(8080);
+    await writeFile(join(here, 'custodian.config.json'), '{}');
+    await expect(optionsFor([], here)).rejects.toThrow(
+      'both "custodian.config.ts" and "custodian.config.json" are here',
+    );
+  });
+
+  test('listens on 8443 for HTTPS', async () => {
+    expect(await optionsFor([folder, '--ssl'])).toMatchObject({ port: 8443, ssl: true });
+    expect((await optionsFor([folder, '--ssl', '--port', '1'])).port).toBe(1);
+  });
+
+  test('writes requests in a format beside events in JSON, to the log file if there is one', async () => {
+    expect(await optionsFor([folder, '--log-format', 'combined'])).toMatchObject({
+      log: 'events',
+      logDestination: 2,
+      logFile: 2,
+      logFormat: 'combined',
+    });
+    expect(await optionsFor([folder, '--log-format', 'combined', '--log-file', 'a.log', '--log', 'off'])).toMatchObject(
+      {
+        log: false,
+        logFile: 'a.log',
+      },
+    );
+    expect(await optionsFor([folder, '--log-format', 'json', '--log-file', 'a.log'])).toMatchObject({
+      log: 'requests',
+      logDestination: 'a.log',
+    });
+  });
 
   test('listens on 8080 and logs requests to the standard error unless told otherwise', async () => {
     expect(await optionsFor([folder])).toEqual({

@@ -10,6 +10,7 @@ const SURFACE: Record<string, string[]> = {
     'DEFAULT_LIMITS',
     'LIMITS',
     'PortInUseError',
+    'dispatchers',
     'serve',
   ],
   '@custodian/worker': [
@@ -127,6 +128,29 @@ const SURFACE: Record<string, string[]> = {
 test.each(Object.entries(SURFACE))('%s exports what it promises', async (entry, names) => {
   const module = (await import(entry)) as Record<string, unknown>;
   expect(Object.keys(module).sort()).toEqual(names.toSorted());
+});
+
+test('@custodian/host exports the dispatchers that it promises', async () => {
+  const { dispatchers } = await import('@custodian/host');
+  expect(Object.keys(dispatchers).sort()).toEqual([
+    'files',
+    'filter',
+    'limit',
+    'log',
+    'method',
+    'notFound',
+    'passwords',
+    'path',
+    'quit',
+    'refresh',
+    'respond',
+    'sequence',
+    'servlets',
+    'servletsRoot',
+    'site',
+    'stat',
+    'timeout',
+  ]);
 });
 
 test.each(['host', 'worker', 'protocol'])('packages/%s has one entry', async (name) => {

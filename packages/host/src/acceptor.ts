@@ -1,10 +1,13 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Custodian, type Closable } from './custodian.ts';
 import { Connection, type ConnectionSite, findConnection, type HttpSocket } from './http/connection.ts';
 import type { ErrorPage } from './http/error-page.ts';
 import { Exchange } from './http/exchange.ts';
 import type { ListenAddress } from './options.ts';
+import type { Certificate } from './tls.ts';
 
 /** The port that was asked for is taken. */
 export class PortInUseError extends Error {
@@ -34,13 +37,19 @@ export class Acceptor implements Closable {
   readonly #custodian: Custodian;
   readonly #site: ConnectionSite;
   readonly #connections = new Set<Connection>();
-  readonly #servers: Server[] = [];
+  readonly #servers: (Server | SecureServer)[] = [];
+  readonly #certificate: Certificate | null;
+  /** What ends the clients whose TLS handshake is under way, by their address. */
+  readonly #handshakes = new Map<string, () => void>();
+  #isDraining = false;
   readonly #tick: NodeJS.Timeout;
   readonly addresses: { host: string; port: number; url: string }[] = [];
 
-  constructor(custodian: Custodian, site: ConnectionSite) {
+  /** `certificate`: all listeners speak HTTPS. */
+  constructor(custodian: Custodian, site: ConnectionSite, certificate: Certificate | null = null) {
     this.#custodian = custodian;
     this.#site = site;
+    this.#certificate = certificate;
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
     this.#tick.unref();
     custodian.own(this);
@@ -55,7 +64,7 @@ export class Acceptor implements Closable {
     const host = address.host ?? '127.0.0.1';
     const { limits } = this.#site;
     const custodian = new Custodian(`listener ${host}`, this.#custodian);
-    const server = createServer({
+    const options: ServerOptions = {
       IncomingMessage: Exchange as never,
       maxHeaderSize: limits.headMaxBytes,
       headersTimeout: limits.headTimeoutMs,
@@ -64,12 +73,15 @@ export class Acceptor implements Closable {
       connectionsCheckingInterval: TICK_MS,
       requireHostHeader: false,
       noDelay: true,
-    });
+    };
+    const server =
+      this.#certificate === null
+        ? this.#createPlain(options, custodian)
+        : this.#createSecure(options, custodian, this.#certificate);
     // No cut of the header list: what is over the limit is refused, not shortened.
     server.maxHeadersCount = 0;
     // A client that has sent its request and shut down its side still gets the answer.
     (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-    server.on('connection', (socket: HttpSocket) => this.#onConnection(socket, custodian));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as HttpSocket));
     custodian.own({ label: `socket listening on ${host}`, close: () => closed(server) });
     await new Promise<void>((resolve, reject) => {
@@ -82,19 +94,66 @@ export class Acceptor implements Closable {
       throw error;
     });
     const bound = server.address() as AddressInfo;
+    const scheme = this.#certificate === null ? 'http' : 'https';
     const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-    this.addresses.push({ host: bound.address, port: bound.port, url: `http://${name}:${bound.port}` });
+    this.addresses.push({ host: bound.address, port: bound.port, url: `${scheme}://${name}:${bound.port}` });
     this.#servers.push(server);
   }
 
   /** Stops listening; connections end with the answer that they are waiting for. */
   drain(): void {
+    this.#isDraining = true;
     for (const server of this.#servers) void closed(server);
     for (const connection of this.#connections) connection.drain();
   }
 
   close(): void {
     clearInterval(this.#tick);
+  }
+
+  #createPlain(options: ServerOptions, listener: Custodian): Server {
+    const server = createServer(options);
+    server.on('connection', (socket: HttpSocket) => this.#onConnection(socket, listener));
+    return server;
+  }
+
+  #createSecure(options: ServerOptions, listener: Custodian, certificate: Certificate): SecureServer {
+    const server = createSecureServer({
+      ...options,
+      ...certificate.pair,
+      handshakeTimeout: this.#site.limits.headTimeoutMs,
+    });
+    // Connections go on with the certificate that they began with.
+    certificate.onChange((pair) => server.setSecureContext(pair));
+    server.on('connection', (socket: Socket) => this.#onHandshake(socket, listener));
+    server.on('secureConnection', (socket: TLSSocket) => {
+      socket.allowHalfOpen = true;
+      this.#handshakes.get(addressOf(socket))?.();
+      this.#onConnection(socket as HttpSocket, listener);
+    });
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      // A client that went away has done nothing wrong.
+      if (error.code !== 'ECONNRESET') this.#site.onHandshakeFailure(socket.remoteAddress ?? '', error);
+    });
+    return server;
+  }
+
+  /** A handshake counts as a connection, and belongs to the listener until there is one. */
+  #onHandshake(socket: Socket, listener: Custodian): void {
+    const count = this.#connections.size + this.#handshakes.size;
+    if (listener.isShut || count >= this.#site.limits.connectionsMaxCount) {
+      socket.destroy();
+      return;
+    }
+    const address = addressOf(socket);
+    const handshake = { label: `handshake ${address}`, close: () => void socket.destroy() };
+    const over = (): void => {
+      this.#handshakes.delete(address);
+      listener.disown(handshake);
+    };
+    listener.own(handshake);
+    this.#handshakes.set(address, over);
+    socket.once('close', over);
   }
 
   #onConnection(socket: HttpSocket, listener: Custodian): void {
@@ -108,12 +167,17 @@ export class Acceptor implements Closable {
     socket.once('close', () => this.#connections.delete(connection));
     // It is held all the same until it is gone: what it sends must find somebody, and closing the host must find it.
     if (isOneTooMany) connection.onBrokenInput(TOO_MANY);
+    else if (this.#isDraining) connection.drain();
   }
 
   #onTick(): void {
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
   }
+}
+
+function addressOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
 }
 
 function closed(server: Server): Promise<void> {

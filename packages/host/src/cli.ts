@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { type Command, parseCommand, UsageError } from './cli/arguments.ts';
 import { DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
 import { createPaint } from './cli/paint.ts';
-import { ConfigError } from './servlet-list.ts';
+import { ConfigError } from './config-error.ts';
 
 const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 

@@ -3,8 +3,13 @@ import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LIMITS } from './limits.ts';
 import { didYouMean } from './cli/nearest-name.ts';
+import type { FilesOptions } from './dispatcher/files.ts';
+import type { Realm } from './dispatcher/realms.ts';
+import type { ServletsRootOptions } from './dispatcher/servlets-root.ts';
+import type { CacheOptions } from './http/cache-control.ts';
+import { LOG_FORMATS } from './log/log-format.ts';
 import type { ContinuationOptions, Profile, ServeOptions, ServletOptions, Unit } from './options.ts';
-import { ConfigError } from './servlet-list.ts';
+import { ConfigError } from './config-error.ts';
 
 export const UNITS: readonly Unit[] = ['connection', 'instance', 'servlet'];
 export const PROFILES: readonly Profile[] = ['trusted', 'guest'];
@@ -18,7 +23,7 @@ const LIMIT_CHECKS: Record<string, Check> = Object.fromEntries(Object.keys(LIMIT
 // `satisfies` makes the checker name the option that was added to serve() and not here.
 const SERVLET_CHECKS = {
   file: aPath,
-  mount: aString,
+  mount: aText,
   regexp: aRegexp,
   unit: oneOf(UNITS),
   cell: aString,
@@ -31,6 +36,47 @@ const SERVLET_CHECKS = {
   canary: aPathOrFalse,
   continuations: record(CONTINUATION_CHECKS),
 } satisfies Record<keyof ServletOptions, Check>;
+
+const FILES_CHECKS = {
+  root: aPath,
+  at: aString,
+  indices: listOf(aString),
+  dotFiles: anyOf(aBoolean, listOf(aString)),
+  etag: oneOf([false, 'strong', 'weak']),
+  cache: record({
+    immutable: aBoolean,
+    maxAge: aWholeNumber,
+    mustRevalidate: aBoolean,
+    mustUnderstand: aBoolean,
+    noCache: aBoolean,
+    noStore: aBoolean,
+    noTransform: aBoolean,
+    private: aBoolean,
+    proxyRevalidate: aBoolean,
+    public: aBoolean,
+    sMaxage: aWholeNumber,
+    staleIfError: aWholeNumber,
+    staleWhileRevalidate: aWholeNumber,
+  } satisfies Record<keyof CacheOptions, Check>),
+  mimeTypesPath: aPath,
+  headers: aFunction,
+} satisfies Record<keyof FilesOptions, Check>;
+
+const {
+  file: _file,
+  mount: _mount,
+  regexp: _regexp,
+  isEager: _isEager,
+  canary: _canary,
+  ...HELD_CHECKS
+} = SERVLET_CHECKS;
+const SERVLETS_ROOT_CHECKS = { root: aPath, ...HELD_CHECKS } satisfies Record<keyof ServletsRootOptions, Check>;
+
+const REALM_CHECKS = {
+  realm: aString,
+  path: aRegexp,
+  users: anObject,
+} satisfies Record<keyof Realm, Check>;
 
 const CONFIG_CHECKS = {
   servlets: aPathOr(listOf(aPathOr(record(SERVLET_CHECKS, ['file'])))),
@@ -50,6 +96,28 @@ const CONFIG_CHECKS = {
   keyFile: aString,
   stateDir: aString,
   admin: aBooleanOr(record({ port: aPort, host: aString, token: aString })),
+  servletPath: aText,
+  servletRegexp: aRegexp,
+  ssl: aBoolean,
+  sslCert: aPath,
+  sslKey: aPath,
+  connectionClose: aBoolean,
+  dispatchers: listOf(aFunction),
+  serverRootPath: aPath,
+  extraFilesPaths: listOf(aPathOr(record(FILES_CHECKS, ['root']))),
+  servletsRoot: aPathOr(record(SERVLETS_ROOT_CHECKS, ['root'])),
+  passwords: aPathOr(listOf(record(REALM_CHECKS, Object.keys(REALM_CHECKS)))),
+  refresh: aBoolean,
+  quit: aBoolean,
+  mimeTypesPath: aPath,
+  fileNotFoundResponder: anyOf(aFunction, aPath),
+  servletLoadingResponder: aFunction,
+  servletResponder: aFunction,
+  open: aBoolean,
+  banner: aBoolean,
+  commandLine: aBoolean,
+  logFile: anyOf(aDescriptorOrPath, aLineSink),
+  logFormat: anyOf(aFunction, oneOf(LOG_FORMATS)),
 } satisfies Record<keyof ServeOptions, Check>;
 
 /**
@@ -93,24 +161,46 @@ async function load(path: string, file: string): Promise<unknown> {
   throw new ConfigError(`Cannot read config "${file}": it is no .json, .ts, .mts, .js, .mjs or .cjs`);
 }
 
+/** Options that name a file or a directory, if they are given as a text. */
+const PATHS = [
+  'stateDir',
+  'logDestination',
+  'logFile',
+  'sslCert',
+  'sslKey',
+  'serverRootPath',
+  'passwords',
+  'mimeTypesPath',
+  'fileNotFoundResponder',
+  'keyFile',
+] as const satisfies readonly (keyof ServeOptions)[];
+
 function resolvePaths(config: Partial<ServeOptions>, folder: string): Partial<ServeOptions> {
-  const place = <Path extends string | URL>(path: Path): string | URL =>
+  const place = (path: string | URL): string | URL =>
     typeof path === 'string' && !path.startsWith('file:') ? resolve(folder, path) : path;
+  /** What names a path by itself, or in its member `key`. */
+  const placeIn = <Held extends object>(entry: string | URL | Held, key: keyof Held): string | URL | Held =>
+    typeof entry === 'string' || entry instanceof URL
+      ? place(entry)
+      : { ...entry, [key]: place(entry[key] as string | URL) };
   const resolved: Partial<ServeOptions> = { ...config };
-  const { servlets, stateDir, store, keyFile, logDestination } = config;
-  if (typeof servlets === 'string' || servlets instanceof URL) {
-    resolved.servlets = place(servlets);
-  } else if (servlets !== undefined) {
-    resolved.servlets = servlets.map((each) =>
-      typeof each === 'string' || each instanceof URL ? place(each) : { ...each, file: place(each.file) },
-    );
+  const { servlets, servletsRoot, extraFilesPaths, store } = config;
+  if (typeof servlets === 'string' || servlets instanceof URL) resolved.servlets = place(servlets);
+  else if (servlets !== undefined) resolved.servlets = servlets.map((each) => placeIn(each, 'file'));
+  if (servletsRoot !== undefined) resolved.servletsRoot = placeIn(servletsRoot, 'root');
+  if (extraFilesPaths !== undefined) {
+    resolved.extraFilesPaths = extraFilesPaths.map((each) => {
+      const placed = placeIn(each, 'root');
+      if (typeof placed === 'string' || placed instanceof URL || placed.mimeTypesPath === undefined) return placed;
+      return { ...placed, mimeTypesPath: place(placed.mimeTypesPath) };
+    });
   }
-  if (stateDir !== undefined) resolved.stateDir = resolve(folder, stateDir);
-  if (keyFile !== undefined) resolved.keyFile = resolve(folder, keyFile);
-  const [, kind, path = ''] = /^(sqlite|directory):(.+)$/s.exec(store ?? '') ?? [];
-  if (kind !== undefined) resolved.store = `${kind}:${resolve(folder, path)}`;
-  if (typeof logDestination === 'string') resolved.logDestination = resolve(folder, logDestination);
-  return resolved;
+  const [, kind, storePath = ''] = /^(sqlite|directory):(.+)$/s.exec(store ?? '') ?? [];
+  if (kind !== undefined) resolved.store = `${kind}:${resolve(folder, storePath)}`;
+  const paths = Object.fromEntries(
+    PATHS.flatMap((name) => (typeof config[name] === 'string' ? [[name, place(config[name])]] : [])),
+  );
+  return { ...resolved, ...paths };
 }
 
 function record(checks: Record<string, Check>, required: readonly string[] = []): Check {
@@ -169,12 +259,39 @@ function oneOf(names: readonly (string | false)[]): Check {
   };
 }
 
+/** One of them has to be content; what the last one says is said. */
+function anyOf(...checks: readonly Check[]): Check {
+  return (value, place) => {
+    const problems = checks.map((check) => check(value, place));
+    return problems.find((found) => found.length === 0) ?? problems.at(-1) ?? [];
+  };
+}
+
+function aFunction(value: unknown, place: string): string[] {
+  return typeof value === 'function' ? [] : [`${place} is ${show(value)}, not a function`];
+}
+
+function anObject(value: unknown, place: string): string[] {
+  // What it holds is not shown: passwords.
+  return typeof value === 'object' && value !== null ? [] : [`${place} is not an object`];
+}
+
+function aLineSink(value: unknown, place: string): string[] {
+  const isSink = typeof (value as { write?: unknown } | null)?.write === 'function';
+  return isSink ? [] : [`${place} is ${show(value)}, not a path, a descriptor or something with a write()`];
+}
+
 function aPath(value: unknown, place: string): string[] {
   return value instanceof URL && value.protocol === 'file:' ? [] : aString(value, place);
 }
 
 function aString(value: unknown, place: string): string[] {
   return typeof value === 'string' && value !== '' ? [] : [`${place} is ${show(value)}, not a text`];
+}
+
+/** Empty, it is the root. */
+function aText(value: unknown, place: string): string[] {
+  return typeof value === 'string' ? [] : [`${place} is ${show(value)}, not a text`];
 }
 
 function aRegexp(value: unknown, place: string): string[] {
@@ -211,6 +328,14 @@ function aDescriptorOrPath(value: unknown, place: string): string[] {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'bigint' || typeof value === 'function' ? typeof value : JSON.stringify(value);
+  const text = typeof value === 'bigint' || typeof value === 'function' ? typeof value : asJson(value);
   return text === undefined ? String(value) : text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return typeof value;
+  }
 }

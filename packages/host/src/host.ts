@@ -6,18 +6,22 @@ import { Acceptor } from './acceptor.ts';
 import { Admin, type AdminOptions } from './admin/admin.ts';
 import type { Canary } from './admin/health.ts';
 import type { AdminSite } from './admin/site.ts';
+import { certificateOption } from './certificate-option.ts';
 import { Ledger } from './cell/ledger.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
+import { ConfigError } from './config-error.ts';
 import { Custodian } from './custodian.ts';
 import { chain } from './dispatcher/dispatcher.ts';
-import { notFound } from './dispatcher/not-found.ts';
-import { servlets } from './dispatcher/servlets.ts';
+import { standardDispatchers } from './dispatcher/standard.ts';
 import { FileBoxService } from './file-box/file-box-service.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import type { Exchange } from './http/exchange.ts';
+import { FileCache } from './http/file-cache.ts';
+import { createPageInstead } from './http/servlet-responder.ts';
 import { resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
+import { RequestLog } from './log/request-log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
 import { KeyRing } from './keys/key-ring.ts';
@@ -29,18 +33,18 @@ import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
 import { StoreService } from './store/store-service.ts';
 import { TempRoot } from './temp-root.ts';
+import { Certificate } from './tls.ts';
 import { Uploads } from './upload/uploads.ts';
 
 const MB = 1 << 20;
 /** The key ring itself, where no file shall be. */
 const KEYS_VARIABLE = 'CUSTODIAN_KEYS';
 const DRAIN_POLL_MS = 20;
-/** What still runs when a visitor ends the host may take so long. Racket: 2 s. */
-const QUIT_GRACE_MS = 2000;
 
 /** Composition: acceptor, dispatchers, servlets and cells, under the root custodian. */
 export class ServletHost implements Host {
-  readonly custodian: Custodian = new Custodian('host', null);
+  readonly custodian: Custodian;
+  readonly closed: Promise<void>;
   readonly ledger: Ledger = new Ledger();
   readonly #acceptor: Acceptor;
   readonly #servlets: Servlets;
@@ -55,12 +59,22 @@ export class ServletHost implements Host {
   readonly #canaries: readonly { servlet: string; path: string }[];
   #admin: Admin | null = null;
   #isWarm = false;
+  readonly #onClosed: () => void;
   #closing: Promise<void> | null = null;
   #isDraining = false;
   #warmed: Promise<void> = Promise.resolve();
 
-  /** `services`: what threads may ask for besides what every host has. */
-  constructor(options: ServeOptions, services: Iterable<Service> = []) {
+  /**
+   * `services`: what threads may ask for besides what every host has. `custodian` gets all that the host holds, also when
+   * this throws.
+   */
+  constructor(
+    options: ServeOptions,
+    services: Iterable<Service> = [],
+    custodian: Custodian = new Custodian('host', null),
+  ) {
+    this.custodian = custodian;
+    ({ promise: this.closed, resolve: this.#onClosed } = Promise.withResolvers<void>());
     const limits = resolveLimits(options.limits);
     const listed = listServlets(options);
     const log = options.log ?? false;
@@ -88,10 +102,9 @@ export class ServletHost implements Host {
     this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir, tempDir }, options.warmCells ?? 1);
     this.#budget = new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
+    const warn = (text: string): void => this.#log?.warn(text);
     const bodies = new BodyBudget(limits.bufferedBodiesMb * MB);
-    const uploads = new Uploads(join(this.#stateDir, 'uploads'), limits.spoolMaxBytes, bodies, (text) =>
-      this.#log?.warn(text),
-    );
+    const uploads = new Uploads(join(this.#stateDir, 'uploads'), limits.spoolMaxBytes, bodies, warn);
     this.#services.add(uploads);
     this.#servlets = new Servlets({
       warm: this.#warm,
@@ -109,28 +122,40 @@ export class ServletHost implements Host {
     });
     this.custodian.own({ label: 'watchdog', close: () => this.#servlets.watchdog.close() });
     for (const servlet of listed) this.#servlets.add(servlet);
-    const dispatchers = [servlets(), notFound()];
-    const onExchange = chain(dispatchers, () => {}, {
-      custodian: this.custodian,
+    const onExchange = chain(standardDispatchers(options), () => {}, {
+      custodian,
       limits,
       servlets: this.#servlets,
+      fileCache: new FileCache(limits.fileCacheMb * MB),
       isDevelopment,
       passwordFiles: new Set(),
-      warn: (text) => this.#log?.warn(text),
-      quit: () => void this.close({ graceMs: QUIT_GRACE_MS }),
+      warn,
+      host: this,
     });
-    this.#acceptor = new Acceptor(this.custodian, {
-      limits,
-      bodies,
-      isOneRequestEach: false,
-      onExchange,
-      onRefusal: (refusal, connection, exchange) => {
-        this.ledger.refuse(refusal.code);
-        this.#log?.refusal(refusal, connection, exchange);
+    const { servletLoadingResponder: loading, servletResponder: running, logFile, logFormat } = options;
+    const requests = logFile === undefined ? null : custodian.own(new RequestLog(logFile, logFormat, warn));
+    const certificate = certificateOption(options);
+    this.#acceptor = new Acceptor(
+      custodian,
+      {
+        limits,
+        bodies,
+        isOneRequestEach: options.connectionClose ?? false,
+        onExchange,
+        onRefusal: (refusal, connection, exchange) => {
+          this.ledger.refuse(refusal.code);
+          this.#log?.refusal(refusal, connection, exchange);
+          if (exchange === null) requests?.unreadable(connection, refusal);
+        },
+        onHandshakeFailure: (clientIp, error) => {
+          this.ledger.refuse('REQUEST_TLS');
+          this.#log?.handshakeFailure(clientIp, error);
+        },
+        pageInstead: createPageInstead({ loading, running }, warn),
+        onDone: this.#onDone(requests),
       },
-      pageInstead: () => null,
-      onDone: this.#log?.logsRequests === true ? (exchange) => this.#log?.hostAnswer(exchange) : null,
-    });
+      certificate === null ? null : custodian.own(new Certificate(certificate, warn)),
+    );
   }
 
   get addresses(): Host['addresses'] {
@@ -152,7 +177,7 @@ export class ServletHost implements Host {
   get servlets(): readonly ServletStatus[] {
     return this.#servlets.pools.map((pool) => ({
       name: pool.servlet.name,
-      url: `${this.url}/${pool.servlet.name}`,
+      url: `${this.url}${pool.servlet.path}`,
       file: pool.servlet.file,
       unit: pool.servlet.unit,
       cell: pool.servlet.cell,
@@ -208,7 +233,7 @@ export class ServletHost implements Host {
       this.#isDraining = false;
       return this.#closing;
     }
-    this.#closing = this.#shutDown(options.graceMs ?? 0);
+    this.#closing = this.#shutDown(options.graceMs ?? 0).finally(() => this.#onClosed());
     return this.#closing;
   }
 
@@ -241,6 +266,16 @@ export class ServletHost implements Host {
       connectionCount: () => this.#acceptor.connectionCount,
       isReady: () => this.#isWarm,
       isClosing: () => this.#closing !== null,
+    };
+  }
+
+  /** Nobody is called for each exchange unless somebody wants to hear of it. */
+  #onDone(requests: RequestLog | null): ((exchange: Exchange) => void) | null {
+    const log = this.#log?.logsRequests === true ? this.#log : null;
+    if (log === null && requests === null) return null;
+    return (exchange) => {
+      log?.hostAnswer(exchange);
+      requests?.exchange(exchange);
     };
   }
 

@@ -1,8 +1,10 @@
 // For whoever compiles against the published declarations.
 /// <reference types="node" preserve="true" />
+import { checkConfig } from './config.ts';
 import { ServletHost } from './host.ts';
 import type { Host, ListenAddress, ServeOptions } from './options.ts';
-import { ConfigError } from './servlet-list.ts';
+import { ConfigError } from './config-error.ts';
+import { Custodian } from './custodian.ts';
 
 export { PortInUseError } from './acceptor.ts';
 export type { Account, Ledger, RequestRecord } from './cell/ledger.ts';
@@ -10,25 +12,63 @@ export type { DeathCause, Obituary } from './cell/obituary.ts';
 export { Custodian, CustodianShutError, type Closable } from './custodian.ts';
 export { DEFAULT_LIMITS, LIMITS, type LimitName, type LimitRow, type Limits } from './limits.ts';
 export type { Host, ListenAddress, Profile, ServeOptions, ServletOptions, ServletStatus, Unit } from './options.ts';
-export { ConfigError } from './servlet-list.ts';
+export { ConfigError } from './config-error.ts';
+export * as dispatchers from './dispatcher/index.ts';
+export type { Answerer, Dispatcher, DispatchSite, Pass } from './dispatcher/dispatcher.ts';
+export type { FilesOptions } from './dispatcher/files.ts';
+export type { NotFoundResponder } from './dispatcher/not-found.ts';
+export type { Realm } from './dispatcher/realms.ts';
+export type { ServletsRootOptions } from './dispatcher/servlets-root.ts';
+export type { CacheOptions } from './http/cache-control.ts';
+export type { ErrorPage } from './http/error-page.ts';
+export type { Exchange } from './http/exchange.ts';
+export type { HostAnswer } from './http/host-answer.ts';
+export type { ServletResponder } from './http/servlet-responder.ts';
+export type { LogFormat, LogFormatter, LoggedRequest, LoggedResponse } from './log/log-format.ts';
+export type { LogTarget } from './log/request-log.ts';
 
 /**
  * Starts a host and returns when it listens; servlets are loaded when they are first asked for, or with `isEager`.
  * @throws PortInUseError, ConfigError
  * @example
  * await using host = await serve({ servlets: 'servlets/', port: 8080 });
- * @see Racket `serve`, `serve/ports`, `serve/ips+ports`
+ * @see Racket `serve/servlet`, `serve`, `serve/ports`, `serve/ips+ports`
  */
 export async function serve(options: ServeOptions): Promise<Host> {
+  const problems = checkConfig(options);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `Cannot serve: ${problem}`).join('\n'));
   const addresses = addressesOf(options);
-  const host = new ServletHost(options);
+  const custodian = new Custodian('host', null);
+  let host: ServletHost;
   try {
+    host = new ServletHost(options, [], custodian);
     await host.listen(addresses);
   } catch (error) {
-    await host.close();
+    await custodian.shutdownAll();
     throw error;
   }
+  const isInteractive = options.commandLine === false;
+  if (options.banner ?? isInteractive) sayWhere(host, urlOf(host));
+  if (options.open ?? isInteractive) void openAt(urlOf(host));
   return host;
+}
+
+/** Where the only servlet is, or the site. */
+function urlOf(host: Host): string {
+  const [only, ...others] = host.servlets;
+  return only !== undefined && others.length === 0 ? only.url : host.url;
+}
+
+function sayWhere(host: Host, url: string): void {
+  console.log(`Your Web application is running at ${url}.`);
+  console.log('Stop this program at any time to terminate the Web Server.');
+  void host.closed.then(() => console.log('Web Server stopped.'));
+}
+
+async function openAt(url: string): Promise<void> {
+  const { openBrowser } = await import('./cli/browser.ts');
+  const problem = await openBrowser(url);
+  if (problem !== null) console.error(`Cannot open a browser (${problem}); the address is ${url}`);
 }
 
 function addressesOf(options: ServeOptions): ListenAddress[] {
@@ -39,9 +79,5 @@ function addressesOf(options: ServeOptions): ListenAddress[] {
   }
   for (const port of options.ports ?? []) addresses.push({ host, port });
   if (options.port !== undefined || addresses.length === 0) addresses.unshift({ host, port: options.port ?? 0 });
-  for (const { port } of addresses) {
-    if (!Number.isInteger(port) || port < 0 || port > 65535)
-      throw new ConfigError(`Cannot listen on port ${String(port)}: it is not a number from 0 to 65535`);
-  }
   return addresses;
 }

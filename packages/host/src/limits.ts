@@ -19,6 +19,7 @@ export type LimitName =
   | 'backlogMaxCount'
   | 'memoryMb'
   | 'bufferedBodiesMb'
+  | 'fileCacheMb'
   | 'headTimeoutMs'
   | 'keepAliveTimeoutMs'
   | 'bodyTimeoutMs'
@@ -35,6 +36,7 @@ export type LimitName =
   | 'formFileMemoryMaxBytes'
   | 'formPartHeadMaxBytes'
   | 'spoolMaxBytes'
+  | 'rangesMaxCount'
   | 'queueMaxCount'
   | 'queueTimeoutMs'
   | 'threadsMaxCount'
@@ -79,6 +81,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     503,
     'LIMIT_BUFFERED_BODIES',
     'Bodies that wait for a thread, of all clients together. Each may be 256 KB, and there may be 10,000 of them.',
+  ),
+  fileCacheMb: row(
+    16,
+    'host',
+    0,
+    'LIMIT_FILE_CACHE',
+    'Small static files kept in memory; beyond it those go that were asked for longest ago. 0: none.',
   ),
   // Reading a request.
   headTimeoutMs: row(
@@ -175,6 +184,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     503,
     'LIMIT_SPOOL',
     'Disk space of the files of all forms that are being answered.',
+  ),
+  rangesMaxCount: row(
+    100,
+    'request',
+    0,
+    'LIMIT_RANGES',
+    'Parts of a file that one request asks for; with more it gets the whole file.',
   ),
   // Waiting for a thread.
   queueMaxCount: row(1000, 'servlet', 503, 'LIMIT_QUEUE', 'Requests that wait for a thread of the servlet.'),

@@ -1,37 +1,23 @@
 import type { Failure } from '@custodian/protocol';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Closable } from './custodian.ts';
 import type { RequestRecord } from './cell/ledger.ts';
 import { type Obituary, obituaryLine } from './cell/obituary.ts';
 import type { Connection } from './http/connection.ts';
 import type { Exchange } from './http/exchange.ts';
-
-const BUFFER_BYTES = 4096;
-/** A reader of the log that does not keep up loses lines; it does not fill the acceptor. */
-const BUFFER_MAX_BYTES = 4 << 20;
-const FLUSH_MS = 500;
+import { LogFile } from './log/log-file.ts';
 
 /** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
 export class HostLog implements Closable {
   readonly label = 'log';
   readonly #logger: Logger;
-  readonly #destination: DestinationStream & { flushSync?(): void; end?(): void };
+  readonly #file: LogFile;
   readonly #logsRequests: boolean;
-  readonly #timer: NodeJS.Timeout;
 
   constructor(level: 'events' | 'requests', destination: number | string) {
-    const stream = pino.destination({
-      dest: destination,
-      sync: false,
-      minLength: BUFFER_BYTES,
-      maxLength: BUFFER_MAX_BYTES,
-      mkdir: true,
-    });
-    this.#destination = stream;
-    this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, stream);
+    this.#file = new LogFile(destination);
+    this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, this.#file);
     this.#logsRequests = level === 'requests';
-    this.#timer = setInterval(() => stream.flush(), FLUSH_MS);
-    this.#timer.unref();
   }
 
   get logsRequests(): boolean {
@@ -79,6 +65,10 @@ export class HostLog implements Closable {
     this.#logger.info({ code, status, clientIp, ...request }, 'refused');
   }
 
+  handshakeFailure(clientIp: string, error: NodeJS.ErrnoException): void {
+    this.#logger.info({ code: 'REQUEST_TLS', clientIp, reason: error.code ?? error.message }, 'refused');
+  }
+
   warn(text: string): void {
     this.#logger.warn(text);
   }
@@ -99,15 +89,7 @@ export class HostLog implements Closable {
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    // The obituaries of what was killed with the host come later than this, and an ended destination throws.
-    this.#logger.level = 'silent';
-    try {
-      this.#destination.flushSync?.();
-    } catch {
-      // The destination was never opened, or is gone: nobody is left to tell.
-    }
-    if (typeof this.#destination.end === 'function') this.#destination.end();
+    this.#file.close();
   }
 }
 

@@ -2,6 +2,14 @@ import type { AdminOptions } from './admin/admin.ts';
 import type { Limits } from './limits.ts';
 import type { Ledger } from './cell/ledger.ts';
 import type { Custodian } from './custodian.ts';
+import type { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { FilesOptions } from './dispatcher/files.ts';
+import type { NotFoundResponder } from './dispatcher/not-found.ts';
+import type { Realm } from './dispatcher/realms.ts';
+import type { ServletsRootOptions } from './dispatcher/servlets-root.ts';
+import type { ServletResponder } from './http/servlet-responder.ts';
+import type { LogFormat, LogFormatter } from './log/log-format.ts';
+import type { LogTarget } from './log/request-log.ts';
 
 /** What a thread is given to: one connection's request at a time, one instance, or the whole servlet. */
 export type Unit = 'connection' | 'instance' | 'servlet';
@@ -61,8 +69,12 @@ export interface ListenAddress {
 }
 
 export interface ServeOptions {
-  /** A servlet file, a directory of them, or a list of files and options. */
-  servlets: string | URL | readonly (string | URL | ServletOptions)[];
+  /** A servlet file, a directory of them, or a list of files and options. Default: none. */
+  servlets?: string | URL | readonly (string | URL | ServletOptions)[];
+  /** Where the only servlet is mounted, and what `open` opens. Racket: `#:servlet-path`. */
+  servletPath?: string;
+  /** The only servlet's {@link ServletOptions.regexp}: `''` is everything. Racket: `#:servlet-regexp`. */
+  servletRegexp?: RegExp | string;
   /** Default 0: any free port. */
   port?: number;
   /** Default 127.0.0.1. */
@@ -71,6 +83,53 @@ export interface ServeOptions {
   ports?: readonly number[];
   /** Several hosts, each with its ports. Racket: `serve/ips+ports`. */
   ipsAndPorts?: readonly (readonly [host: string, ports: readonly number[]])[];
+  /**
+   * HTTPS on all listeners. The certificate and its key are those of `sslCert` and `sslKey`, which may be given alone; else
+   * `server-cert.pem` and `private-key.pem` of `serverRootPath`, or of the current directory.
+   */
+  ssl?: boolean;
+  /** PEM files, both or none. They are read again when they change: connections go on with what they began with. */
+  sslCert?: string | URL;
+  sslKey?: string | URL;
+  /** Every connection ends after its first request. Racket: `#:connection-close?`. */
+  connectionClose?: boolean;
+
+  /**
+   * Who answers, in this order, in the place of the chain that the following options make. Constructors are in
+   * `dispatchers`; what all of them pass gets 404.
+   */
+  dispatchers?: readonly Dispatcher[];
+  /**
+   * Directory of which is used what is there: `htdocs` (files), `conf/not-found.html`, `mime.types`, and for `ssl` the
+   * certificate and its key. Default: none.
+   */
+  serverRootPath?: string | URL;
+  /** Directories of files, tried in order after the servlets and before `htdocs`. */
+  extraFilesPaths?: readonly (string | URL | FilesOptions)[];
+  /** Directory of servlets that are loaded when they are asked for, with whatever follows the file in the path. As guests, unless told otherwise. */
+  servletsRoot?: string | URL | ServletsRootOptions;
+  /** Who may see which paths: a file, or the list of realms. */
+  passwords?: string | URL | readonly Realm[];
+  /** `/conf/refresh-servlets` and its kind, for this machine alone. Default: if there is a `servletsRoot` or `passwords`. */
+  refresh?: boolean;
+  /** `/quit` ends the host, for this machine alone. */
+  quit?: boolean;
+  /** Media types by endings, for all files, in the place of the usual ones. */
+  mimeTypesPath?: string | URL;
+  /** A page of HTML, or what makes the answer, for what is not found. Default: the tutorial's page. */
+  fileNotFoundResponder?: string | URL | NotFoundResponder;
+  /** What to show where a servlet can't be loaded, in the place of the host's page; null: that page. */
+  servletLoadingResponder?: ServletResponder;
+  /** The same where a servlet failed, or was stopped. */
+  servletResponder?: ServletResponder;
+
+  /** Opens the browser when the host listens. */
+  open?: boolean;
+  /** Says on the standard output where the host runs, and when it has stopped. */
+  banner?: boolean;
+  /** `false` turns `open`, `quit` and `banner` on, as Racket's `serve/servlet` does; here they are off by default. */
+  commandLine?: boolean;
+
   /** Defaults for all servlets; a servlet's own options go before. */
   unit?: Unit;
   profile?: Profile;
@@ -97,6 +156,13 @@ export interface ServeOptions {
    * environment variable `CUSTODIAN_KEYS` goes before it. Replicas share one ring.
    */
   keyFile?: string;
+  /**
+   * Writes a line for each request besides: to a file, which is opened anew when it is rotated away; a descriptor; or
+   * something with a `write(line)`.
+   */
+  logFile?: LogTarget;
+  /** Of these lines: the name of a format, or a function of request and response. Default `apache-default`. */
+  logFormat?: LogFormat | LogFormatter;
   /** Directory for what outlives a cell (compile cache). Default: `.custodian-UID` in the system's temp directory. */
   stateDir?: string;
   /** The operator's page, metrics and health, on a listener of their own. Default `false`; `true`: on any free port of 127.0.0.1. */
@@ -141,6 +207,8 @@ export interface Host extends AsyncDisposable {
    * the code that they began in. @throws RangeError when there is no such servlet
    */
   reload(servlet: string): void;
+  /** Resolves when the host is closed, by whomever. */
+  readonly closed: Promise<void>;
   /** Ends one cell by the operator's will; its servlets get a fresh one. */
   killCell(pid: number): Promise<void>;
   /**

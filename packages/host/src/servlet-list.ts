@@ -1,20 +1,17 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
-import { basename, dirname, extname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { basename, dirname, extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Persistence } from '@custodian/protocol';
 import type { HeldServlet } from './cell/pool.ts';
+import { ConfigError } from './config-error.ts';
+import { pathOf } from './paths.ts';
 import { resolveLimits } from './limits.ts';
 import type { ServeOptions, ServletOptions } from './options.ts';
-
-/** An option is wrong: a name, a value, a file that is not there. */
-export class ConfigError extends TypeError {
-  override readonly name = 'ConfigError';
-  readonly code = 'CUSTODIAN_CONFIG';
-}
+import { statelessRegexp } from './stateless-regexp.ts';
 
 /** What counts as a servlet in a directory. */
-const SERVLET_ENDINGS = new Set(['.ts', '.js', '.mjs']);
+export const SERVLET_ENDINGS: readonly string[] = ['.ts', '.js', '.mjs'];
 const GUEST_CELLS = new Set(['servlet', 'instance']);
 const PACKAGE_NAME = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*$/;
 /** The servlet of this name in a directory also stands at the root. */
@@ -33,19 +30,32 @@ export interface ListedServlet {
 
 /** Makes of the options the servlets that they name. @throws ConfigError */
 export function listServlets(options: ServeOptions): ListedServlet[] {
-  const given = options.servlets;
+  const given = options.servlets ?? [];
   const entries = typeof given === 'string' || given instanceof URL ? [given] : given;
   if (!Array.isArray(entries)) throw new ConfigError('Cannot serve: option "servlets" is neither a path nor a list');
-  return entries.flatMap((entry: string | URL | ServletOptions) => listEntry(entry, options));
+  const listed = entries.flatMap((entry: string | URL | ServletOptions) => listEntry(entry, options));
+  const { servletPath, servletRegexp } = options;
+  if (servletPath === undefined && servletRegexp === undefined) return listed;
+  const [only] = listed;
+  if (only === undefined || listed.length > 1)
+    throw new ConfigError(
+      'Cannot use "servletPath" and "servletRegexp": they are for one servlet; several have a "mount" or a "regexp" each',
+    );
+  const regexp = servletRegexp === undefined ? only.regexp : regexpOf(servletRegexp, only.held.name);
+  const mount = servletPath?.replace(/^\/+|\/+$/g, '');
+  const held = mount === undefined ? only.held : { ...only.held, path: `/${mount}` };
+  return [{ ...only, held, regexp, mounts: regexp !== null ? [] : mount === undefined ? only.mounts : [mount] }];
+}
+
+export function isServletFile(name: string): boolean {
+  return SERVLET_ENDINGS.includes(extname(name)) && !name.endsWith('.d.ts') && !name.startsWith('.');
 }
 
 function listEntry(entry: string | URL | ServletOptions, options: ServeOptions): ListedServlet[] {
   if (typeof entry === 'string' || entry instanceof URL) {
     const path = pathOf(entry);
     if (!statOf(path).isDirectory()) return [listOne({ file: path }, options)];
-    const files = readdirSync(path)
-      .filter((name) => SERVLET_ENDINGS.has(extname(name)) && !name.endsWith('.d.ts') && !name.startsWith('.'))
-      .sort();
+    const files = readdirSync(path).filter(isServletFile).sort();
     if (files.length === 0) throw new ConfigError(`Cannot serve "${path}": there is no .ts, .js or .mjs file in it`);
     return files.map((name) => listOne({ file: join(path, name) }, options));
   }
@@ -55,32 +65,23 @@ function listEntry(entry: string | URL | ServletOptions, options: ServeOptions):
   return [listOne(entry, options)];
 }
 
-function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet {
+/** How a servlet is held: its own options before those for all. */
+type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'limits' | 'continuations'>;
+
+/** @throws ConfigError */
+export function listOne(servlet: ServletOptions, options: Holding): ListedServlet {
   const file = pathOf(servlet.file);
   if (!statOf(file).isFile()) throw new ConfigError(`Cannot serve "${file}": it is not a file`);
   const fileName = basename(file, extname(file));
   const name = (servlet.mount ?? fileName).replace(/^\/+|\/+$/g, '');
-  const profile = servlet.profile ?? options.profile ?? 'guest';
-  const unit = servlet.unit ?? options.unit ?? 'connection';
-  if (profile !== 'guest' && profile !== 'trusted')
-    throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
-  if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet')
-    throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
-  const cell = servlet.cell ?? 'servlet';
-  if (typeof cell !== 'string' || cell === '') throw new ConfigError(`Cannot serve "${name}": its cell has no name`);
   const regexp = servlet.regexp === undefined ? null : regexpOf(servlet.regexp, name);
-  const limits = resolveLimits(servlet.limits, resolveLimits(options.limits));
   return {
     held: {
       name: name === '' ? fileName : name,
+      path: `/${name}`,
       file,
       url: pathToFileURL(file).href,
-      unit,
-      profile,
-      cell: GUEST_CELLS.has(cell) ? cell : `group ${cell}`,
-      limits,
-      spareThreads: servlet.spareThreads ?? 1,
-      persistence: persistenceFrom(servlet, name),
+      ...holdingOf(servlet, options, name),
       compiledPackages: compiledPackages(
         servlet.continuations?.transform ?? options.continuations?.transform,
         file,
@@ -91,6 +92,30 @@ function listOne(servlet: ServletOptions, options: ServeOptions): ListedServlet 
     regexp,
     isEager: servlet.isEager ?? false,
     canary: servlet.isEager !== true || servlet.canary === false ? null : (servlet.canary ?? `/${name}`),
+  };
+}
+
+/** @throws ConfigError */
+export function holdingOf(
+  servlet: Omit<ServletOptions, 'file'>,
+  options: Holding,
+  name: string,
+): Omit<HeldServlet, 'name' | 'path' | 'file' | 'url' | 'compiledPackages'> {
+  const profile = servlet.profile ?? options.profile ?? 'guest';
+  const unit = servlet.unit ?? options.unit ?? 'connection';
+  if (profile !== 'guest' && profile !== 'trusted')
+    throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
+  if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet')
+    throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
+  const cell = servlet.cell ?? 'servlet';
+  if (typeof cell !== 'string' || cell === '') throw new ConfigError(`Cannot serve "${name}": its cell has no name`);
+  return {
+    unit,
+    profile,
+    cell: GUEST_CELLS.has(cell) ? cell : `group ${cell}`,
+    limits: resolveLimits(servlet.limits, resolveLimits(options.limits)),
+    spareThreads: servlet.spareThreads ?? 1,
+    persistence: persistenceFrom(servlet, name),
   };
 }
 
@@ -116,23 +141,21 @@ function manifestOf(packageName: string, file: string): string | null {
   }
 }
 
-/** Without the flags that make a regexp remember where it was. */
 function regexpOf(given: RegExp | string, name: string): RegExp {
   try {
-    return typeof given === 'string' ? new RegExp(given) : new RegExp(given.source, given.flags.replace(/[gy]/g, ''));
+    return typeof given === 'string' ? new RegExp(given) : statelessRegexp(given);
   } catch (cause) {
     throw new ConfigError(`Cannot serve "${name}": its regexp is none: ${(cause as Error).message}`, { cause });
   }
 }
 
-function persistenceFrom({ stateless = false, checkpoint = false }: ServletOptions, name: string): Persistence | null {
+function persistenceFrom(
+  { stateless = false, checkpoint = false }: Omit<ServletOptions, 'file'>,
+  name: string,
+): Persistence | null {
   if (stateless && checkpoint)
     throw new ConfigError(`Cannot serve "${name}": "stateless" and "checkpoint" exclude each other`);
   return stateless ? 'stateless' : checkpoint ? 'checkpoint' : null;
-}
-
-function pathOf(path: string | URL): string {
-  return typeof path === 'string' && !path.startsWith('file:') ? resolve(path) : fileURLToPath(path);
 }
 
 function statOf(path: string): { isDirectory(): boolean; isFile(): boolean } {

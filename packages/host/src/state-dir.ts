@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from './servlet-list.ts';
+import { ConfigError } from './config-error.ts';
 
 /** Where a host keeps what outlives a cell, unless it is told another place. */
 export function defaultStateDir(): string {

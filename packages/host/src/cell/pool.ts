@@ -28,6 +28,8 @@ import type { Watchdog } from './watchdog.ts';
 /** A servlet as the operator wants it held. */
 export interface HeldServlet {
   name: string;
+  /** Where it answers: `/shop/cart`. */
+  path: string;
   file: string;
   url: string;
   unit: Unit;

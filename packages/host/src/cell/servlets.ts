@@ -39,6 +39,8 @@ export class Servlets {
   readonly #named = new Map<string, CellGroup>();
   readonly #eager: ServletPool[] = [];
   readonly #patterns: { regexp: RegExp; pool: ServletPool }[] = [];
+  readonly #profiles = new Set<Profile>();
+  readonly #onRefresh: (() => void)[] = [];
   #isShut = false;
 
   constructor(site: ServletsSite) {
@@ -60,8 +62,14 @@ export class Servlets {
     return [...new Set(this.pools.flatMap((pool) => pool.cells))];
   }
 
-  get profiles(): Set<Profile> {
-    return new Set(this.pools.map((pool) => pool.servlet.profile));
+  /** Those of which a spare cell is to be kept. */
+  get profiles(): ReadonlySet<Profile> {
+    return this.#profiles;
+  }
+
+  /** Servlets of this profile may come later. */
+  expect(profile: Profile): void {
+    this.#profiles.add(profile);
   }
 
   /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */
@@ -89,6 +97,7 @@ export class Servlets {
       onLog: (level, text) => site.onLog(held.name, level, text),
     });
     this.#groups.set(pool, group);
+    this.expect(held.profile);
     if (servlet.isEager) this.#eager.push(pool);
     for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
     if (servlet.regexp !== null) this.#patterns.push({ regexp: servlet.regexp, pool });
@@ -99,6 +108,21 @@ export class Servlets {
   /** Loads those that are not to wait for their first request. */
   async start(): Promise<void> {
     await Promise.all(this.#eager.map((pool) => pool.start()));
+  }
+
+  /** What begins from now on loads its servlet's file anew. */
+  refresh(): void {
+    for (const listener of this.#onRefresh) listener();
+    for (const pool of this.pools) pool.reload();
+  }
+
+  onRefresh(listener: () => void): void {
+    this.#onRefresh.push(listener);
+  }
+
+  /** Has every thread collect when it comes back to its event loop. */
+  collectGarbage(): void {
+    for (const pool of this.pools) for (const lease of pool.leases) lease.collect();
   }
 
   /** No further threads. */

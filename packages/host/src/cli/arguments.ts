@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Limits } from '../limits.ts';
 import { LIMITS } from '../limits.ts';
 import { PROFILES, UNITS } from '../config.ts';
+import { LOG_FORMATS } from '../log/log-format.ts';
 import type { ServeOptions } from '../options.ts';
 import { didYouMean } from './nearest-name.ts';
 
@@ -18,6 +19,7 @@ export type Command =
   | { name: 'ps'; stateDir: string | null; pid: number | null; isJson: boolean }
   | { name: 'kill'; stateDir: string | null; pid: number | null; target: string }
   | { name: 'top'; stateDir: string | null; pid: number | null; count: number }
+  /** Nothing to serve and no `config`: that of the current directory is meant. */
   | { name: 'serve'; paths: string[]; config: string | null; isOpening: boolean; options: ServeFlags };
 
 /** Options of serve() that have a flag. A key that is missing was not given. */
@@ -37,6 +39,16 @@ export type ServeFlags = Partial<
     | 'keyFile'
     | 'stateDir'
     | 'admin'
+    | 'ssl'
+    | 'sslCert'
+    | 'sslKey'
+    | 'connectionClose'
+    | 'serverRootPath'
+    | 'extraFilesPaths'
+    | 'servletsRoot'
+    | 'passwords'
+    | 'quit'
+    | 'logFormat'
   >
 >;
 
@@ -46,6 +58,15 @@ const SERVE_FLAGS = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   open: { type: 'boolean' },
+  ssl: { type: 'boolean' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  'connection-close': { type: 'boolean' },
+  quit: { type: 'boolean' },
+  files: { type: 'string', multiple: true },
+  'servlets-root': { type: 'string' },
+  root: { type: 'string' },
+  passwords: { type: 'string' },
   config: { type: 'string' },
   unit: { type: 'string' },
   profile: { type: 'string' },
@@ -53,6 +74,7 @@ const SERVE_FLAGS = {
   'warm-cells': { type: 'string' },
   log: { type: 'string' },
   'log-file': { type: 'string' },
+  'log-format': { type: 'string' },
   production: { type: 'boolean' },
   development: { type: 'boolean' },
   store: { type: 'string' },
@@ -147,29 +169,44 @@ function parseServe(argv: readonly string[]): Command {
   const options: ServeFlags = {};
   const given = (name: keyof typeof SERVE_FLAGS): string | undefined => values[name] as string | undefined;
 
+  /** An option of serve() that is the flag's text as it stands. */
+  const text = <Name extends keyof ServeFlags>(name: Name, flag: keyof typeof SERVE_FLAGS): void => {
+    const value = given(flag);
+    if (value !== undefined) options[name] = value as ServeFlags[Name] & string;
+  };
+  const isOn = <Name extends keyof ServeFlags>(name: Name, flag: keyof typeof SERVE_FLAGS): void => {
+    if (values[flag] === true) options[name] = true as ServeFlags[Name] & true;
+  };
   const port = given('port');
   if (port !== undefined) options.port = wholeNumber('--port', port, 65_535);
-  const host = given('host');
-  if (host !== undefined) options.host = host;
+  text('host', 'host');
+  isOn('ssl', 'ssl');
+  text('sslCert', 'cert');
+  text('sslKey', 'key');
+  isOn('connectionClose', 'connection-close');
+  isOn('quit', 'quit');
+  const files = (values['files'] as string[] | undefined) ?? [];
+  if (files.length > 0) options.extraFilesPaths = files;
+  text('servletsRoot', 'servlets-root');
+  text('serverRootPath', 'root');
+  text('passwords', 'passwords');
   const unit = given('unit');
   if (unit !== undefined) options.unit = oneOf('--unit', unit, UNITS);
   const profile = given('profile');
   if (profile !== undefined) options.profile = oneOf('--profile', profile, PROFILES);
   const warmCells = given('warm-cells');
   if (warmCells !== undefined) options.warmCells = wholeNumber('--warm-cells', warmCells, 1000);
-  const store = given('store');
-  if (store !== undefined) options.store = store;
-  const keyFile = given('key-file');
-  if (keyFile !== undefined) options.keyFile = keyFile;
-  const stateDir = given('state-dir');
-  if (stateDir !== undefined) options.stateDir = stateDir;
+  text('store', 'store');
+  text('keyFile', 'key-file');
+  text('stateDir', 'state-dir');
   const adminPort = given('admin-port');
   if (adminPort !== undefined && values['no-admin'] === true)
     throw new UsageError('Cannot use --admin-port and --no-admin together');
   if (adminPort !== undefined) options.admin = { port: wholeNumber('--admin-port', adminPort, 65_535) };
   if (values['no-admin'] === true) options.admin = false;
-  const logFile = given('log-file');
-  if (logFile !== undefined) options.logDestination = logFile;
+  text('logDestination', 'log-file');
+  const logFormat = given('log-format');
+  if (logFormat !== undefined) options.logFormat = oneOf('--log-format', logFormat, LOG_FORMATS);
   const log = given('log');
   if (log !== undefined) {
     const what = oneOf('--log', log, ['requests', 'events', 'off'] as const);
@@ -184,9 +221,6 @@ function parseServe(argv: readonly string[]): Command {
   if (limits.length > 0) options.limits = Object.fromEntries(limits.map(parseLimit));
 
   const config = given('config') ?? null;
-  if (positionals.length === 0 && config === null) {
-    throw new UsageError('Cannot serve: name a servlet file, a directory of them, or a --config');
-  }
   return { name: 'serve', paths: positionals, config, isOpening: values['open'] === true, options };
 }
 

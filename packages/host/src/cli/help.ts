@@ -13,7 +13,7 @@ Run "custodian serve --help" for the options of serve.
 Exit codes: 0 done, 1 it failed, 2 the command line or the config file is wrong, or names what is not there.
 `;
 
-export const SERVE_HELP: string = `Usage: custodian serve <file or directory>... [options]
+export const SERVE_HELP: string = `Usage: custodian serve [<file or directory>...] [options]
 
 Serves each servlet at /<its name>, "index" at / as well. Prints a line that begins "Custodian ready at http://..." when it is.
 What the host has to say goes to the standard output; log lines (JSON, one each) go to the standard error.
@@ -21,7 +21,18 @@ What the host has to say goes to the standard output; log lines (JSON, one each)
 Where to listen:
   -p, --port N             port; 0 takes any free one (default 8080)
       --host H             address (default 127.0.0.1)
+      --ssl                HTTPS, by server-cert.pem and private-key.pem of --root or of this directory (default port 8443)
+      --cert FILE          HTTPS by this certificate (PEM); read again when it changes
+      --key FILE           and this key
+      --connection-close   one request per connection
       --open               open the browser when ready
+      --quit               /quit ends the server, for this machine alone
+
+What is served besides, in this order:
+      --passwords FILE     who may see which paths: JSON, [{ "realm": "", "path": "regexp", "users": { "name": "password" } }]
+      --servlets-root DIR  servlets that are loaded when they are asked for; /conf/refresh-servlets has them loaded anew
+      --files DIR          files, as often as needed
+      --root DIR           a directory with htdocs/, conf/not-found.html, mime.types, as far as they are there
 
 How servlets are held (a servlet's own options in the config file go before these):
       --unit U             what has a thread to itself: connection (default), instance or servlet
@@ -35,11 +46,14 @@ The operator's page, on a listener of its own with a token; ps, kill and top spe
 
 What is said:
       --log WHAT           requests (default), events, or off
-      --log-file FILE      where log lines go instead of the standard error
+      --log-file FILE      where log lines go instead of the standard error; opened anew when it is rotated away
+      --log-format F       how requests are logged: json (default), apache-default, combined, extended or
+                           parenthesized-default; events stay JSON, on the standard error
       --production         error pages without causes and stacks (the default with NODE_ENV=production)
       --development        error pages with them
 
-      --config FILE        options of serve() as JSON, or as the default export of a .ts or .js; options given here win
+      --config FILE        options of serve() as JSON, or as the default export of a .ts or .js; options given here win.
+                           Without it, and with nothing named to serve: custodian.config.ts or .json of this directory
       --store STORE        where stateless servlets keep long states: sqlite[:FILE] (default), directory[:PATH], memory,
                            redis://... or postgres://...
       --key-file FILE      keys that seal their states (default: "keys" in the state directory; or CUSTODIAN_KEYS)

@@ -1,13 +1,17 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { certificateOption } from '../certificate-option.ts';
 import { readConfig } from '../config.ts';
 import { missingWalls } from '../doctor.ts';
 import { strippedNodeOptions } from '../doctor/node-options.ts';
 import type { Host, ServeOptions, ServletStatus } from '../options.ts';
-import { ConfigError } from '../servlet-list.ts';
-import type { Command } from './arguments.ts';
+import { ConfigError } from '../config-error.ts';
+import { type Command, type ServeFlags, UsageError } from './arguments.ts';
 import { openBrowser } from './browser.ts';
 import { createPaint, type Paint } from './paint.ts';
 
 const DEFAULT_PORT = 8080;
+const DEFAULT_SECURE_PORT = 8443;
 const GRACE_MS = 5000;
 // npm passes Ctrl-C on to a program that has had it from the terminal already; so does our own starter. Those are
 // milliseconds apart, and a person's second Ctrl-C is not.
@@ -20,19 +24,22 @@ type ServeCommand = Extract<Command, { name: 'serve' }>;
 /** Serves until a signal; then resolves to the exit code. */
 export async function runServe(command: ServeCommand): Promise<number> {
   const options = await optionsOf(command);
+  const isOpening = command.isOpening || (options.open ?? options.commandLine === false);
   const signals = listenForSignals();
   const paint = createPaint(process.stdout, process.env);
 
   // Loaded here and not above, so that --help and doctor do not wait for it.
   const { serve } = await import('../index.ts');
-  const host = await serve(options);
-  await Promise.race([host.ready(), signals.first]);
+  const host = await serve({ ...options, open: false });
+  await Promise.race([host.ready(), signals.first, host.closed]);
   if (!signals.isRaised()) {
     await announce(host, paint);
-    if (command.isOpening) void open(host);
+    if (isOpening) void open(host);
   }
 
-  const signal = await signals.first;
+  const signal = await Promise.race([signals.first, host.closed.then(() => null)]);
+  // A visitor asked for /quit.
+  if (signal === null) return 0;
   say(`${signal}: closing, with up to ${GRACE_MS / 1000} s for running requests`);
   const closed = host.close({ graceMs: GRACE_MS });
   const second = await Promise.race([closed.then(() => null), signals.second]);
@@ -42,25 +49,68 @@ export async function runServe(command: ServeCommand): Promise<number> {
   return 128 + SIGNAL_NUMBERS[second];
 }
 
-/** The config file's options with those of the command line laid over. */
-export async function optionsOf(command: ServeCommand): Promise<ServeOptions> {
-  const file = command.config === null ? {} : await readConfig(command.config);
+/** The config file's options with those of the command line laid over. `directory`: the current one. */
+export async function optionsOf(command: ServeCommand, directory: string = process.cwd()): Promise<ServeOptions> {
+  const config = command.config ?? (namesNothing(command) ? await findConfig(directory) : null);
+  const file = config === null ? {} : await readConfig(config);
   const flags = command.options;
-  const options: Partial<ServeOptions> = { log: 'requests', logDestination: 2, admin: true, ...file, ...flags };
+  const options: ServeOptions = { log: 'requests', logDestination: 2, admin: true, ...file, ...flags };
   if (file.limits !== undefined || flags.limits !== undefined) options.limits = { ...file.limits, ...flags.limits };
   // A port on the command line is the whole answer to where to listen, whatever the file lists.
   if (flags.port !== undefined || flags.host !== undefined) delete options.ipsAndPorts;
   if (flags.port !== undefined) delete options.ports;
   if (options.port === undefined && options.ports === undefined && options.ipsAndPorts === undefined) {
-    options.port = DEFAULT_PORT;
+    options.port = certificateOption(options) === null ? DEFAULT_PORT : DEFAULT_SECURE_PORT;
   }
   if (command.paths.length > 0) {
     options.servlets = command.paths.length === 1 ? command.paths[0]! : command.paths;
   }
-  if (options.servlets === undefined) {
-    throw new ConfigError(`Cannot serve: neither the command line nor config "${command.config}" names a servlet`);
+  if (flags.logFormat !== undefined) Object.assign(options, logInFormat(flags.logFormat, flags, file));
+  if (WHAT_IS_SERVED.every((name) => options[name] === undefined)) {
+    throw new ConfigError(`Cannot serve: neither the command line nor config "${config}" names a servlet`);
   }
-  return { ...options, servlets: options.servlets };
+  return options;
+}
+
+const WHAT_IS_SERVED = [
+  'servlets',
+  'servletsRoot',
+  'extraFilesPaths',
+  'serverRootPath',
+  'dispatchers',
+] as const satisfies readonly (keyof ServeOptions)[];
+
+function namesNothing({ paths, options }: ServeCommand): boolean {
+  return paths.length === 0 && WHAT_IS_SERVED.every((name) => (options as ServeOptions)[name] === undefined);
+}
+
+const CONFIG_NAMES = ['.ts', '.mts', '.js', '.mjs', '.cjs', '.json'].map((ending) => `custodian.config${ending}`);
+
+/** The config file of a directory. @throws UsageError when there is none, ConfigError when there are several */
+async function findConfig(directory: string): Promise<string> {
+  const there = new Set(await readdir(directory));
+  const [found, other] = CONFIG_NAMES.filter((name) => there.has(name));
+  if (found === undefined)
+    throw new UsageError(
+      'Cannot serve: name a servlet file, a directory of them, or a --config (there is no custodian.config.ts or .json here)',
+    );
+  if (other !== undefined)
+    throw new ConfigError(`Cannot choose a config: both "${found}" and "${other}" are here; name one with --config`);
+  return join(directory, found);
+}
+
+/** Requests are written in another format than events: to the log file if one is named, the host's own log to the standard error. */
+function logInFormat(
+  format: ServeOptions['logFormat'],
+  flags: ServeFlags,
+  file: Partial<ServeOptions>,
+): Partial<ServeOptions> {
+  if (format === 'json' && file.logFile === undefined) return { logFormat: format };
+  return {
+    log: flags.log ?? (file.log === false ? false : 'events'),
+    logDestination: file.logDestination ?? 2,
+    logFile: flags.logDestination ?? file.logFile ?? 2,
+  };
 }
 
 async function announce(host: Host, paint: Paint): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Servlets } from '../cell/servlets.ts';
 import type { Custodian } from '../custodian.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { FileCache } from '../http/file-cache.ts';
 import type { Limits } from '../limits.ts';
+import type { Host } from '../options.ts';
 
 /** Gets an exchange: answers it, now or later, or sees to it that somebody else does. */
 export type Answerer = (exchange: Exchange) => void | Promise<void>;
@@ -25,13 +27,13 @@ export interface DispatchSite {
   readonly custodian: Custodian;
   readonly limits: Limits;
   readonly servlets: Servlets;
+  readonly fileCache: FileCache;
   readonly isDevelopment: boolean;
   /** What `/conf/refresh-passwords` asks to read its file again. */
   readonly passwordFiles: Set<{ refresh(): void }>;
   /** Writes a line to the host's log. */
   warn(text: string): void;
-  /** Ends the host, as somebody asked for by a request; what runs gets a moment. */
-  quit(): void;
+  readonly host: Host;
 }
 
 /** Tries one after the other. @see Racket `sequencer:make` */

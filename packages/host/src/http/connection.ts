@@ -46,6 +46,8 @@ export interface ConnectionSite {
   onExchange(exchange: Exchange): void;
   /** The host refuses a request, or what could not be read as one (`exchange` is null). */
   onRefusal(refusal: { code: string; status: number }, connection: Connection, exchange: Exchange | null): void;
+  /** A client could not agree with the host on TLS. */
+  onHandshakeFailure(clientIp: string, error: NodeJS.ErrnoException): void;
   /** What to answer in the place of a page of the host's own; null: that page. */
   pageInstead(page: ErrorPage, exchange: Exchange): HostAnswer | null;
   /** Hears of every exchange that is over; null when nobody wants to. */
@@ -90,6 +92,15 @@ export class Connection implements Closable {
       throw new Error('Cannot serve a connection: this Node has no HTTP parser on its sockets');
     socket.parser.onIncoming = (exchange, keepAlive) => this.#onIncoming(exchange, keepAlive);
     socket.once('close', () => this.#onClose());
+  }
+
+  /** The address that it was accepted at; empty when nobody asked for it before the connection was closed. */
+  get hostIp(): string {
+    return this.socket.localAddress ?? '';
+  }
+
+  get hostPort(): number {
+    return this.socket.localPort ?? 0;
   }
 
   /** Ends the connection now. */
@@ -153,20 +164,18 @@ export class Connection implements Closable {
     } else if (exchange.hasBody && !exchange.complete && this.#waiting.length === 0) {
       // The broken bytes are of the body that is being read.
       this.isClosing = true;
-      exchange.refuse(page);
-      exchange.carrier?.abort(exchange);
+      exchange.drop(page);
     } else this.#refusal = page;
   }
 
   onBodyTooLarge(exchange: Exchange): void {
-    exchange.refuse({
+    exchange.drop({
       status: 413,
       title: 'Request too large',
       text: 'The body of this request is larger than this address takes.',
       code: 'LIMIT_BODY',
       detail: `limit bodyMaxBytes: ${exchange.bodyMaxBytes}`,
     });
-    exchange.carrier?.abort(exchange);
   }
 
   onBodiesSpent(exchange: Exchange): void {
@@ -195,14 +204,13 @@ export class Connection implements Closable {
       !exchange.isDone &&
       now - exchange.movedAt > (exchange.silenceMaxMs ?? this.#limits.bodyTimeoutMs)
     ) {
-      exchange.refuse({
+      exchange.drop({
         status: 408,
         title: 'Request timed out',
         text: 'The rest of this request did not arrive in time.',
         code: 'LIMIT_BODY_TIMEOUT',
         detail: `limit bodyTimeoutMs: ${exchange.silenceMaxMs ?? this.#limits.bodyTimeoutMs}`,
       });
-      exchange.carrier?.abort(exchange);
     } else if (exchange.isHeadSent && now - exchange.movedAt > (exchange.silenceMaxMs ?? this.#limits.sendTimeoutMs)) {
       exchange.cut();
       exchange.carrier?.abort(exchange);

@@ -150,6 +150,18 @@ export class Exchange {
     return headers;
   }
 
+  /** The values of all headers of that name, as one list (RFC 9110 §5.3); `name` in lower case. */
+  headers(name: string): string | undefined {
+    const { rawHeaders } = this;
+    let values: string | undefined;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const found = rawHeaders[at] as string;
+      if (found.length !== name.length || found.toLowerCase() !== name) continue;
+      values = values === undefined ? rawHeaders[at + 1] : `${values}, ${rawHeaders[at + 1]}`;
+    }
+    return values;
+  }
+
   /** The decoded elements of the path, or null when it names nothing: see {@link pathElements}. */
   get elements(): readonly string[] | null {
     if (this.#elements === undefined) this.#elements = pathElements(this.url);
@@ -318,6 +330,12 @@ export class Exchange {
       page.code,
       answer ?? { status, headers: { ...headers, ...retryAfter }, body: renderErrorPage(page) },
     );
+  }
+
+  /** Refuses what may be under way already, whose carrier hears of it. */
+  drop(page: ErrorPage): void {
+    this.refuse(page);
+    this.carrier?.abort(this);
   }
 
   /** Refuses with an answer that has been made already. */

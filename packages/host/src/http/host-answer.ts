@@ -28,7 +28,7 @@ export function prepareAnswer(answer: HostAnswer): PreparedAnswer {
     throw new TypeError('Cannot answer: its body is neither a text nor bytes');
   let headerLines = '';
   for (const [name, values] of Object.entries(headers))
-    for (const value of typeof values === 'string' ? [values] : values) headerLines += `${name}: ${value}\r\n`;
+    for (const value of typeof values === 'string' ? [values] : values) headerLines += headerLine(name, value);
   if (typeof body === 'string' && body !== '' && !/^content-type:/im.test(headerLines))
     headerLines += 'Content-Type: text/html; charset=utf-8\r\n';
   try {
@@ -37,4 +37,11 @@ export function prepareAnswer(answer: HostAnswer): PreparedAnswer {
     throw new TypeError('Cannot answer: a header is malformed, or is one that the host writes itself', { cause });
   }
   return { status, headerLines, hasDate: /^date:/im.test(headerLines), body: Buffer.from(body) };
+}
+
+/** A line, and no second one in it: what visitors have typed may stand in a header. */
+function headerLine(name: string, value: string): string {
+  const line = `${name}: ${value}`;
+  if (/[\r\n\0]/.test(line)) throw new TypeError(`Cannot answer: header "${name.slice(0, 40)}" has a line end in it`);
+  return `${line}\r\n`;
 }

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError } from '../servlet-list.ts';
+import { ConfigError } from '../config-error.ts';
 
 /** A servlet's own key: what seals its continuations, or opens those that an older key of the ring has sealed. */
 export interface ServletKey {

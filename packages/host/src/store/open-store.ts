@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { ConfigError } from '../servlet-list.ts';
+import { ConfigError } from '../config-error.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { MemoryStore } from './memory-store.ts';
 import { PostgresStore } from './postgres-store.ts';

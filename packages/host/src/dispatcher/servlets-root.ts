@@ -1,0 +1,98 @@
+import { extname, join } from 'node:path';
+import type { ServletPool } from '../cell/pool.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { FileRoot } from '../http/open-file.ts';
+import type { ServletOptions } from '../options.ts';
+import { holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
+import { directoryOf } from '../paths.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { runIn } from './servlets.ts';
+
+/** How servlets from a directory are held. */
+export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'mount' | 'regexp' | 'isEager' | 'canary'> {
+  root: string | URL;
+}
+
+/**
+ * Runs the servlets of a directory, each when it is first asked for: `/shop/cart.ts` or `/shop/cart`, and whatever follows
+ * that in the path. As guests, unless told otherwise. Passes what is no servlet. The file is read again after
+ * `/conf/refresh-servlets`.
+ * @throws ConfigError when the directory is not there
+ * @see Racket `#:servlets-root`
+ * @example servletsRoot({ root: 'servlets', limits: { heapMb: 20 } })
+ */
+export function servletsRoot({ root, ...held }: ServletsRootOptions): Dispatcher {
+  const directory = directoryOf(root);
+  const files = new FileRoot(directory, () => false, null);
+  return (pass, site) => {
+    // What is wrong with it is said now, not at the first request.
+    site.servlets.expect(holdingOf(held, site, directory).profile);
+    /** By the beginning of the path that each was asked for at. */
+    const known = new Map<string, ServletPool>();
+    const pools = new Map<string, ServletPool>();
+    let depth = 0;
+    // A file may be gone, or another have come before it.
+    site.servlets.onRefresh(() => known.clear());
+
+    const findKnown = (elements: readonly string[]): ServletPool | undefined => {
+      let beginning = '';
+      for (const element of elements.slice(0, depth)) {
+        beginning += `/${element}`;
+        const pool = known.get(beginning);
+        if (pool !== undefined) return pool;
+      }
+      return undefined;
+    };
+    const open = (file: readonly string[]): ServletPool => {
+      const name = file.join('/');
+      const pool =
+        pools.get(name) ??
+        site.servlets.add({ ...listOne({ ...held, file: join(directory, ...file), mount: name }, site), mounts: [] });
+      pools.set(name, pool);
+      return pool;
+    };
+    const find = async (exchange: Exchange, elements: readonly string[]): Promise<void> => {
+      const found = await findServlet(files, elements);
+      if (exchange.isDone) return;
+      if (found === null) return pass(exchange);
+      const pool = open(found.file);
+      known.set(`/${elements.slice(0, found.depth).join('/')}`, pool);
+      depth = Math.max(depth, found.depth);
+      runIn(pool, exchange);
+    };
+    return (exchange) => {
+      const { elements } = exchange;
+      if (elements === null || elements.length === 0) return pass(exchange);
+      const pool = findKnown(elements);
+      return pool === undefined ? find(exchange, elements) : runIn(pool, exchange);
+    };
+  };
+}
+
+/** The servlet that a path begins with: its file's elements, and how many of the path's elements name it. */
+async function findServlet(
+  files: FileRoot,
+  elements: readonly string[],
+): Promise<{ file: readonly string[]; depth: number } | null> {
+  for (const [index, element] of elements.entries()) {
+    if (element === '' || element === 'node_modules') return null;
+    const file = elements.slice(0, index + 1);
+    const found = await kindOf(files, file);
+    if (found === 'directory') continue;
+    if (found === 'file') return isServletFile(element) ? { file, depth: file.length } : null;
+    if (extname(element) !== '') return null;
+    for (const ending of SERVLET_ENDINGS) {
+      const named = [...file.slice(0, -1), `${element}${ending}`];
+      if ((await kindOf(files, named)) === 'file') return { file: named, depth: file.length };
+    }
+    return null;
+  }
+  return null;
+}
+
+async function kindOf(files: FileRoot, elements: readonly string[]): Promise<'file' | 'directory' | null> {
+  const found = await files.open(elements);
+  if (found === null || found === 'directory') return found;
+  await found.close();
+  return 'file';
+}
