@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { childProcesses } from '../support/process-tree.ts';
 import { outcomeOf, PROGRAM, type Run, runCustodian } from './custodian-program.ts';
 
 let folder: string;
@@ -174,7 +176,12 @@ describe('custodian serve at a signal', () => {
     const config = join(outside, 'late.json');
     await writeFile(config, JSON.stringify({ servlets: [{ file: 'late.ts', isEager: true }] }));
     const run = serving(['--config', config, '--port', '0']);
-    await delay(1500);
+    // It has cells: it is under way, and not ready for another minute.
+    await eventually(
+      () => childProcesses(run.child.pid as number).length,
+      (count) => count > 0,
+      { ms: 20_000 },
+    );
     run.child.kill('SIGTERM');
     expect(await run.ended).toEqual({ code: 0, signal: null });
     expect(run.stdout()).not.toContain('Custodian ready');

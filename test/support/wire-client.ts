@@ -17,7 +17,8 @@ export class WireClient {
   /** When the last byte, or the end, came. */
   lastEventAt: number = performance.now();
   receivedBytes = 0;
-  #received: Buffer = Buffer.alloc(0);
+  /** Put together only when somebody reads: a test may leave many MB lying here. */
+  #pieces: Buffer[] = [];
   #isEnded = false;
   #error: Error | null = null;
   #wake: (() => void)[] = [];
@@ -26,7 +27,7 @@ export class WireClient {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.receivedBytes += chunk.length;
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#pieces.push(chunk);
       this.#onEvent();
     });
     socket.on('end', () => this.#onEnd(null));
@@ -132,7 +133,7 @@ export class WireClient {
   }
 
   async #exactly(bytes: number): Promise<Buffer> {
-    while (this.#received.length < bytes) await this.#more();
+    while (this.#pieces.reduce((sum, piece) => sum + piece.length, 0) < bytes) await this.#more();
     return this.#take(bytes);
   }
 
@@ -149,10 +150,15 @@ export class WireClient {
     return new Promise((resolve) => this.#wake.push(resolve));
   }
 
+  get #received(): Buffer {
+    if (this.#pieces.length !== 1) this.#pieces = [Buffer.concat(this.#pieces)];
+    return this.#pieces[0] as Buffer;
+  }
+
   #take(bytes: number): Buffer {
-    const taken = this.#received.subarray(0, bytes);
-    this.#received = this.#received.subarray(bytes);
-    return taken;
+    const received = this.#received;
+    this.#pieces = [received.subarray(bytes)];
+    return received.subarray(0, bytes);
   }
 
   #onEnd(error: Error | null): void {

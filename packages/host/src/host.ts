@@ -10,7 +10,6 @@ import { certificateOption } from './certificate-option.ts';
 import { Ledger } from './cell/ledger.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
-import { ConfigError } from './config-error.ts';
 import { Custodian } from './custodian.ts';
 import { chain } from './dispatcher/dispatcher.ts';
 import { standardDispatchers } from './dispatcher/standard.ts';

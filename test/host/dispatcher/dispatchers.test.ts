@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Dispatcher, dispatchers, type Host, serve, type ServeOptions } from '../../../packages/host/src/index.ts';
@@ -12,7 +13,7 @@ afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();
   for (const host of hosts.splice(0)) {
     await host.close();
-    expect(host.custodian.describe()).toEqual([]);
+    assert.deepEqual(host.custodian.describe(), []);
   }
 });
 
@@ -162,7 +163,7 @@ describe('the chain of dispatchers', () => {
 
 describe('limit()', () => {
   /** Answers when it is told to. */
-  function held(): { dispatcher: Dispatcher; release(): void; count(): number } {
+  function held(): { dispatcher: Dispatcher; release: () => void; count: () => number } {
     const waiting: (() => void)[] = [];
     return {
       dispatcher: () => (exchange) => void waiting.push(() => exchange.isDone || exchange.respond('done')),

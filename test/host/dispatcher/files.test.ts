@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { renameSync, symlinkSync, truncateSync, unlinkSync, utimesSync } from 'node:fs';
 import { once } from 'node:events';
@@ -49,7 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const client of clients) client.destroy();
   await host.close();
-  expect(host.custodian.describe()).toEqual([]);
+  assert.deepEqual(host.custodian.describe(), []);
   tree[Symbol.dispose]();
   outside[Symbol.dispose]();
 });
@@ -166,27 +167,25 @@ describe('files()', () => {
 
   it('files() never sends what lies outside, by whatever target', async () => {
     const piece = fc.constantFrom(
-      ...[
-        '..',
-        '.',
-        '%2e',
-        '%2E',
-        '/',
-        '%2f',
-        '\\',
-        '%5c',
-        '%00',
-        ';',
-        '//',
-        'sub',
-        'leaks',
-        'leak.txt',
-        'secret.txt',
-        '%25',
-        '?',
-        '.env',
-        'public',
-      ],
+      '..',
+      '.',
+      '%2e',
+      '%2E',
+      '/',
+      '%2f',
+      '\\',
+      '%5c',
+      '%00',
+      ';',
+      '//',
+      'sub',
+      'leaks',
+      'leak.txt',
+      'secret.txt',
+      '%25',
+      '?',
+      '.env',
+      'public',
     );
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 8 }), async (pieces) => {
@@ -452,10 +451,11 @@ describe('large files', () => {
       await sleep(count);
       socket.destroy();
     }
-    await eventually(
+    const left = await eventually(
       () => [descriptorsOf(process.pid).length <= before, openFiles(host, 'file')],
       ([isBack, open]) => isBack === true && open === 0,
     );
+    expect(left).toEqual([true, 0]);
   });
 });
 

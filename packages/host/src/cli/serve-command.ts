@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { certificateOption } from '../certificate-option.ts';
 import { readConfig } from '../config.ts';
 import { missingWalls } from '../doctor.ts';
 import { strippedNodeOptions } from '../doctor/node-options.ts';
@@ -60,7 +59,8 @@ export async function optionsOf(command: ServeCommand, directory: string = proce
   if (flags.port !== undefined || flags.host !== undefined) delete options.ipsAndPorts;
   if (flags.port !== undefined) delete options.ports;
   if (options.port === undefined && options.ports === undefined && options.ipsAndPorts === undefined) {
-    options.port = certificateOption(options) === null ? DEFAULT_PORT : DEFAULT_SECURE_PORT;
+    const isSecure = options.ssl === true || options.sslCert !== undefined;
+    options.port = isSecure ? DEFAULT_SECURE_PORT : DEFAULT_PORT;
   }
   if (command.paths.length > 0) {
     options.servlets = command.paths.length === 1 ? command.paths[0]! : command.paths;

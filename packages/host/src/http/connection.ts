@@ -94,15 +94,6 @@ export class Connection implements Closable {
     socket.once('close', () => this.#onClose());
   }
 
-  /** The address that it was accepted at; empty when nobody asked for it before the connection was closed. */
-  get hostIp(): string {
-    return this.socket.localAddress ?? '';
-  }
-
-  get hostPort(): number {
-    return this.socket.localPort ?? 0;
-  }
-
   /** Ends the connection now. */
   close(): void {
     this.socket.destroy();
