@@ -3,6 +3,7 @@ import { accounting } from './accounting.ts';
 import { cellCost } from './cell-cost.ts';
 import { close } from './close.ts';
 import { continuation } from './continuation.ts';
+import { continuationHttp } from './continuation-http.ts';
 import { hello } from './hello.ts';
 import { neighbour } from './neighbour.ts';
 import { benchOptions, type Question, report } from './support/report.ts';
@@ -14,6 +15,7 @@ const QUESTIONS: Record<string, Question> = {
   neighbour,
   accounting,
   continuation,
+  'continuation-http': continuationHttp,
 };
 
 const options = benchOptions(process.argv.slice(2));

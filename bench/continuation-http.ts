@@ -1,0 +1,149 @@
+// How many captures and resumptions a second does a flow get through the whole host, and what does a live session weigh, against Racket's own web server? Estimate: five times Racket's at every step, and a tenth of its memory.
+import { fileURLToPath } from 'node:url';
+import { Agent } from 'node:http';
+import { get } from './support/client.ts';
+import { load, type Load } from './support/load.ts';
+import { pssMb, processTree, treeCpuMs } from './support/proc.ts';
+import { hasRacket, startRacket } from './support/racket.ts';
+import { type Answer, type BenchOptions, main, type Table } from './support/report.ts';
+import { alternate, ratioOf, spreadOf } from './support/rounds.ts';
+import { startServer } from './support/server.ts';
+
+const SUM2 = fileURLToPath(new URL('servlets/sum2.ts', import.meta.url));
+/** Each server as it is by default, but for memory: neither may begin to forget sessions that are measured. */
+const CUSTODIAN = { servlets: [{ file: SUM2, limits: { heapMb: 500 } }] };
+const SESSIONS = 10_000;
+const CONNECTIONS = 16;
+/** Requests of the sessions that are under way at once. */
+const VISITORS = 32;
+
+const STEPS = ['capture', 'resume and capture', 'resume'] as const;
+type Step = (typeof STEPS)[number];
+type Name = 'custodian' | 'racket';
+
+interface Running {
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+interface Sample extends Load {
+  cpuMicros: number;
+}
+
+const start = (name: Name, core: number | null): Promise<Running> =>
+  name === 'racket' ? startRacket('sum2.rkt', core) : startServer('custodian.ts', CUSTODIAN, core);
+
+export async function continuationHttp(options: BenchOptions): Promise<Answer> {
+  const names: Name[] = hasRacket ? ['custodian', 'racket'] : ['custodian'];
+  if (!hasRacket) console.warn('Racket is not installed: its rows are left out');
+  const tables: Table[] = [];
+  for (const cores of options.cores) tables.push(...(await speeds(names, cores, options)));
+  tables.push(await weights(names));
+  return {
+    question: 'how many captures and resumptions a second, and what does a live session weigh, against Racket?',
+    estimate: 'five times Racket at every step, a tenth of its memory',
+    tables,
+  };
+}
+
+/** Both servers are started afresh for each round, since captures leave them with ever more sessions. */
+async function speeds(names: Name[], cores: 1 | 2, { rounds, seconds }: BenchOptions): Promise<Table[]> {
+  const samples = await alternate(names, rounds, async (name): Promise<Record<Step, Sample>> => {
+    const server = await start(name, cores === 1 ? 0 : null);
+    try {
+      const first = await continuationAt(server, '/sum2');
+      const second = await continuationAt(server, `${first}?number=3`);
+      const targets: Record<Step, string> = {
+        capture: '/sum2',
+        'resume and capture': `${first}?number=3`,
+        resume: `${second}?number=4`,
+      };
+      const measured: Partial<Record<Step, Sample>> = {};
+      for (const step of ['resume', 'resume and capture', 'capture'] as const) {
+        const url = `${server.url}${targets[step]}`;
+        const about = { connections: CONNECTIONS, core: cores === 1 ? 1 : null };
+        await load(url, { ...about, seconds: 1 });
+        const before = treeCpuMs(server.pid);
+        const sample = await load(url, { ...about, seconds });
+        const requests = sample.requestsPerSecond * seconds;
+        measured[step] = { ...sample, cpuMicros: ((treeCpuMs(server.pid) - before) * 1000) / requests };
+      }
+      return measured as Record<Step, Sample>;
+    } finally {
+      await server.stop();
+    }
+  });
+  const where = cores === 1 ? 'server on one core, load on the other' : 'all on two cores';
+  return STEPS.map((step) => ({
+    title: `${step}, ${CONNECTIONS} connections, ${where}`,
+    columns: ['', 'req/s', 'against Racket', 'p50 us', 'p99 us', 'cpu us/req', 'errors'],
+    rows: names.map((name) => {
+      const of = (field: keyof Sample, by: Name = name): number[] => samples[by].map((sample) => sample[step][field]);
+      return [
+        name,
+        spreadOf(of('requestsPerSecond')),
+        names.length === 2 ? ratioOf(of('requestsPerSecond'), of('requestsPerSecond', 'racket')) : null,
+        spreadOf(of('p50Micros')),
+        spreadOf(of('p99Micros')),
+        spreadOf(of('cpuMicros')),
+        of('errors').reduce((sum, count) => sum + count, 0),
+      ];
+    }),
+  }));
+}
+
+/** What sessions weigh that have been asked for both numbers, and wait for the second: two continuations each. */
+async function weights(names: Name[]): Promise<Table> {
+  const rows: Table['rows'] = [];
+  for (const name of names) {
+    const server = await start(name, null);
+    const agent = new Agent({ keepAlive: true, maxSockets: VISITORS });
+    try {
+      // What is loaded and compiled by the first requests is no session's.
+      await openSessions(server, agent, 1000);
+      const before = await heldBy(server, agent);
+      await openSessions(server, agent, SESSIONS);
+      const after = await heldBy(server, agent);
+      rows.push([
+        name,
+        (after.heapBytes - before.heapBytes) / SESSIONS,
+        ((after.pssMb - before.pssMb) * 2 ** 20) / SESSIONS,
+        before.pssMb,
+        after.pssMb,
+      ]);
+    } finally {
+      agent.destroy();
+      await server.stop();
+    }
+  }
+  return {
+    title: `${SESSIONS} live sessions of sum2, two continuations each`,
+    columns: ['', 'bytes/session in use', 'bytes/session of the processes', 'MB before', 'MB after'],
+    rows,
+  };
+}
+
+async function openSessions(server: Running, agent: Agent, count: number): Promise<void> {
+  let left = count;
+  const visit = async (): Promise<void> => {
+    while (left-- > 0) await continuationAt(server, `${await continuationAt(server, '/sum2', agent)}?number=3`, agent);
+  };
+  await Promise.all(Array.from({ length: VISITORS }, visit));
+}
+
+async function heldBy({ url, pid }: Running, agent: Agent): Promise<{ heapBytes: number; pssMb: number }> {
+  const { body } = await get(`${url}/sum2?memory`, agent);
+  const heapBytes = Number(/<body>(\d+)</.exec(body)?.[1]);
+  return { heapBytes, pssMb: processTree(pid).reduce((sum, member) => sum + pssMb(member), 0) };
+}
+
+/** The continuation on the page at `path`. */
+async function continuationAt({ url }: Running, path: string, agent?: Agent): Promise<string> {
+  const { status, body } = await get(`${url}${path}`, agent);
+  const action = /action="([^"]+)"/.exec(body)?.[1];
+  if (status !== 200 || action === undefined) throw new Error(`Cannot measure: ${path} answered ${status}: ${body}`);
+  return action;
+}
+
+await main(import.meta, 'continuation-http', continuationHttp);
