@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StartedHost } from '../support/started-host.ts';
 import { continuationsOf, Visitor } from '../support/visitor.ts';
 
-const TOKEN = /;k=(r0\.\d+-\d+)\.(\d+)\.(\d+)\.([\w-]{22})$/;
+const TOKEN = /;k=(r0\.\d+-\d+-[\w-]{8})\.(\d+)\.(\d+)\.([\w-]{22})$/;
 
 const SUM = `
   import { html, sendSuspend } from '@custodian/worker';

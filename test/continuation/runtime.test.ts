@@ -5,7 +5,6 @@ import {
   currentContext,
   deliver,
   describe,
-  estimateBytes,
   prompt,
   resume,
 } from '../../packages/worker/src/continuation/runtime.ts';
@@ -90,17 +89,6 @@ suite('prompt() and resume()', () => {
 
   test('capture() outside a servlet rejects', async () => {
     await expect(capture(() => 1)).rejects.toMatchObject({ code: 'SERVLET_NO_PROMPT' });
-  });
-
-  test('estimateBytes() grows with what the locals hold, and counts a shared tail once', async () => {
-    const { exports } = await load(
-      'export async function start(text: string) { const a = await ask(1); const b = await ask(2); return text + a + b; }',
-    );
-    const small = await prompt(() => exports['start']!('x')),
-      big = await prompt(() => exports['start']!('x'.repeat(1000)));
-    expect(estimateBytes(captured(big).frames)).toBeGreaterThan(estimateBytes(captured(small).frames) + 1000);
-    const frames = captured(small).frames!;
-    expect(estimateBytes(frames, new Set([frames]))).toBe(0);
   });
 });
 

@@ -1,9 +1,9 @@
 /**
  * A continuation's address in a URL: the path parameter `;k=<place>.<instance>.<continuation>.<nonce>`. The place,
- * `<replica>.<cell>`, says which thread holds it; the acceptor reads no more than that.
+ * `<replica>.<cell>-<lease>-<random>`, says which thread holds it; the acceptor reads no more than that.
  */
 export interface ContinuationToken {
-  /** As in `r0.12-3`. */
+  /** As in `r0.12-3-x0Fq_2ab`. */
   place: string;
   instance: number;
   continuation: number;

@@ -114,6 +114,7 @@ export class RequestRunner {
     void request.pieces?.return?.().catch(() => {});
     // A servlet that is still at it has the thread to itself; where requests overlap, nobody waits for it to come back.
     if (request.pieces === null && this.#isSequential) return;
+    if (request.servletRequest !== null) this.#servlet.giveUp?.(request.servletRequest);
     this.#fail(request, new ClientGoneError('Cannot send the response: the client is gone'));
   }
 

@@ -130,7 +130,8 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel:
   tolerateSignals();
   reportHolding(manager, writer);
   const Kind = isStateless ? (await import('./servlet/stateless-servlet.ts')).StatelessServlet : ContinuationServlet;
-  return new Kind(servlet, manager, { place: order.place, name: order.servletName });
+  const { place, servletName: name } = order;
+  return new Kind(servlet, manager, { place, name, isSequential: order.unit !== 'servlet' });
 }
 
 /** The lease has no end of its own: its supervisor ends the thread. */

@@ -23,14 +23,10 @@ export function managerCases(
   create: (options: ManagerOptions) => ContinuationManager,
   { keeps }: { keeps: boolean },
 ): void {
-  const managers: ExpirationHandler = () => 'of the manager';
-  const own: ExpirationHandler = () => 'own';
-  const setUp = (): { manager: ContinuationManager; clock: ManualClock } => {
+  const setUp: SetUp = () => {
     const clock = new ManualClock();
     return { manager: create({ onExpired: managers, clock }), clock };
   };
-  const wrong = (nonce: string): string => `${nonce[0] === 'A' ? 'B' : 'A'}${nonce.slice(1)}`;
-
   describe(`${name}, as every manager`, () => {
     test('nonces are 128 random bits, base64url', () => {
       const { manager } = setUp();
@@ -59,8 +55,20 @@ export function managerCases(
       manager.adjustTimeout(17, 1);
       expect([manager.count, manager.bytes]).toEqual([0, 0]);
     });
+  });
+  if (keeps) keepingCases(name, setUp);
+}
 
-    test.runIf(keeps)('what is stored is found, any number of times', () => {
+type SetUp = () => { manager: ContinuationManager; clock: ManualClock };
+
+const managers: ExpirationHandler = () => 'of the manager';
+const own: ExpirationHandler = () => 'own';
+const wrong = (nonce: string): string => `${nonce[0] === 'A' ? 'B' : 'A'}${nonce.slice(1)}`;
+
+/** What every manager must do that keeps continuations. */
+function keepingCases(name: string, setUp: SetUp): void {
+  describe(`${name}, as every manager that keeps something`, () => {
+    test('what is stored is found, any number of times', () => {
       const { manager } = setUp();
       const instance = manager.createInstance();
       const kept = Array.from({ length: 30 }, (_, index) => manager.store(instance, { index }, null, 10));
@@ -71,24 +79,21 @@ export function managerCases(
       expect([manager.count, manager.bytes]).toEqual([30, 300]);
     });
 
-    test.runIf(keeps)(
-      'clear() expires what the instance has; own handlers answer, to the right nonce only; others stay',
-      () => {
-        const { manager } = setUp();
-        const [instance, other] = [manager.createInstance(), manager.createInstance()];
-        const [id, nonce] = manager.store(instance, 'k', own, 5);
-        const [plainId, plainNonce] = manager.store(instance, 'k', null, 5);
-        const [otherId, otherNonce] = manager.store(other, 'other', null, 7);
-        manager.clear(instance);
-        expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
-        expect(expiryOf(() => manager.lookup(instance, id, wrong(nonce))).handler).toBe(managers);
-        expect(expiryOf(() => manager.lookup(instance, plainId, plainNonce)).handler).toBe(managers);
-        expect(manager.lookup(other, otherId, otherNonce)).toBe('other');
-        expect([manager.count, manager.bytes]).toEqual([1, 7]);
-      },
-    );
+    test('clear() expires what the instance has; own handlers answer, to the right nonce only; others stay', () => {
+      const { manager } = setUp();
+      const [instance, other] = [manager.createInstance(), manager.createInstance()];
+      const [id, nonce] = manager.store(instance, 'k', own, 5);
+      const [plainId, plainNonce] = manager.store(instance, 'k', null, 5);
+      const [otherId, otherNonce] = manager.store(other, 'other', null, 7);
+      manager.clear(instance);
+      expect(expiryOf(() => manager.lookup(instance, id, nonce)).handler).toBe(own);
+      expect(expiryOf(() => manager.lookup(instance, id, wrong(nonce))).handler).toBe(managers);
+      expect(expiryOf(() => manager.lookup(instance, plainId, plainNonce)).handler).toBe(managers);
+      expect(manager.lookup(other, otherId, otherNonce)).toBe('other');
+      expect([manager.count, manager.bytes]).toEqual([1, 7]);
+    });
 
-    test.runIf(keeps)('numbers are not used again after clear()', () => {
+    test('numbers are not used again after clear()', () => {
       const { manager } = setUp();
       const instance = manager.createInstance();
       const [before] = manager.store(instance, 'k', null, 1);
@@ -96,7 +101,7 @@ export function managerCases(
       expect(manager.store(instance, 'k', null, 1)[0]).toBeGreaterThan(before);
     });
 
-    test.runIf(keeps)('onChange() is called at every change', () => {
+    test('onChange() is called at every change', () => {
       const { manager } = setUp();
       const seen: number[] = [];
       manager.onChange = () => seen.push(manager.count);
@@ -107,7 +112,24 @@ export function managerCases(
       expect(seen).toEqual([1, 2, 0]);
     });
 
-    test.runIf(keeps)('everything expires at last, its clocks stop, and an own handler still answers', () => {
+    test('an instance that came to hold nothing is given up', () => {
+      const { manager, clock } = setUp();
+      const instance = manager.createInstance();
+      expect(manager.hasInstance(instance)).toBe(true);
+      clock.pass(48 * 3600_000);
+      expect([manager.hasInstance(instance), clock.tickCount]).toEqual([false, 0]);
+    });
+
+    test('10,000 continuations of one instance are found, and go together', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const kept = Array.from({ length: 10_000 }, (_, index) => manager.store(instance, index, null, 1));
+      expect(kept.every(([id, nonce], index) => manager.lookup(instance, id, nonce) === index)).toBe(true);
+      manager.clear(instance);
+      expect([manager.count, manager.bytes]).toEqual([0, 0]);
+    });
+
+    test('everything expires at last, its clocks stop, and an own handler still answers', () => {
       const { manager, clock } = setUp();
       const instance = manager.createInstance();
       const [id, nonce] = manager.store(instance, 'k', own, 5);

@@ -48,4 +48,11 @@ describe('createLruManager()', () => {
     clock.pass(30);
     expect([manager.count, removed]).toEqual([0, [0, 0, 1]]);
   });
+
+  test.each([{ lives: -1 }, { lives: 1.5 }, { checkIntervalMs: 0 }, { collectIntervalMs: Number.NaN }])(
+    'createLruManager() refuses %o',
+    (options) => {
+      expect(() => createLruManager(options)).toThrow(RangeError);
+    },
+  );
 });

@@ -54,4 +54,29 @@ describe('createThresholdLruManager()', () => {
     clock.pass(25 * 5000);
     expect(manager.count).toBe(0);
   });
+
+  test('garbage is no reason to make room: near its cap a thread collects it, and looks again', () => {
+    const clock = new ManualClock();
+    let garbage = 40 << 20;
+    let collections = 0;
+    const manager = createThresholdLruManager({
+      clock,
+      heapBytes: () => (8 << 20) + garbage,
+      collectGarbage: () => {
+        collections++;
+        garbage = 0;
+      },
+    });
+    manager.store(manager.createInstance(), 'k', null, 1);
+    for (let minutes = 0; minutes < 30; minutes++) {
+      garbage = 40 << 20;
+      clock.pass(60_000);
+    }
+    expect(manager.count).toBe(1);
+    expect(collections).toBeLessThanOrEqual(31);
+  });
+
+  test('createThresholdLruManager() refuses a maximum that is none', () => {
+    expect(() => createThresholdLruManager({ maxBytes: -1 })).toThrow(RangeError);
+  });
 });

@@ -27,9 +27,13 @@ export class CompiledServlet {
       limits: {},
       persistence: null,
       takesRawBody: false,
-      handle: exports['default'] as (request: unknown) => unknown,
+      handle: handlerOf(exports['default']),
     };
-    this.#servlet = new ContinuationServlet(servlet, this.manager, { place: 'r0.1-1', name: 'test' });
+    this.#servlet = new ContinuationServlet(servlet, this.manager, {
+      place: 'r0.1-1',
+      name: 'test',
+      isSequential: true,
+    });
   }
 
   static async load(body: string): Promise<CompiledServlet> {
@@ -48,9 +52,7 @@ export class CompiledServlet {
 
   /** The text of a page. */
   async text(url: string, headers: readonly string[] = []): Promise<string> {
-    const { body } = await this.get(url, headers);
-    if (typeof body !== 'string') throw new TypeError(`the page at ${url} is no text`);
-    return body;
+    return bodyOf(await this.get(url, headers));
   }
 
   /** The page that the n-th continuation of a page leads to. */
@@ -59,4 +61,20 @@ export class CompiledServlet {
     if (url === undefined) throw new Error(`there is no continuation ${index} on the page: ${page}`);
     return this.text(`${new URL(url, 'http://h').pathname}${query}`);
   }
+}
+
+/** The whole body of a reply, streams included. */
+export async function bodyOf({ body }: Reply): Promise<string> {
+  if (typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return Buffer.from(body).toString();
+  let text = '';
+  for await (const piece of body) text += typeof piece === 'string' ? piece : Buffer.from(piece).toString();
+  return text;
+}
+
+/** As `loadServlet` takes it: a function, or an object with a fetch function. */
+function handlerOf(main: unknown): (request: ServletRequest) => unknown {
+  if (typeof main === 'function') return main as (request: ServletRequest) => unknown;
+  const app = main as { fetch(request: Request): unknown };
+  return (request) => app.fetch(request.toRequest());
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { sendSuspend } from '../../../packages/worker/src/servlet/send.ts';
-import { CompiledServlet } from './compiled-servlet.ts';
+import { bodyOf, CompiledServlet } from './compiled-servlet.ts';
 
 const load = (body: string): Promise<CompiledServlet> =>
   CompiledServlet.load(`
@@ -186,6 +187,23 @@ describe('sendSuspend() and its family', () => {
     expect(page).toContain(JSON.stringify({ instance: 1, continuation: 1, nonce }));
   });
 
+  test('a value that all pages keep is charged for once, and its growth when it grows', async () => {
+    const servlet = await load(`export default async () => {
+      const catalogue = Array.from({ length: 5000 }, (_, index) => ({ index, name: 'item ' + index }));
+      for (;;) {
+        const request = await sendSuspend((url) => url);
+        for (let n = Number(request.query.get('more')); n > 0; n--) catalogue.push({ index: n, name: 'item ' + n });
+      }
+    }`);
+    let page = await servlet.text('/s');
+    const first = servlet.manager.bytes;
+    expect(first).toBeGreaterThan(300_000);
+    for (let times = 0; times < 20; times++) page = await servlet.follow(page);
+    expect(servlet.manager.bytes - first).toBeLessThan(20 * 1000);
+    await servlet.follow(page, '?more=5000');
+    expect((servlet.manager.bytes - first) / first).toBeCloseTo(1, 0);
+  });
+
   test('continuations that share a tail are charged for it once', async () => {
     const servlet = await load(`
       async function deep(n) { if (n === 0) { for (;;) await sendSuspend((url) => url); } const x = await deep(n - 1); return x + n; }
@@ -195,5 +213,208 @@ describe('sendSuspend() and its family', () => {
     for (let times = 0; times < 10; times++) page = await servlet.follow(page);
     expect(first).toBeGreaterThan(200 * 96);
     expect(servlet.manager.bytes - first).toBeLessThan(10 * 1000);
+  });
+
+  test('sendBack() while a page is made leaves with its own page, finally blocks run', async () => {
+    const servlet = await load(`let finals = 0;
+    export default async (request) => {
+      if (request.query.has('finals')) return String(finals);
+      try { await sendSuspend(() => sendBack('instead')); } catch { return 'caught'; } finally { finals++; }
+      return 'not reached';
+    }`);
+    expect([await servlet.text('/s'), await servlet.text('/s?finals')]).toEqual(['instead', '1']);
+  });
+
+  test('what goes on after its request was answered can not suspend, leave or clear, and hears of it', async () => {
+    const servlet = await load(`export const codes = [];
+    export default async () => {
+      const late = async (name, action) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        try { await action(); } catch (error) { codes.push(name + ' ' + error.code + ' ' + error.message); }
+      };
+      void late('suspend', () => sendSuspend((url) => url));
+      void late('back', () => sendBack('late'));
+      void late('finish', () => sendFinish('late'));
+      void late('forward', () => sendForward((url) => url));
+      void late('clear', () => clearContinuations());
+      await sendSuspend((url) => url);
+      return 'still there';
+    }`);
+    const page = await servlet.text('/s');
+    const codes = servlet.exports['codes'] as string[];
+    await eventually(
+      () => codes.length,
+      (count) => count === 5,
+    );
+    for (const code of codes)
+      expect(code).toMatch(/SERVLET_NO_PROMPT Cannot .*: the request has been answered already/);
+    expect(await servlet.follow(page)).toBe('still there');
+  });
+
+  test.each([
+    ['sendBack', 'left'],
+    ['sendFinish', 'expired'],
+  ])('%s() in an embedded function answers, and ends the run', async (leave, again) => {
+    const servlet = await load(`export default async () => {
+      await sendSuspendDispatch((embed) => html\`\${embed(() => ${leave}('left'))}\`);
+      return 'not reached';
+    }`);
+    const page = await servlet.text('/s');
+    expect(await servlet.follow(page)).toBe('left');
+    expect(await servlet.follow(page)).toContain(again);
+  });
+
+  test('sendForward() in an embedded function leaves its page only', async () => {
+    const servlet = await load(`export default async () => {
+      const answer = await sendSuspendDispatch((embed) =>
+        html\`\${embed(async () => (await sendForward((url) => 'forward ' + url)).query.get('n'))}\`);
+      return 'got ' + answer;
+    }`);
+    const page = await servlet.text('/s');
+    const forward = await servlet.follow(page);
+    expect(forward).toContain('forward /s;k=');
+    expect(await servlet.follow(page)).toContain('expired');
+    for (const n of ['1', '2']) expect(await servlet.follow(forward, `?n=${n}`)).toBe(`got ${n}`);
+  });
+
+  test('clearContinuations() between the capture and the page expires what is older, not the page', async () => {
+    const servlet = await load(`export default async () => {
+      await sendSuspend((url) => url);
+      await sendSuspend((url) => { clearContinuations(); return url; });
+      await sendSuspend((url) => { const kept = url; clearContinuations(); return kept; });
+      return 'end';
+    }`);
+    const first = await servlet.text('/s');
+    const second = await servlet.follow(first);
+    // The URL was made before the maker ran, and went with the others.
+    expect(await servlet.follow(second)).toContain('expired');
+    expect(await servlet.follow(first)).toContain('expired');
+    expect(servlet.manager.count).toBe(0);
+  });
+
+  test.each([
+    ['a Response', "new Response(url, { headers: { 'content-type': 'text/plain' } })", /text\/plain/],
+    ['a stream', '(async function* () { yield url.slice(0, 3); yield url.slice(3); })()', /text\/html/],
+    ['a reply with a stream', '{ status: 201, body: (async function* () { yield url; })() }', /text\/html/],
+    ['bytes', 'new TextEncoder().encode(url)', /octet-stream/],
+    ['an X-expression', "['a', { href: url }, 'on']", /text\/html/],
+  ])('a page may be %s', async (_what, page, type) => {
+    const servlet = await load(
+      `export default async () => { await sendSuspend((url) => (${page})); return 'went on'; }`,
+    );
+    const reply = await servlet.get('/s');
+    expect(reply.headerLines).toMatch(type);
+    expect(reply.headerLines).toContain('Referrer-Policy: same-origin\r\nCache-Control: no-store\r\n');
+    expect(await servlet.follow(await bodyOf(reply))).toBe('went on');
+  });
+
+  test('a page may embed functions while it streams', async () => {
+    const servlet = await load(`export default async () => {
+      const n = await sendSuspendDispatch((embed) => ({ body: (async function* () {
+        for (let i = 0; i < 3; i++) { await null; yield html\`\${embed(() => i)} \`; }
+      })() }));
+      return 'n ' + n;
+    }`);
+    const text = await servlet.text('/s');
+    for (const index of [2, 0, 1]) expect(await servlet.follow(text, '', index)).toBe(`n ${index}`);
+  });
+
+  test('redirectGet() in a loop is a redirection at each visit, and a page of it the same every time', async () => {
+    const servlet = await load(
+      `export default async () => { for (let i = 0; ; i++) await redirectGet({ 'X-Turn': i }); }`,
+    );
+    let location = '/s';
+    for (let turn = 0; turn < 30; turn++) {
+      const { status, headerLines } = await servlet.get(location);
+      expect([status, /X-Turn: (\d+)/.exec(headerLines)![1]]).toEqual([303, String(turn)]);
+      location = /Location: (\S+)/.exec(headerLines)![1]!;
+    }
+    expect(servlet.manager.count).toBe(30);
+    for (let times = 0; times < 2; times++) expect((await servlet.get(location)).headerLines).toContain('X-Turn: 30');
+  });
+
+  test('10,000 functions on one page are found each', async () => {
+    const servlet = await load(`export default async () => {
+      const n = await sendSuspendDispatch((embed) => html\`\${Array.from({ length: 10_000 }, (_, i) => html\`\${embed(() => i)} \`)}\`);
+      return 'n ' + n;
+    }`);
+    const urls = (await servlet.text('/s')).trim().split(' ');
+    expect(urls).toHaveLength(10_000);
+    for (const n of [0, 9999, 5000, 0]) expect(await servlet.text(urls[n]!)).toBe(`n ${n}`);
+  });
+
+  test('an expiration handler that fails is an error of its own request only', async () => {
+    const servlet = await load(`export default () => onExpired(() => { throw new Error('no answer'); }, async () => {
+      await sendSuspend((url) => url);
+      return sendFinish('done');
+    });`);
+    const page = await servlet.text('/s');
+    expect(await servlet.follow(page)).toBe('done');
+    for (let times = 0; times < 2; times++) await expect(servlet.follow(page)).rejects.toThrow('no answer');
+    expect(await servlet.text('/s')).toContain(';k=');
+  });
+
+  test('a servlet that has a fetch function may suspend, and is answered by a ServletRequest', async () => {
+    const servlet = await load(`export default { greeting: 'got ', async fetch(request) {
+      const reply = await sendSuspend((url) => new Response(url + ' ' + request.method));
+      return new Response(this.greeting + reply.query.get('n') + ' ' + (await reply.toRequest().method));
+    } };`);
+    const page = await servlet.text('/s');
+    expect(page).toMatch(/;k=\S+ GET$/);
+    for (const n of ['1', '2']) expect(await servlet.follow(page, `?n=${n}`)).toBe(`got ${n} GET`);
+  });
+});
+
+describe('webParameter()', () => {
+  test('a binding belongs to its stretch of calls: nested, after a resumption, in embedded functions, when the stretch fails', async () => {
+    const servlet = await load(`
+      const p = webParameter('none');
+      const show = async (label) => { const r = await sendSuspend((url) => html\`\${label} \${p()} \${url}\`); return r.query.get('n') + p(); };
+      export default async () => {
+        const seen = [];
+        const inner = await p.run('outer', async () => {
+          const a = await show('a');
+          const b = await p.run('inner', () => show('b'));
+          const c = await sendSuspendDispatch((embed) => html\`c \${p()} \${embed((r) => r.query.get('n') + p())}\`);
+          return [a, b, c, p()].join();
+        });
+        try { await p.run('failing', async () => { await show('d'); throw new Error(p()); }); }
+        catch (error) { return html\`\${inner} \${error.message} \${p()}\`; }
+      };`);
+    const a = await servlet.text('/s');
+    expect(a).toMatch(/^a outer /);
+    for (const n of ['1', '2']) {
+      const b = await servlet.follow(a, `?n=${n}`);
+      expect(b).toMatch(/^b inner /);
+      const c = await servlet.follow(b, '?n=3');
+      expect(c).toMatch(/^c outer /);
+      const d = await servlet.follow(c, '?n=4');
+      expect(d).toMatch(/^d failing /);
+      expect(await servlet.follow(d)).toBe(`${n}outer,3inner,4outer,outer failing none`);
+    }
+  });
+});
+
+describe('withErrorsToBrowser()', () => {
+  test('it shows errors of thunk and of its page makers, escaped; leaving is no error; the inner guard goes first', async () => {
+    const servlet = await load(`export default (request) => withErrorsToBrowser(sendBack, async () => {
+      const kind = request.query.get('kind');
+      if (kind === 'maker') await sendSuspend(() => { throw new Error('<maker>'); });
+      if (kind === 'leave') await sendFinish('left');
+      if (kind === 'thrown') throw { toString() { throw new Error('never'); } };
+      const inner = await withErrorsToBrowser((page) => 'inner caught', async () => {
+        await sendSuspend((url) => url);
+        throw new Error('inside');
+      });
+      if (inner !== undefined) throw new Error('after ' + inner);
+    });`);
+    expect(await servlet.text('/s?kind=maker')).toContain('<pre>&lt;maker&gt;</pre>');
+    expect(await servlet.text('/s?kind=leave')).toBe('left');
+    expect((await servlet.get('/s?kind=thrown')).status).toBe(500);
+    const page = await servlet.text('/s?kind=inner');
+    for (let times = 0; times < 2; times++) {
+      const shown = await servlet.get(new URL(/\S*;k=[\w.-]+/.exec(page)![0], 'http://h').pathname);
+      expect([shown.status, (shown.body as string).includes('after inner caught')]).toEqual([500, true]);
+    }
   });
 });

@@ -39,7 +39,7 @@ export class StatelessProgram {
       stuffer: exports['stuffer'] as Servlet['stuffer'],
       sealing: { bindTo: exports['bindTo'], lifetimeMs: exports['lifetimeMs'] } as Servlet['sealing'],
     };
-    this.#servlet = new StatelessServlet(servlet, createThresholdLruManager(), { place, name });
+    this.#servlet = new StatelessServlet(servlet, createThresholdLruManager(), { place, name, isSequential: true });
   }
 
   static async load(

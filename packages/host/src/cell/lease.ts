@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   type Failure,
@@ -41,6 +42,11 @@ const EXIT_TO_CLOSE_MS = 1000;
 
 /** Names this host in the addresses of continuations, for a load balancer in front of several. */
 const REPLICA = 'r0';
+/**
+ * A place is drawn, not counted: a page of before a restart must not find another thread of the same numbers, nor may a
+ * thread be named by who was never in it.
+ */
+const PLACE_TAG_BYTES = 6;
 
 /** Who follows what becomes of a lease. */
 export interface LeaseFollower {
@@ -70,6 +76,8 @@ export class Lease implements Carrier, Closable {
   readonly cell: Cell;
   readonly custodian: Custodian;
   readonly isSequential: boolean;
+  /** The first two parts of the address of every continuation that the thread holds. */
+  readonly place: string;
   /** The thread's memory cap. */
   readonly heapMaxBytes: number;
   readonly startedAt: number = performance.now();
@@ -127,6 +135,7 @@ export class Lease implements Carrier, Closable {
     this.number = number;
     this.cell = cell;
     this.isSequential = isSequential;
+    this.place = `${REPLICA}.${cell.number}-${number}-${randomBytes(PLACE_TAG_BYTES).toString('base64url')}`;
     this.heapMaxBytes = heapMaxBytes;
     this.#channel = channel;
     this.#follower = follower;
@@ -152,11 +161,6 @@ export class Lease implements Carrier, Closable {
 
   get label(): string {
     return `thread ${this.number}`;
-  }
-
-  /** The first two parts of the address of every continuation that the thread holds. */
-  get place(): string {
-    return `${REPLICA}.${this.cell.number}-${this.number}`;
   }
 
   /** Heap and off-heap memory, as sampled last. */

@@ -246,7 +246,8 @@ export class ServletPool implements LeaseFollower {
   /** The thread of the continuation that is asked for has died. */
   #answerGone(exchange: Exchange, obituary: Obituary): void {
     const startUrl = this.#startUrl ?? withoutToken(exchange.url).replace(/^[/\\]+/, '/');
-    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment));
+    // Browsers keep a 410 for good unless they are told otherwise.
+    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment), { 'Cache-Control': 'no-store' });
   }
 
   get #isInstanceEach(): boolean {

@@ -11,6 +11,8 @@ const GLANCE_MS = 20;
 const LEFTOVER_MS = 100;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
 const END_GRACE_MS = 250;
+/** One that has done nothing wrong, and keeps nobody waiting, has longer: with the cell would go what its other threads hold. */
+const ORDERLY_END_GRACE_MS = 5000;
 
 /**
  * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
@@ -56,7 +58,8 @@ export class Watchdog {
     for (const [lease, pool] of this.#pools) {
       if (lease.state === 'gone') this.#pools.delete(lease);
       else if (lease.state === 'ending') {
-        if (lease.endingMs > END_GRACE_MS) lease.cell.kill(lease.deathCause ?? 'crash', lease);
+        if (lease.endingMs > (isOrderly(lease) ? ORDERLY_END_GRACE_MS : END_GRACE_MS))
+          lease.cell.kill(lease.deathCause ?? 'crash', lease);
         pressed.add(lease.cell);
       } else if (lease.isIdle) this.#pools.delete(lease);
       else if (this.#look(lease, pool, now)) pressed.add(lease.cell);
@@ -102,6 +105,11 @@ export class Watchdog {
     }
     return true;
   }
+}
+
+/** Does the thread end because there is nothing left for it to do? */
+function isOrderly({ deathCause, exchanges }: Lease): boolean {
+  return (deathCause === 'drain' || deathCause === 'idle') && exchanges.size === 0;
 }
 
 /** Has a request had more than its time: to begin its answer, or to end when nobody is left to read it? */

@@ -1,23 +1,53 @@
-import type { Frame } from './frame.ts';
+import { BindingFrame, type Frame } from './frame.ts';
 
 const frameBytes = 96,
   slotBytes = 8,
   objectBytes = 56,
   deepest = 6,
-  mostObjects = 10_000;
+  mostObjects = 2000,
+  sampled = 64,
+  heavyBytes = 4096;
+
+/** What is heavy of all that a continuation keeps, with its weight when it was weighed last. */
+export type HeavyValues = ReadonlyMap<unknown, number>;
+
+export interface Estimate {
+  bytes: number;
+  /** For the continuations that come after this one; null when nothing is heavy. */
+  heavy: HeavyValues | null;
+}
 
 /**
- * About how many bytes the frames keep alive. Frames in `counted` are skipped, so that continuations that share a tail are charged
- * for it once; functions, and what is deeper or more than is worth walking, count as one object.
+ * About how many bytes a continuation keeps alive that were not charged before. Frames that have been weighed are not weighed again, and
+ * of a heavy value that the continuation before kept as well only the growth is new; so what all pages of a visit share is
+ * charged once. `others`: values beside the frames. Of large collections a sample is weighed; a function counts as one object.
  */
-export function estimateBytes(frame: Frame | null, counted: { has(f: Frame): boolean } = new Set<Frame>()): number {
+export function estimateBytes(
+  frames: Frame | null,
+  others: Iterable<unknown> = [],
+  before: HeavyValues | null = null,
+): Estimate {
   const seen = new Set<object>();
-  let total = 0;
-  for (let f = frame; f && !counted.has(f); f = f.next) {
-    total += frameBytes + f.locals.length * slotBytes + 16;
-    for (const value of f.locals) total += sizeOf(value, seen, 0);
+  let bytes = 0,
+    heavy: Map<unknown, number> | null = null;
+  const weigh = (value: unknown): void => {
+    const size = sizeOf(value, seen, 0);
+    if (size < heavyBytes) {
+      bytes += size;
+      return;
+    }
+    (heavy ??= new Map()).set(value, size);
+    bytes += Math.max(0, size - (before?.get(value) ?? 0));
+  };
+  let frame = frames;
+  for (; frame && !frame.isWeighed; frame = frame.next) {
+    frame.isWeighed = true;
+    bytes += frameBytes + frame.locals.length * slotBytes + 16;
+    for (const value of frame.locals) weigh(value);
+    if (frame instanceof BindingFrame) weigh(frame.value);
   }
-  return total;
+  for (const value of others) weigh(value);
+  return { bytes, heavy };
 }
 
 function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
@@ -34,21 +64,35 @@ function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
       return 0;
   }
   if (value === null || seen.has(value)) return 0;
-  if (seen.size >= mostObjects) return 0;
+  if (seen.size >= mostObjects) return objectBytes;
   seen.add(value);
   if (ArrayBuffer.isView(value)) return objectBytes + value.byteLength;
   if (value instanceof ArrayBuffer) return objectBytes + value.byteLength;
   if (depth >= deepest) return objectBytes;
-  let total = objectBytes;
-  if (value instanceof Map)
-    for (const [k, v] of value) total += 2 * slotBytes + sizeOf(k, seen, depth + 1) + sizeOf(v, seen, depth + 1);
-  else if (value instanceof Set) for (const v of value) total += slotBytes + sizeOf(v, seen, depth + 1);
-  else {
-    for (const key of Object.keys(value)) {
-      // An accessor is not called: it could do anything.
-      const property = Object.getOwnPropertyDescriptor(value, key);
-      total += slotBytes + (property && 'value' in property ? sizeOf(property.value, seen, depth + 1) : 0);
-    }
+  if (value instanceof Map) return objectBytes + sizeOfSome(value.size, mapParts(value), seen, depth);
+  if (value instanceof Set) return objectBytes + sizeOfSome(value.size, value, seen, depth);
+  const keys = Array.isArray(value) ? null : Object.keys(value);
+  const count = keys === null ? (value as unknown[]).length : keys.length;
+  return objectBytes + sizeOfSome(count, propertyValues(value, keys, count), seen, depth);
+}
+
+/** What `count` parts weigh, by the first of them. */
+function sizeOfSome(count: number, parts: Iterable<unknown>, seen: Set<object>, depth: number): number {
+  let total = 0,
+    left = sampled;
+  for (const part of parts) {
+    total += slotBytes + sizeOf(part, seen, depth + 1);
+    if (--left === 0) break;
   }
-  return total;
+  return count > sampled ? (total * count) / sampled : total;
+}
+
+function* mapParts(map: ReadonlyMap<unknown, unknown>): Iterable<unknown> {
+  for (const [key, value] of map) yield [key, value];
+}
+
+/** An accessor is not called: it could do anything. `keys`: null for an array. */
+function* propertyValues(value: object, keys: readonly string[] | null, count: number): Iterable<unknown> {
+  for (let at = 0; at < count; at++)
+    yield Object.getOwnPropertyDescriptor(value, keys === null ? at : keys[at]!)?.value;
 }

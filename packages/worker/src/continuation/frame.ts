@@ -37,6 +37,8 @@ export class Frame {
   next: Frame | null = null;
   /** The dynamic bindings under which this frame runs. */
   bindings: Bindings | null = null;
+  /** A continuation has been charged for it: see `estimateBytes`. */
+  isWeighed = false;
   constructor(meta: FunctionDescription | null, pc: number, locals: readonly unknown[], body: Body | null) {
     this.meta = meta;
     this.pc = pc;

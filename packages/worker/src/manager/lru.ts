@@ -1,4 +1,4 @@
-import type { ContinuationManager, ManagerOptions } from './manager.ts';
+import { checkPositive, type ContinuationManager, type ManagerOptions } from './manager.ts';
 import type { Entry } from './table.ts';
 import { TableManager } from './table-manager.ts';
 
@@ -21,17 +21,30 @@ const LIVES = 24;
 
 /** Life points: collections take them, visits give them back. */
 export class LruManager extends TableManager {
+  readonly #checkIntervalMs: number;
+  readonly #collectIntervalMs: number;
   readonly #lives: number;
   readonly #onCollected: ((removed: number) => void) | undefined;
 
+  /** @throws RangeError for times and lives that are none */
   constructor(options: LruManagerOptions) {
-    super(options, (manager: LruManager) => [
-      [options.checkIntervalMs ?? CHECK_INTERVAL_MS, () => manager.isShort() && manager.#collect()],
-      [options.collectIntervalMs ?? COLLECT_INTERVAL_MS, () => manager.#collect()],
-    ]);
-    this.#lives = options.lives ?? LIVES;
+    const { checkIntervalMs = CHECK_INTERVAL_MS, collectIntervalMs = COLLECT_INTERVAL_MS, lives = LIVES } = options;
+    checkPositive({ checkIntervalMs, collectIntervalMs });
+    if (!Number.isInteger(lives) || lives < 0)
+      throw new RangeError('Cannot create a manager: lives is not a whole number from 0 on');
+    super(options);
+    this.#checkIntervalMs = checkIntervalMs;
+    this.#collectIntervalMs = collectIntervalMs;
+    this.#lives = lives;
     this.#onCollected = options.onCollected;
     if (options.isShort !== undefined) this.isShort = options.isShort;
+  }
+
+  protected override ticks(): [everyMs: number, tick: () => void][] {
+    return [
+      [this.#checkIntervalMs, () => this.isShort() && this.#collect()],
+      [this.#collectIntervalMs, () => this.#collect()],
+    ];
   }
 
   protected isShort(): boolean {
@@ -55,7 +68,8 @@ export class LruManager extends TableManager {
     const gone: Entry[] = [];
     for (const entry of this.table.entries()) if (--entry.mark < 0) gone.push(entry);
     this.table.remove(gone);
-    for (const instance of this.table.instances.values()) if (instance.isOver) this.table.drop(instance);
+    // A run whose instance has gone gets another with its next page.
+    for (const instance of this.table.instances.values()) if (instance.count === 0) this.table.drop(instance);
     this.#onCollected?.(gone.length);
   }
 }

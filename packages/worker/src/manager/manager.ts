@@ -46,6 +46,14 @@ export interface ManagerOptions {
   clock?: Clock;
 }
 
+/** @throws RangeError for an option that is given, and is no number above 0 */
+export function checkPositive(options: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !(value > 0))
+      throw new RangeError(`Cannot create a manager: ${name} is not a number above 0`);
+  }
+}
+
 /** Where time comes from. */
 export interface Clock {
   /** In ms, from any beginning. */
@@ -54,10 +62,13 @@ export interface Clock {
   every(ms: number, tick: () => void): () => void;
 }
 
+/** Longer intervals than this a timer takes for 1 ms. */
+const INTERVAL_MAX_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   every: (ms, tick) => {
-    const timer = setInterval(tick, ms);
+    const timer = setInterval(tick, Math.min(ms, INTERVAL_MAX_MS));
     timer.unref();
     return () => clearInterval(timer);
   },

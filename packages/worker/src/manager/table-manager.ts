@@ -15,16 +15,15 @@ export abstract class TableManager implements ContinuationManager {
   readonly onExpired: ExpirationHandler | null;
   protected readonly table: ContinuationTable = new ContinuationTable();
   protected readonly clock: Clock;
-  readonly #ticks: readonly [everyMs: number, tick: () => void][];
   #stops: (() => void)[] = [];
 
-  /** `ticks`: what is done every so many ms, while there is an instance. */
-  constructor(options: ManagerOptions, ticks: (manager: never) => [everyMs: number, tick: () => void][]) {
+  constructor(options: ManagerOptions) {
     this.onExpired = options.onExpired ?? null;
     this.clock = options.clock ?? systemClock;
-    this.#ticks = ticks(this as never);
   }
 
+  /** What is done every so many ms, while there is an instance. */
+  protected abstract ticks(): [everyMs: number, tick: () => void][];
   protected abstract onStore(entry: Entry): void;
   protected abstract onVisit(entry: Entry): void;
   protected abstract isExpired(entry: Entry): boolean;
@@ -49,7 +48,7 @@ export abstract class TableManager implements ContinuationManager {
     const instance = this.table.createInstance();
     this.onInstance(instance);
     if (this.#stops.length === 0) {
-      this.#stops = this.#ticks.map(([everyMs, tick]) =>
+      this.#stops = this.ticks().map(([everyMs, tick]) =>
         this.clock.every(everyMs, () => {
           tick();
           if (this.table.instances.size === 0) this.close();

@@ -1,12 +1,15 @@
+import { collectFunction } from '../collector.ts';
 import { LruManager, type LruManagerOptions } from './lru.ts';
-import type { ContinuationManager } from './manager.ts';
+import { checkPositive, type ContinuationManager } from './manager.ts';
 import type { Entry } from './table.ts';
 
 export interface ThresholdLruManagerOptions extends Omit<LruManagerOptions, 'isShort'> {
   /** What the continuations may weigh before every check costs them a life. Default: a quarter of the thread's memory cap. */
   maxBytes?: number;
-  /** Bytes of the thread's heap in use. Default: what V8 says of this thread. */
+  /** Bytes that the thread has in use. Default: what V8 says of it, off-heap memory included. */
   heapBytes?: () => number;
+  /** Collects the thread's garbage, which counts as in use until then. Default: V8's own, where the cell exposes it. */
+  collectGarbage?: () => void;
 }
 
 /** The thread's cap, until its lease says which it is. */
@@ -14,6 +17,8 @@ const defaultCap = { bytes: 50 << 20 };
 const MAX_SHARE = 0.25;
 /** However much its continuations weigh, a thread so near its cap makes room. */
 const HEAP_SHORT_SHARE = 0.85;
+/** Whether that is garbage is found out by collecting it, which is not cheap. */
+const COLLECT_EVERY_MS = 15_000;
 /** So far over its maximum a manager does not wait for the next check: the least recently visited go at once. */
 const BURST_SHARE = 1.5;
 
@@ -25,15 +30,32 @@ export function setThreadCap(bytes: number): void {
 class ThresholdLruManager extends LruManager {
   readonly #maxBytes: number;
   readonly #heapBytes: () => number;
+  readonly #collectGarbage: () => void;
+  #collectedAt = -Infinity;
+  #isHeapFull = false;
 
   constructor(options: ThresholdLruManagerOptions) {
+    checkPositive({ maxBytes: options.maxBytes });
     super(options);
     this.#maxBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
-    this.#heapBytes = options.heapBytes ?? (() => process.memoryUsage().heapUsed);
+    this.#heapBytes = options.heapBytes ?? heapBytes;
+    this.#collectGarbage = options.collectGarbage ?? collectFunction();
   }
 
   protected override isShort(): boolean {
-    return this.bytes >= this.#maxBytes || this.#heapBytes() > defaultCap.bytes * HEAP_SHORT_SHARE;
+    return this.bytes >= this.#maxBytes || this.#isNearCap();
+  }
+
+  #isNearCap(): boolean {
+    const nearBytes = defaultCap.bytes * HEAP_SHORT_SHARE;
+    if (this.#heapBytes() <= nearBytes) return false;
+    const now = this.clock.now();
+    if (now - this.#collectedAt >= COLLECT_EVERY_MS) {
+      this.#collectGarbage();
+      this.#collectedAt = now;
+      this.#isHeapFull = this.#heapBytes() > nearBytes;
+    }
+    return this.#isHeapFull;
   }
 
   protected override onStore(entry: Entry): void {
@@ -54,6 +76,11 @@ class ThresholdLruManager extends LruManager {
     }
     this.table.remove(gone);
   }
+}
+
+function heapBytes(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ContinuationManager, ManagerOptions } from './manager.ts';
+import { checkPositive, type ContinuationManager, type ManagerOptions } from './manager.ts';
 import type { Entry, Instance } from './table.ts';
 import { TableManager } from './table-manager.ts';
 
@@ -17,13 +17,14 @@ class TimeoutManager extends TableManager {
   readonly #continuationTimeoutMs: number;
 
   constructor(options: TimeoutManagerOptions) {
-    const { instanceTimeoutMs, continuationTimeoutMs } = options;
-    const sweepMs = Math.min(instanceTimeoutMs, continuationTimeoutMs) / 4;
-    super(options, (manager: TimeoutManager) => [
-      [Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, sweepMs)), () => manager.#sweep()],
-    ]);
-    this.#instanceTimeoutMs = instanceTimeoutMs;
-    this.#continuationTimeoutMs = continuationTimeoutMs;
+    super(options);
+    this.#instanceTimeoutMs = options.instanceTimeoutMs;
+    this.#continuationTimeoutMs = options.continuationTimeoutMs;
+  }
+
+  protected override ticks(): [everyMs: number, tick: () => void][] {
+    const sweepMs = Math.min(this.#instanceTimeoutMs, this.#continuationTimeoutMs) / 4;
+    return [[Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, sweepMs)), () => this.#sweep()]];
   }
 
   override adjustTimeout(instance: number, timeoutMs: number): void {
@@ -67,8 +68,7 @@ class TimeoutManager extends TableManager {
  * @see Racket `create-timeout-manager`
  */
 export function createTimeoutManager(options: TimeoutManagerOptions): ContinuationManager {
-  for (const name of ['instanceTimeoutMs', 'continuationTimeoutMs'] as const) {
-    if (!(options[name] > 0)) throw new RangeError(`Cannot create a manager: ${name} is not a number above 0`);
-  }
+  const { instanceTimeoutMs, continuationTimeoutMs } = options;
+  checkPositive({ instanceTimeoutMs: Number(instanceTimeoutMs), continuationTimeoutMs: Number(continuationTimeoutMs) });
   return new TimeoutManager(options);
 }

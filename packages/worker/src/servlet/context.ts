@@ -1,14 +1,8 @@
 import type { ContinuationManager, ExpirationHandler } from '../manager/manager.ts';
 import type { Html } from '../http/html.ts';
 import type { ServletRequest } from '../http/request.ts';
-import {
-  type Continuation,
-  createParameter,
-  currentContext,
-  NoPromptError,
-  type Parameter,
-} from '../continuation/runtime.ts';
-import type { Captured, Visit } from './instance.ts';
+import { createParameter, currentContext, NoPromptError, type Parameter } from '../continuation/runtime.ts';
+import type { Captured, Suspension, Visit } from './instance.ts';
 import type { WebCell } from './web-cell.ts';
 
 /** What web cells hold on one page: never changed, so that a page can keep it. */
@@ -35,16 +29,21 @@ export class RequestContext {
   isMakingPage = false;
   /** What must be done before the page goes out; null: nothing. */
   writes: Promise<unknown>[] | null = null;
+  /** What is still running belongs to no request any more. */
+  isAnswered = false;
   /** What the run goes on from; null: it is a fresh one. */
-  resumed: Continuation | null = null;
+  readonly resumed: Suspension | null;
 
-  constructor(request: ServletRequest, site: ContinuationSite, instance: number, cells: CellFrame) {
+  constructor(request: ServletRequest, site: ContinuationSite, resumed: Suspension | null, instance: number) {
     this.request = request;
     this.site = site;
+    this.resumed = resumed;
     this.instance = instance;
-    this.cells = cells;
+    this.cells = resumed?.cells ?? NO_CELLS;
   }
 }
+
+const NO_CELLS: CellFrame = new Map();
 
 /** Answers for continuations that are captured while it is bound. @see Racket `current-servlet-continuation-expiration-handler` */
 export const expirationHandler: Parameter<ExpirationHandler | null> = createParameter<ExpirationHandler | null>(null);
@@ -53,5 +52,12 @@ export const expirationHandler: Parameter<ExpirationHandler | null> = createPara
 export function contextFor(action: string): RequestContext {
   const context = currentContext<RequestContext>();
   if (context === undefined) throw new NoPromptError(`Cannot ${action}: no request is being answered here`);
+  return context;
+}
+
+/** The same, for what only a run can do whose request waits for its answer. @throws NoPromptError for what a run has left behind */
+export function runningContextFor(action: string): RequestContext {
+  const context = contextFor(action);
+  if (context.isAnswered) throw new NoPromptError(`Cannot ${action}: the request has been answered already`);
   return context;
 }

@@ -11,15 +11,28 @@ import {
 import { html, type Html } from '../http/html.ts';
 import { PreparedReply, type Reply, toReply } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
-import { type ContinuationManager, NoContinuationError, NoInstanceError } from '../manager/manager.ts';
-import { type CellFrame, type ContinuationSite, RequestContext } from './context.ts';
-import { expiredPage } from './visitor-pages.ts';
+import {
+  type ContinuationManager,
+  type ExpirationHandler,
+  NoContinuationError,
+  NoInstanceError,
+} from '../manager/manager.ts';
+import { type ContinuationSite, RequestContext } from './context.ts';
 import { baseOf, type Captured, InstanceTurns, keepInManager, type Suspension, type Visit } from './instance.ts';
 import { Jump } from './jump.ts';
 import type { NativeVisit } from './send.ts';
 import type { Servlet } from './servlet.ts';
+import { expiredPage } from './visitor-pages.ts';
 
-const NO_CELLS: CellFrame = new Map();
+/** What a servlet's continuations need of their thread. */
+export interface ContinuationPlace {
+  /** Where the thread stands, for URLs. */
+  place: string;
+  /** The servlet's, for messages. */
+  name: string;
+  /** The thread runs its requests one after another. */
+  isSequential: boolean;
+}
 
 /** A servlet whose pages may hold the rest of its run. */
 export class ContinuationServlet implements Servlet, ContinuationSite {
@@ -32,10 +45,10 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   readonly manager: ContinuationManager;
   readonly #servlet: Servlet;
   readonly #name: string;
-  readonly #turns = new InstanceTurns();
+  /** null: the thread sees to it that no two requests overlap. */
+  readonly #turns: InstanceTurns | null;
 
-  /** `place`: where the thread stands, for its URLs. `name`: for messages. */
-  constructor(servlet: Servlet, manager: ContinuationManager, { place, name }: { place: string; name: string }) {
+  constructor(servlet: Servlet, manager: ContinuationManager, { place, name, isSequential }: ContinuationPlace) {
     this.kind = servlet.kind;
     this.limits = servlet.limits;
     this.takesRawBody = servlet.takesRawBody;
@@ -45,12 +58,18 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     this.place = place;
     this.#servlet = servlet;
     this.#name = name;
+    this.#turns = isSequential ? null : new InstanceTurns();
   }
 
   handle(request: ServletRequest): Promise<Reply> {
     const token = readToken(request.url);
     if (token === null) return this.start(request, (fresh) => this.#servlet.handle(fresh));
-    return this.#turns.run(token.instance, () => this.#goOn(request, token));
+    if (this.#turns === null) return this.#goOn(request, token);
+    // Who has no page of the instance has no turn either: a guessed address makes none of its visitors wait.
+    if (!(this.#find(token, 'peek') instanceof Expiry)) {
+      return this.#turns.run(token.instance, request, () => this.#goOn(request, token));
+    }
+    return this.#goOn(request, token);
   }
 
   keep(captured: Captured, visit: Visit | null): string {
@@ -62,35 +81,47 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     return { url: this.keep(captured, null), field: html`` };
   }
 
-  protected async start(request: ServletRequest, run: (request: ServletRequest) => unknown): Promise<Reply> {
-    const context = new RequestContext(request, this, 0, NO_CELLS);
-    return this.#answer(await prompt(() => run(request), context), context);
+  giveUp(request: ServletRequest): void {
+    this.#turns?.giveUp(request);
   }
 
   #goOn(request: ServletRequest, token: ContinuationToken): Promise<Reply> {
-    let suspension: Suspension;
-    try {
-      if (token.place !== this.place) throw new NoInstanceError(token.instance, this.manager.onExpired);
-      suspension = this.manager.lookup(token.instance, token.continuation, token.nonce) as Suspension;
-    } catch (error) {
-      if (!(error instanceof NoInstanceError) && !(error instanceof NoContinuationError)) throw error;
-      const { handler } = error;
+    const found = this.#find(token, 'lookup');
+    if (found instanceof Expiry) {
+      const { handler } = found;
       return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? baseOf(request))));
     }
-    return this.resume(request, suspension, token.instance);
+    return this.resume(request, found, token.instance);
+  }
+
+  #find(token: ContinuationToken, way: 'lookup' | 'peek'): Suspension | Expiry {
+    if (token.place !== this.place) return new Expiry(this.manager.onExpired);
+    try {
+      return this.manager[way](token.instance, token.continuation, token.nonce) as Suspension;
+    } catch (error) {
+      if (error instanceof NoInstanceError || error instanceof NoContinuationError) return new Expiry(error.handler);
+      throw error;
+    }
+  }
+
+  protected start(request: ServletRequest, run: (request: ServletRequest) => unknown): Promise<Reply> {
+    const context = new RequestContext(request, this, null, 0);
+    return this.#answer(
+      prompt(() => run(request), context),
+      context,
+    );
   }
 
   /** Goes on from what was kept. `instance` 0: it belongs to none yet. */
-  protected async resume(request: ServletRequest, suspension: Suspension, instance: number): Promise<Reply> {
-    const { continuation, cells, visit } = suspension;
-    const context = new RequestContext(request, this, instance, cells);
-    context.resumed = continuation;
-    if (visit === null) return this.#answer(await resume(continuation, request, { context }), context);
+  protected resume(request: ServletRequest, suspension: Suspension, instance: number): Promise<Reply> {
+    const context = new RequestContext(request, this, suspension, instance);
+    const { continuation, visit } = suspension;
+    if (visit === null) return this.#answer(resume(continuation, request, { context }), context);
     if (continuation.parked !== null) {
       const answered: NativeVisit = { visit, request };
-      return this.#answer(await resume(continuation, answered, { context }), context);
+      return this.#answer(resume(continuation, answered, { context }), context);
     }
-    return this.#answer(await resume(withVisit(continuation, visit), request, { context }), context);
+    return this.#answer(resume(withVisit(continuation, visit), request, { context }), context);
   }
 
   /** What to answer with, at the end of all jumps. */
@@ -98,15 +129,26 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     for (;;) {
       const delivered = await deliver(outcome, context);
       if (!(delivered.value instanceof Jump)) return delivered;
-      context.resumed = delivered.value.continuation;
       outcome = await resume(delivered.value.continuation, delivered.value.value, { context });
     }
   }
 
-  async #answer(outcome: Outcome, context: RequestContext): Promise<Reply> {
-    const { value, continuation } = await this.#deliver(outcome, context);
-    const reply = await toReply(value, this.#name);
-    return new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
+  async #answer(run: Promise<Outcome>, context: RequestContext): Promise<Reply> {
+    try {
+      const { value, continuation } = await this.#deliver(await run, context);
+      const reply = await toReply(value, this.#name);
+      return new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
+    } finally {
+      context.isAnswered = true;
+    }
+  }
+}
+
+/** What a URL leads to that leads to no page (any more): who answers instead. */
+class Expiry {
+  readonly handler: ExpirationHandler | null;
+  constructor(handler: ExpirationHandler | null) {
+    this.handler = handler;
   }
 }
 

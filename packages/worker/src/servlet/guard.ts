@@ -1,3 +1,4 @@
+import { failureOf } from '@custodian/protocol';
 import { Activation, arrives } from '../continuation/activation.ts';
 import { Capture, Frame, Signal } from '../continuation/runtime.ts';
 import { html } from '../http/html.ts';
@@ -45,17 +46,19 @@ async function guarded(activation: Activation, send: Send, thunk: () => unknown)
 }
 
 function errorPage(error: unknown): ServletResult {
-  const text = error instanceof Error ? error.message : String(error);
   return {
     status: 500,
     body: html`<!doctype html>
       <html lang="en">
         <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width" />
+          <meta name="color-scheme" content="light dark" />
           <title>Servlet Error</title>
         </head>
         <body>
           <p>The following error occurred:</p>
-          <pre>${text}</pre>
+          <pre>${failureOf(error).message}</pre>
         </body>
       </html>`,
   };

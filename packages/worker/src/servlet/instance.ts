@@ -1,8 +1,8 @@
 import type { ServletRequest } from '../http/request.ts';
 import type { ExpirationHandler } from '../manager/manager.ts';
-import { type Continuation, estimateBytes, type Frame } from '../continuation/runtime.ts';
+import { type Continuation, type Estimate, estimateBytes, type HeavyValues } from '../continuation/runtime.ts';
 import { withoutToken, withToken } from '@custodian/protocol';
-import { type CellFrame, type RequestContext } from './context.ts';
+import type { CellFrame, RequestContext } from './context.ts';
 
 /** Continues a page with the visitor's answer: what `sendSuspendDispatch` embeds in it. */
 export type Visit = (request: ServletRequest) => unknown;
@@ -13,6 +13,8 @@ export interface Suspension {
   readonly cells: CellFrame;
   /** null: the suspending call returns the request itself. */
   readonly visit: Visit | null;
+  /** What the pages that follow share with this one, and need not be charged for. */
+  readonly heavy?: HeavyValues | null;
 }
 
 /** A place in the manager, its token in the URL, and the cells. */
@@ -24,8 +26,8 @@ export interface Captured {
   continuation: Continuation;
   cells: CellFrame;
   handler: ExpirationHandler | null;
-  /** The frames have been charged for. */
-  isCharged: boolean;
+  /** Made with the first way on that the page embeds, which is charged for it. */
+  estimate: Estimate | null;
 }
 
 /** Keeps a way to go on from what was captured, and returns its URL. A run gets its instance here, with its first. */
@@ -35,13 +37,18 @@ export function keepInManager(captured: Captured, visit: Visit | null): string {
   // It may have expired while it ran.
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
   let bytes = ENTRY_BYTES;
-  if (!captured.isCharged) {
-    captured.isCharged = true;
-    bytes += estimateBytes(continuation.frames, tailOf(context.resumed));
+  if (captured.estimate === null) {
+    captured.estimate = weigh(captured);
+    ({ bytes } = captured.estimate);
+    bytes += ENTRY_BYTES;
   }
-  const suspension: Suspension = { continuation, cells, visit };
+  const suspension: Suspension = { continuation, cells, visit, heavy: captured.estimate.heavy };
   const [id, nonce] = manager.store(context.instance, suspension, handler, bytes);
   return withToken(baseOf(context.request), { place, instance: context.instance, continuation: id, nonce });
+}
+
+function weigh({ context, continuation, cells }: Captured): Estimate {
+  return estimateBytes(continuation.frames, cells.values(), context.resumed?.heavy ?? null);
 }
 
 /** The path of the present request: every suspension goes on from where its visitor is. */
@@ -50,28 +57,40 @@ export function baseOf(request: ServletRequest): string {
   return withoutToken(request.path).replace(/^[/\\]+/, '/');
 }
 
-const NO_FRAMES: { has(frame: Frame): boolean } = { has: () => false };
-
-/** The frames of the continuation that this run came from: they were charged with it. */
-function tailOf(resumed: Continuation | null): { has(frame: Frame): boolean } {
-  if (resumed?.frames == null) return NO_FRAMES;
-  const frames = new Set<Frame>();
-  for (let frame: Frame | null = resumed.frames; frame !== null; frame = frame.next) frames.add(frame);
-  return frames;
-}
-
 /** Lets the requests of one instance go one after another, where a thread runs several side by side. */
 export class InstanceTurns {
   readonly #tails = new Map<number, Promise<unknown>>();
+  /** Requests that have not had their turn yet. */
+  readonly #waiting = new Set<ServletRequest>();
 
-  run<Result>(instance: number, body: () => Promise<Result>): Promise<Result> {
+  /** @throws AbandonedError, rejecting, when the request was given up before its turn came */
+  async run<Result>(instance: number, request: ServletRequest, body: () => Promise<Result>): Promise<Result> {
     const before = this.#tails.get(instance);
-    const running = before === undefined ? body() : before.then(body, body);
-    this.#tails.set(instance, running);
-    const over = (): void => {
-      if (this.#tails.get(instance) === running) this.#tails.delete(instance);
-    };
-    running.then(over, over);
-    return running;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#tails.set(instance, promise);
+    try {
+      if (before !== undefined) {
+        this.#waiting.add(request);
+        await before;
+        if (!this.#waiting.delete(request)) throw new AbandonedError();
+      }
+      return await body();
+    } finally {
+      if (this.#tails.get(instance) === promise) this.#tails.delete(instance);
+      resolve();
+    }
+  }
+
+  /** Nobody waits for that request's answer any more: if it has not begun, it never will. */
+  giveUp(request: ServletRequest): void {
+    this.#waiting.delete(request);
+  }
+}
+
+/** A request was answered, or its client went, while it waited for the one before it. Nobody is told: nobody waits. */
+export class AbandonedError extends Error {
+  override readonly name = 'AbandonedError';
+  constructor() {
+    super('Cannot go on from a page: its request was given up before its turn came');
   }
 }

@@ -4,7 +4,7 @@ import type { HeaderValues } from '../http/reply-head.ts';
 import { headerPairs } from '../http/reply-head.ts';
 import type { ServletResult } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
-import { contextFor, expirationHandler, type RequestContext } from './context.ts';
+import { contextFor, expirationHandler, type RequestContext, runningContextFor } from './context.ts';
 import type { Html } from '../http/html.ts';
 import type { Captured, Visit } from './instance.ts';
 
@@ -60,19 +60,26 @@ export function sendSuspendUrlDispatch<Result>(
 
 /** Answers with a page and ends the run. Its continuations stay. @see Racket `send/back` */
 export function sendBack(page: Page): Promise<never> {
-  return exit(page);
+  return promised(() => {
+    runningContextFor('send a page');
+    return exit(page);
+  });
 }
 
 /** Answers with a page, ends the run, and expires every page of the instance. @see Racket `send/finish` */
 export function sendFinish(page: Page): Promise<never> {
-  clearContinuations();
-  return exit(page);
+  return promised(() => {
+    clearContinuations();
+    return exit(page);
+  });
 }
 
 /** Expires every page of the instance, then goes on as `sendSuspend`: what came before can't be done again. @see Racket `send/forward` */
 export function sendForward(make: (url: string) => Page): Promise<ServletRequest> {
-  clearContinuations();
-  return sendSuspend(make);
+  return promised(() => {
+    clearContinuations();
+    return sendSuspend(make);
+  });
 }
 
 /** Has the browser ask again, by GET: Refresh then repeats only what follows. @see Racket `redirect/get` */
@@ -87,13 +94,13 @@ export function redirectGetForget(headers?: HeaderValues): Promise<ServletReques
 
 /** Expires every page of the instance. @see Racket `clear-continuation-table!` */
 export function clearContinuations(): void {
-  const { instance, site } = contextFor('clear continuations');
+  const { instance, site } = runningContextFor('clear continuations');
   if (instance !== 0) site.manager.clear(instance);
 }
 
 /** How long the instance may rest from now on, for a timeout manager. @see Racket `adjust-timeout!` */
 export function adjustTimeout(timeoutMs: number): void {
-  const context = contextFor('adjust the timeout');
+  const context = runningContextFor('adjust the timeout');
   const { manager } = context.site;
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
   manager.adjustTimeout(context.instance, timeoutMs);
@@ -120,30 +127,35 @@ function keep(captured: Captured, visit: Visit | null): string {
 }
 
 function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
-  let context: RequestContext;
-  let handler: Captured['handler'];
-  try {
-    context = contextFor('suspend');
-    handler = expirationHandler();
+  return promised(() => {
+    const context = runningContextFor('suspend');
     if (context.isMakingPage) throw new NoPromptError('Cannot suspend: a page is being made, and its run has unwound');
+    const handler = expirationHandler();
+    const { cells } = context;
+    const inContext = AsyncLocalStorage.snapshot();
+    return capture(async (continuation) => {
+      context.isMakingPage = true;
+      try {
+        const page = await inContext(make, { context, continuation, cells, handler, estimate: null });
+        // A page goes out when what it leads to is safe.
+        if (context.writes !== null) await Promise.all(context.writes);
+        return page;
+      } finally {
+        // A page maker that fails has its error thrown at the suspension, where the run goes on.
+        context.isMakingPage = false;
+        context.writes = null;
+      }
+    });
+  });
+}
+
+/** What fails before there is a promise rejects as what fails later. */
+function promised<Value>(body: () => Promise<Value>): Promise<Value> {
+  try {
+    return body();
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  const { cells } = context;
-  const inContext = AsyncLocalStorage.snapshot();
-  return capture(async (continuation) => {
-    context.isMakingPage = true;
-    try {
-      const page = await inContext(make, { context, continuation, cells, handler, isCharged: false });
-      // A page goes out when what it leads to is safe.
-      if (context.writes !== null) await Promise.all(context.writes);
-      return page;
-    } finally {
-      // A page maker that fails has its error thrown at the suspension, where the run goes on.
-      context.isMakingPage = false;
-      context.writes = null;
-    }
-  });
 }
 
 /** A native part waits where it is; everything else has the visit put on top of its frames by {@link resumption}. */

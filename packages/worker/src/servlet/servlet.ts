@@ -25,4 +25,6 @@ export interface Servlet {
   sealing?: SealOptions | undefined;
   /** Answers one request; the result is for `toReply`. May return a promise; may throw. */
   handle(request: ServletRequest): unknown;
+  /** Nobody waits for that request's answer any more. Only where a thread runs several side by side. */
+  giveUp?(request: ServletRequest): void;
 }

@@ -9,7 +9,7 @@ import { createDefaultStuffer } from '../stuffer/default-stuffer.ts';
 import { useSerializer } from '../stuffer/serialize.ts';
 import type { Stuffer } from '../stuffer/stuffer.ts';
 import { type Stuffing, URL_MAX_CHARS, whileStuffing } from '../stuffer/stuffing.ts';
-import { ContinuationServlet } from './continuation-servlet.ts';
+import { type ContinuationPlace, ContinuationServlet } from './continuation-servlet.ts';
 import { baseOf, type Captured, type Visit } from './instance.ts';
 import './saved-library.ts';
 import { takeReferred } from './server-ref.ts';
@@ -36,8 +36,8 @@ const BAD_LINK_CODES: ReadonlySet<unknown> = new Set([
 export class StatelessServlet extends ContinuationServlet {
   readonly #stuffer: Stuffer<Saved, Uint8Array>;
 
-  constructor(servlet: Servlet, manager: ContinuationManager, options: { place: string; name: string }) {
-    super(servlet, manager, options);
+  constructor(servlet: Servlet, manager: ContinuationManager, place: ContinuationPlace) {
+    super(servlet, manager, place);
     this.#stuffer = servlet.stuffer ?? createDefaultStuffer(servlet.sealing);
   }
 

@@ -7,7 +7,7 @@ export function expiredPage(startUrl: string): PlainReply {
     status: 410,
     code: 'SERVLET_NO_CONTINUATION',
     title: 'This page has expired',
-    text: 'What it was about to do is no longer known here. Nothing has been done.',
+    text: 'It was open for too long, or it has been answered for good. This visit has changed nothing.',
     startUrl,
   });
 }
@@ -32,7 +32,7 @@ export function unavailablePage(): PlainReply {
     text: 'Please send it once more in a while: go back, and do again what you did.',
     startUrl: null,
   });
-  return { ...reply, headers: { 'Retry-After': '5' } };
+  return { ...reply, headers: { ...reply.headers, 'Retry-After': '5' } };
 }
 
 interface VisitorPage {
@@ -47,6 +47,8 @@ function page({ status, code, title, text, startUrl }: VisitorPage): PlainReply 
   const again: Html = startUrl === null ? html`` : html`<p><a href="${startUrl}">Start again</a></p>`;
   return {
     status,
+    // Browsers keep a 410 for good unless they are told otherwise.
+    headers: { 'Cache-Control': 'no-store' },
     body: html`<!doctype html>
       <html lang="en">
         <head>
