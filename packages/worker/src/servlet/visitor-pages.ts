@@ -1,3 +1,4 @@
+import { headerPairs } from '../http/reply-head.ts';
 import { html, type Html } from '../http/html.ts';
 import type { PlainReply } from '../http/reply.ts';
 
@@ -32,7 +33,7 @@ export function unavailablePage(): PlainReply {
     text: 'Please send it once more in a while: go back, and do again what you did.',
     startUrl: null,
   });
-  return { ...reply, headers: { ...reply.headers, 'Retry-After': '5' } };
+  return { ...reply, headers: [...headerPairs(reply.headers), ['Retry-After', '5']] };
 }
 
 interface VisitorPage {
