@@ -1,3 +1,4 @@
+import { ServletDirectory } from '../support/servlet-directory.ts';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -97,5 +98,23 @@ describe('docs/requests.md', () => {
     expect(text).toMatch(/^event: tick\nid: 1\ndata: tick 1\n\nevent: tick\nid: 2\n/);
     await reader.cancel();
     await sleep(0);
+  });
+});
+
+describe('docs/testing.md', () => {
+  it('sum.test.ts passes with the servlet of README.md', async () => {
+    const page = await readFile(new URL('../../docs/testing.md', import.meta.url), 'utf8');
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const example = /^```ts\n\/\/ sum\.test\.ts\n([^]*?)^```$/m.exec(page)?.[1] ?? '';
+    const servlet = /^```ts\n\/\/ greetings\/sum\.ts\n([^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    using directory = new ServletDirectory({ 'sum.ts': servlet });
+    const kit = new URL('../../packages/host/src/testing/index.ts', import.meta.url).href;
+    const code = example
+      .replace("'@custodian/host/testing'", JSON.stringify(kit))
+      .replace("import { test } from 'node:test';", 'const runs = [];\nconst test = (_, run) => runs.push(run);');
+    const file = directory.write('sum.test.ts', `${code}\nexport default runs;\n`);
+    const { default: runs } = (await import(/* @vite-ignore */ file)) as { default: (() => Promise<void>)[] };
+    expect(runs).toHaveLength(1);
+    await runs[0]?.();
   });
 });

@@ -13,6 +13,7 @@ const SURFACE: Record<string, string[]> = {
     'dispatchers',
     'serve',
   ],
+  '@custodian/host/testing': ['Page', 'PageElement', 'Tab', 'VisitError', 'browse', 'testHost', 'testServlet'],
   '@custodian/worker': [
     'BindingError',
     'CookieError',
@@ -153,7 +154,11 @@ test('@custodian/host exports the dispatchers that it promises', async () => {
   ]);
 });
 
-test.each(['host', 'worker', 'protocol'])('packages/%s has one entry', async (name) => {
+test.each([
+  ['host', { '.': './src/index.ts', './testing': './src/testing/index.ts' }],
+  ['worker', { '.': './src/index.ts' }],
+  ['protocol', { '.': './src/index.ts' }],
+])('packages/%s has these entries', async (name, entries) => {
   const text = await readFile(new URL(`../../packages/${name}/package.json`, import.meta.url), 'utf8');
-  expect((JSON.parse(text) as { exports: unknown }).exports).toEqual({ '.': './src/index.ts' });
+  expect((JSON.parse(text) as { exports: unknown }).exports).toEqual(entries);
 });

@@ -1,0 +1,57 @@
+/** What tests of servlets import: a real host on any free port, and a visitor without a browser. */
+import { serve } from '../index.ts';
+import type { Host, ServeOptions, ServletOptions } from '../options.ts';
+import { CookieJar } from './cookie-jar.ts';
+import { Tab } from './tab.ts';
+
+export type { Control, ControlKind } from './controls.ts';
+export type { CookieJar } from './cookie-jar.ts';
+export { PageElement } from './document.ts';
+export { Page } from './page.ts';
+export { type Label, Tab, VisitError } from './tab.ts';
+
+/** How a servlet under test is held. */
+export type TestOptions = Omit<ServletOptions, 'file'> & Omit<Partial<ServeOptions>, 'servlets'>;
+
+export interface BrowseOptions {
+  /** Sent with every request, for example `{ authorization: … }`. */
+  headers?: Readonly<Record<string, string>>;
+  /** The visitor's cookies: those of another tab make it the same visitor. Default: none, a new visitor. */
+  cookies?: CookieJar;
+}
+
+/** A host that can be visited. */
+export type TestHost = Host & {
+  /** Opens a tab at a path; default: the first servlet's. */
+  browse(path?: string, options?: BrowseOptions): Promise<Tab>;
+};
+
+/**
+ * Serves one servlet for a test, on a real host on a free port. Dispose of it.
+ * @param file the servlet's module: a path or `file:` URL
+ * @see Racket `make-servlet-tester`
+ * @example
+ * await using host = await testServlet(new URL('./sum.ts', import.meta.url));
+ * const tab = await host.browse('/sum');
+ */
+export async function testServlet(file: string | URL, options: TestOptions = {}): Promise<TestHost> {
+  const { mount, unit, cell, profile, limits, spareThreads = 0, isEager, ...rest } = options;
+  const given = { mount, unit, cell, profile, limits, spareThreads, isEager };
+  const servlet = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return testHost({ isDevelopment: true, ...rest, servlets: [{ file, ...servlet }] });
+}
+
+/** Serves for a test what `serve()` takes. @see Racket `make-dispatcher-tester` */
+export async function testHost(options: ServeOptions): Promise<TestHost> {
+  const host = await serve(options);
+  return Object.assign(host, {
+    browse: (path?: string, browseOptions?: BrowseOptions) => browse(host, path, browseOptions),
+  });
+}
+
+/** Opens a tab of a new visitor at a path of a host that runs already. */
+export async function browse(host: Host, path?: string, options: BrowseOptions = {}): Promise<Tab> {
+  const { headers = {}, cookies = new CookieJar() } = options;
+  const origins = new Set(host.addresses.map(({ url }) => new URL(url).origin));
+  return Tab.open({ cookies, headers, origins }, new URL(path ?? host.servlets[0]?.url ?? '/', host.url).href);
+}
