@@ -12,9 +12,10 @@ const EVIDENCE: Record<string, RegExp> = {
   'RSS sampling from /proc': /\/proc\/\$\{.*\}\/statm/,
   'RLIMIT_DATA by prlimit': /['"`]prlimit['"`]/,
   'cgroup v2': /cgroup\.procs/,
-  bubblewrap: /['"`]bwrap['"`]/,
+  'jail: namespaces by bubblewrap': /['"`]bwrap['"`]/,
+  'jail: a user for each cell': /--reuid/,
   'namespaces by unshare': /['"`]unshare['"`]/,
-  seccomp: /--seccomp/,
+  'jail: seccomp': /--seccomp/,
 };
 
 test('doctor claims a wall exactly when the host uses it', async () => {

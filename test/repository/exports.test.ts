@@ -8,6 +8,7 @@ const SURFACE: Record<string, string[]> = {
     'Custodian',
     'CustodianShutError',
     'DEFAULT_LIMITS',
+    'JailError',
     'LIMITS',
     'PortInUseError',
     'dispatchers',

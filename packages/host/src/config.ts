@@ -12,7 +12,7 @@ import type { ContinuationOptions, Profile, ServeOptions, ServletOptions, Unit }
 import { ConfigError } from './config-error.ts';
 
 export const UNITS: readonly Unit[] = ['connection', 'instance', 'servlet'];
-export const PROFILES: readonly Profile[] = ['trusted', 'guest'];
+export const PROFILES: readonly Profile[] = ['trusted', 'guest', 'jail'];
 
 /** What is wrong with the value that stands at `place`, a sentence for each mistake. */
 type Check = (value: unknown, place: string) => string[];
@@ -28,6 +28,7 @@ const SERVLET_CHECKS = {
   unit: oneOf(UNITS),
   cell: aString,
   profile: oneOf(PROFILES),
+  weakerProfile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
   spareThreads: aWholeNumber,
   stateless: aBoolean,
@@ -86,6 +87,7 @@ const CONFIG_CHECKS = {
   ipsAndPorts: listOf(aHostWithPorts),
   unit: oneOf(UNITS),
   profile: oneOf(PROFILES),
+  weakerProfile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
   continuations: record(CONTINUATION_CHECKS),
   warmCells: aWholeNumber,

@@ -8,6 +8,7 @@ import type { Canary } from './admin/health.ts';
 import type { AdminSite } from './admin/site.ts';
 import { certificateOption } from './certificate-option.ts';
 import { Ledger } from './cell/ledger.ts';
+import type { HeldServlet } from './cell/pool.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
 import { Custodian } from './custodian.ts';
@@ -23,6 +24,7 @@ import { HostLog } from './log.ts';
 import { RequestLog } from './log/request-log.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
+import { type Jail, JailError, unreadableIn } from './jail/jail.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeyService } from './keys/key-service.ts';
 import { AccountService } from './service/account-service.ts';
@@ -71,6 +73,7 @@ export class ServletHost implements Host {
     options: ServeOptions,
     services: Iterable<Service> = [],
     custodian: Custodian = new Custodian('host', null),
+    jail: Jail | JailError | null = null,
   ) {
     this.custodian = custodian;
     ({ promise: this.closed, resolve: this.#onClosed } = Promise.withResolvers<void>());
@@ -78,6 +81,7 @@ export class ServletHost implements Host {
     const listed = listServlets(options);
     const log = options.log ?? false;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
+    for (const { held } of listed) this.#settleProfile(held, jail);
     this.#adminOptions = options.admin === true ? {} : options.admin === false ? null : (options.admin ?? null);
     this.#canaries = listed.flatMap(({ held, canary }) =>
       canary === null ? [] : [{ servlet: held.name, path: canary }],
@@ -98,7 +102,12 @@ export class ServletHost implements Host {
       ...services,
     ]);
     const tempDir = this.custodian.own(new TempRoot(this.#stateDir)).path;
-    this.#warm = new WarmCells({ custodian: this.custodian, emptyDir, cacheDir, tempDir }, options.warmCells ?? 1);
+    // A jailed cell can't make these.
+    for (const name of ['modules', 'compiled']) mkdirSync(join(cacheDir, name), { recursive: true });
+    this.#warm = new WarmCells(
+      { custodian: this.custodian, emptyDir, cacheDir, tempDir, jail: jail instanceof JailError ? null : jail },
+      options.warmCells ?? 1,
+    );
     this.#budget = new MemoryBudget((limits.memoryMb || (totalmem() / MB) * 0.75) * MB);
     const isDevelopment = options.isDevelopment ?? process.env['NODE_ENV'] !== 'production';
     const warn = (text: string): void => this.#log?.warn(text);
@@ -155,6 +164,22 @@ export class ServletHost implements Host {
       },
       certificate === null ? null : custodian.own(new Certificate(certificate, warn)),
     );
+  }
+
+  /** @throws JailError when a servlet is to be in a jail that can't be had, and no other profile is allowed */
+  #settleProfile(held: HeldServlet, jail: Jail | JailError | null): void {
+    if (held.profile !== 'jail') return;
+    const reason =
+      jail === null
+        ? 'Cannot make a jail: nobody has tried whether it can be had'
+        : jail instanceof JailError
+          ? jail.message
+          : unreadableIn(jail, held.file);
+    if (reason === null) return;
+    if (held.weakerProfile === null || held.weakerProfile === 'jail')
+      throw new JailError(`${reason}; servlet "${held.name}" names no "weakerProfile" to have in its place`);
+    held.profile = held.weakerProfile;
+    this.#log?.warn(`servlet "${held.name}" has the profile ${held.profile}, not jail: ${reason}`);
   }
 
   get addresses(): Host['addresses'] {

@@ -2,9 +2,10 @@
 /// <reference types="node" preserve="true" />
 import { checkConfig } from './config.ts';
 import { ServletHost } from './host.ts';
-import type { Host, ListenAddress, ServeOptions } from './options.ts';
 import { ConfigError } from './config-error.ts';
 import { Custodian } from './custodian.ts';
+import { type Jail, JailError, tryJail } from './jail/jail.ts';
+import type { Host, ListenAddress, ServeOptions, ServletOptions } from './options.ts';
 
 export { PortInUseError } from './acceptor.ts';
 export type { Account, Ledger, RequestRecord } from './cell/ledger.ts';
@@ -26,10 +27,11 @@ export type { HostAnswer } from './http/host-answer.ts';
 export type { ServletResponder } from './http/servlet-responder.ts';
 export type { LogFormat, LogFormatter, LoggedRequest, LoggedResponse } from './log/log-format.ts';
 export type { LogTarget } from './log/request-log.ts';
+export { JailError } from './jail/jail.ts';
 
 /**
  * Starts a host and returns when it listens; servlets are loaded when they are first asked for, or with `isEager`.
- * @throws PortInUseError, ConfigError
+ * @throws PortInUseError, ConfigError, JailError
  * @example
  * await using host = await serve({ servlets: 'servlets/', port: 8080 });
  * @see Racket `serve/servlet`, `serve`, `serve/ports`, `serve/ips+ports`
@@ -41,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<Host> {
   const custodian = new Custodian('host', null);
   let host: ServletHost;
   try {
-    host = new ServletHost(options, [], custodian);
+    host = new ServletHost(options, [], custodian, asksForJail(options) ? await triedJail() : null);
     await host.listen(addresses);
   } catch (error) {
     await custodian.shutdownAll();
@@ -69,6 +71,19 @@ async function openAt(url: string): Promise<void> {
   const { openBrowser } = await import('./cli/browser.ts');
   const problem = await openBrowser(url);
   if (problem !== null) console.error(`Cannot open a browser (${problem}); the address is ${url}`);
+}
+
+function asksForJail({ profile, servlets }: ServeOptions): boolean {
+  const each = Array.isArray(servlets) ? (servlets as readonly (string | URL | ServletOptions)[]) : [];
+  return profile === 'jail' || each.some((one) => (one as ServletOptions).profile === 'jail');
+}
+
+/** What a jail can be made of here, or why it can't. */
+function triedJail(): Promise<Jail | JailError> {
+  return tryJail().catch((error: unknown) => {
+    if (error instanceof JailError) return error;
+    throw error;
+  });
 }
 
 function addressesOf(options: ServeOptions): ListenAddress[] {

@@ -14,8 +14,11 @@ import type { LogTarget } from './log/request-log.ts';
 /** What a thread is given to: one connection's request at a time, one instance, or the whole servlet. */
 export type Unit = 'connection' | 'instance' | 'servlet';
 
-/** Which walls stand around a servlet: `trusted` is capped and timed; `guest` has Node's permission model besides. */
-export type Profile = 'trusted' | 'guest';
+/**
+ * Which walls stand around a servlet: `trusted` is capped and timed; `guest` has Node's permission model and walls within
+ * its thread besides; `jail` has namespaces, a user and a filter of system calls of its own as well, where the machine has them.
+ */
+export type Profile = 'trusted' | 'guest' | 'jail';
 
 /** One servlet and how it is held. */
 export interface ServletOptions {
@@ -32,6 +35,8 @@ export interface ServletOptions {
   /** Who shares a process: the servlet's threads (default), nobody at all, or every servlet that names the same group. */
   cell?: 'servlet' | 'instance' | (string & {});
   profile?: Profile;
+  /** The profile to have where `jail` can't be had; without it the host does not start then. */
+  weakerProfile?: Profile;
   limits?: Partial<Limits>;
   /** Threads kept ready beside the busy ones. Default 1. */
   spareThreads?: number;
@@ -133,6 +138,8 @@ export interface ServeOptions {
   /** Defaults for all servlets; a servlet's own options go before. */
   unit?: Unit;
   profile?: Profile;
+  /** The profile to have where `jail` can't be had; without it the host does not start then. */
+  weakerProfile?: Profile;
   limits?: Partial<Limits>;
   continuations?: ContinuationOptions;
   /** Empty cells kept booted, so that a new or a replaced cell costs no wait. Default 1. */

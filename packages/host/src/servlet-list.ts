@@ -66,7 +66,7 @@ function listEntry(entry: string | URL | ServletOptions, options: ServeOptions):
 }
 
 /** How a servlet is held: its own options before those for all. */
-type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'limits' | 'continuations'>;
+type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'weakerProfile' | 'limits' | 'continuations'>;
 
 /** @throws ConfigError */
 export function listOne(servlet: ServletOptions, options: Holding): ListedServlet {
@@ -103,7 +103,7 @@ export function holdingOf(
 ): Omit<HeldServlet, 'name' | 'path' | 'file' | 'url' | 'compiledPackages'> {
   const profile = servlet.profile ?? options.profile ?? 'guest';
   const unit = servlet.unit ?? options.unit ?? 'connection';
-  if (profile !== 'guest' && profile !== 'trusted')
+  if (profile !== 'guest' && profile !== 'trusted' && profile !== 'jail')
     throw new ConfigError(`Cannot serve "${name}": there is no profile "${String(profile)}"`);
   if (unit !== 'connection' && unit !== 'instance' && unit !== 'servlet')
     throw new ConfigError(`Cannot serve "${name}": there is no unit "${String(unit)}"`);
@@ -112,6 +112,7 @@ export function holdingOf(
   return {
     unit,
     profile,
+    weakerProfile: servlet.weakerProfile ?? options.weakerProfile ?? null,
     cell: GUEST_CELLS.has(cell) ? cell : `group ${cell}`,
     limits: resolveLimits(servlet.limits, resolveLimits(options.limits)),
     spareThreads: servlet.spareThreads ?? 1,

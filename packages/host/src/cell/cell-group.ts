@@ -1,6 +1,9 @@
 import type { Profile } from '../options.ts';
 import type { Cell } from './cell.ts';
+import type { HeldServlet } from './pool.ts';
 import type { WarmCells } from './warm-cells.ts';
+
+const MB = 1 << 20;
 
 /** Servlets that share a process: those of a named group, or one alone. It has one cell at a time that takes new leases. */
 export class CellGroup {
@@ -9,6 +12,10 @@ export class CellGroup {
   /** `cell: 'instance'`: every lease gets a process of its own. */
   readonly isExclusive: boolean;
   readonly #warm: WarmCells;
+  /** What its servlets need to see in a jail. */
+  readonly #files = new Set<string>();
+  readonly #packages = new Set<string>();
+  #tempMaxBytes = 0;
   #cell: Cell | null = null;
 
   constructor(name: string, profile: Profile, isExclusive: boolean, warm: WarmCells) {
@@ -18,14 +25,29 @@ export class CellGroup {
     this.#warm = warm;
   }
 
+  /** A servlet more that shares its process. */
+  add({ file, compiledPackages, limits }: HeldServlet): void {
+    this.#files.add(file);
+    for (const url of compiledPackages) this.#packages.add(url);
+    this.#tempMaxBytes = Math.max(this.#tempMaxBytes, limits.tempMb * MB);
+  }
+
   /** The cell for the next lease. */
   cell(): Cell {
-    if (this.isExclusive) return this.#warm.take(this.profile);
+    if (this.isExclusive) return this.#take();
     if (this.#cell !== null && this.#cell.hasChannel) return this.#cell;
     // Its channels are used up, or it is ending: it goes on only for those that it has.
     this.#cell?.retire();
-    this.#cell = this.#warm.take(this.profile);
+    this.#cell = this.#take();
     return this.#cell;
+  }
+
+  #take(): Cell {
+    return this.#warm.take(this.profile, {
+      files: this.#files,
+      packages: this.#packages,
+      tempMaxBytes: this.#tempMaxBytes,
+    });
   }
 
   /** Closes the cell, because nobody has asked for it for long. */

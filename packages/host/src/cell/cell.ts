@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
@@ -10,7 +11,8 @@ import type { Profile } from '../options.ts';
 import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { cellFlags } from './profile.ts';
+import { type Jail, jailed, JailError } from '../jail/jail.ts';
+import { cellFlags, jailReadable } from './profile.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
 const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
@@ -38,6 +40,17 @@ export interface CellSite {
   cacheDir: string;
   /** Each cell has a directory in it for its guests' temporary files, which goes with the cell. */
   tempDir: string;
+  /** What the machine offers for the profile `jail`; null when it can't be had, or nobody asked for it. */
+  jail: Jail | null;
+}
+
+/** What a jailed cell is shown of the machine. */
+export interface JailedView {
+  /** Its servlets' files. */
+  files: Iterable<string>;
+  /** `file:` URLs of packages that are compiled with them. */
+  packages: Iterable<string>;
+  tempMaxBytes: number;
 }
 
 let cellCount = 0;
@@ -78,7 +91,7 @@ export class Cell implements Closable {
   #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
   readonly #control: Socket;
-  readonly #statm: number;
+  #statm = -1;
   readonly #statmBuffer: Buffer = Buffer.allocUnsafe(128);
   #stderr = '';
   #nextLease = 1;
@@ -86,10 +99,10 @@ export class Cell implements Closable {
   #wallAtDeath = 0;
   #isActive = false;
 
-  constructor(profile: Profile, site: CellSite) {
+  constructor(profile: Profile, site: CellSite, view: JailedView | null) {
     this.profile = profile;
     this.#tempDir = join(site.tempDir, String(this.number));
-    if (profile !== 'trusted') mkdirSync(this.#tempDir, { mode: 0o700 });
+    if (profile === 'guest') mkdirSync(this.#tempDir, { mode: 0o700 });
     const env: Record<string, string> = {
       NODE_COMPILE_CACHE: site.cacheDir,
       // Large pieces of memory go back to the system when they are freed: a killed thread's must not count against the next.
@@ -106,10 +119,25 @@ export class Cell implements Closable {
       '--heap-growing-percent=50',
       '--expose-gc',
     ];
-    this.#child = spawn(process.execPath, [...args, MAIN, site.cacheDir, site.emptyDir, String(CHANNEL_COUNT)], {
+    const command = [process.execPath, ...args, MAIN, site.cacheDir, site.emptyDir, String(CHANNEL_COUNT)];
+    if (profile === 'jail' && (site.jail === null || view === null))
+      throw new JailError('Cannot start a cell: its jail was not tried when the host started');
+    const inJail =
+      profile !== 'jail' || site.jail === null || view === null
+        ? null
+        : jailed(site.jail, command, {
+            number: this.number,
+            firstFd: CONTROL_FD + pipes.length,
+            readable: jailReadable(view.files, view.packages, site.cacheDir),
+            tempDir: this.#tempDir,
+            tempMaxBytes: view.tempMaxBytes,
+            emptyDir: site.emptyDir,
+          });
+    const extra = Array.from({ length: inJail?.fdCount ?? 0 }, () => 'pipe' as const);
+    this.#child = spawn(inJail?.program ?? (command[0] as string), inJail?.args ?? command.slice(1), {
       cwd: site.emptyDir,
       env,
-      stdio: ['ignore', 'ignore', 'pipe', ...pipes],
+      stdio: ['ignore', 'ignore', 'pipe', ...pipes, ...extra],
       // A process group of its own, so that what it starts dies with it.
       detached: true,
     });
@@ -120,7 +148,10 @@ export class Cell implements Closable {
     this.pid = this.#child.pid;
     this.custodian = new Custodian(`cell ${this.number} (pid ${this.pid})`, site.custodian);
     this.custodian.own(this);
-    this.#statm = openStatm(this.pid);
+    // The number of a jailed process is known only when its jail stands.
+    const entered = inJail === null ? null : inJail.enter(this.#child.stdio);
+    entered?.catch(() => this.kill('abort'));
+    if (entered === null) this.#statm = openStatm(this.pid);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
     let onBooted: () => void = () => {};
     let onFailed: (error: Error) => void = () => {};
@@ -138,8 +169,25 @@ export class Cell implements Closable {
       else if (isBooted) this.kill('protocol');
       else {
         isBooted = true;
-        this.baseRssBytes = this.sampleRss();
-        onBooted();
+        const measure = (): void => {
+          this.baseRssBytes = this.sampleRss();
+          onBooted();
+        };
+        if (entered === null) measure();
+        else
+          entered.then(
+            (findPid) => {
+              if (this.isGone) return;
+              try {
+                this.#statm = openStatm(findPid());
+                measure();
+              } catch {
+                // It is gone again.
+                this.kill('abort');
+              }
+            },
+            () => {},
+          );
       }
     });
     const budget = new ByteBudget(CONTROL_BYTES_PER_SECOND);
@@ -161,7 +209,7 @@ export class Cell implements Closable {
         if (this.isGone) return;
         this.#wallAtDeath = this.rssWallBytes();
         this.isGone = true;
-        this.exitDetail = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        this.exitDetail = exitText(code, signal, inJail !== null);
         this.deathCause ??= 'abort';
         onFailed(
           new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`),
@@ -340,6 +388,13 @@ function suspectsOf(cell: Cell): Lease[] {
   const endedAt = performance.now() - cell.endingMs;
   const longestMs = Math.max(...busy.map((lease) => endedAt - lease.progressAt));
   return longestMs < SUSPECT_FROM_MS ? busy : busy.filter((lease) => endedAt - lease.progressAt >= longestMs / 2);
+}
+
+/** Bubblewrap ends with 128 and the number of the signal that its command has ended by. */
+function exitText(code: number | null, signal: NodeJS.Signals | null, isJailed: boolean): string {
+  const number = isJailed && code !== null ? code - 128 : 0;
+  const name = signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  return name === undefined ? `exit code ${code}` : `signal ${name}`;
 }
 
 function openStatm(pid: number): number {

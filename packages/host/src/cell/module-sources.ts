@@ -126,8 +126,12 @@ export class ModuleSources {
     } catch {
       const stripped = stripTypeScriptTypes(text);
       const partial = `${file}.${process.pid}`;
-      writeFileSync(partial, stripped);
-      renameSync(partial, file);
+      try {
+        writeFileSync(partial, stripped);
+        renameSync(partial, file);
+      } catch {
+        // In a jail it can only be read, which costs time.
+      }
       return stripped;
     }
   }

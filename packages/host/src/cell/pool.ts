@@ -34,6 +34,8 @@ export interface HeldServlet {
   url: string;
   unit: Unit;
   profile: Profile;
+  /** What to have where that can't be had. */
+  weakerProfile: Profile | null;
   cell: string;
   limits: Limits;
   spareThreads: number;

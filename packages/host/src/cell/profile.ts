@@ -23,6 +23,26 @@ function packageDirectories(from: string, names: readonly string[]): string[] {
   });
 }
 
+/** What a jailed cell must see: its supervisor with its packages, the threads' runtime, and its servlets with theirs. */
+export function jailReadable(servletFiles: Iterable<string>, packages: Iterable<string>, cacheDir: string): string[] {
+  const host = join(dirname(fileURLToPath(import.meta.url)), '../../');
+  const seen = new Set([host, cacheDir, ...RUNTIME, ...COMPILER, ...Array.from(packages, (url) => fileURLToPath(url))]);
+  for (const directory of [host, ...Array.from(servletFiles, (file) => `${dirname(file)}/`)]) {
+    seen.add(directory);
+    for (const path of packagePlaces(directory)) seen.add(path);
+  }
+  return [...seen];
+}
+
+/** Resolving a package looks at each of these upwards. */
+function packagePlaces(from: string): string[] {
+  const places: string[] = [];
+  for (let directory = from; ; directory = dirname(directory)) {
+    places.push(join(directory, 'node_modules', '/'), join(directory, 'package.json'));
+    if (directory === dirname(directory)) return places;
+  }
+}
+
 /** Node's flags for a cell's process. A narrower set goes to its threads. */
 export function cellFlags(profile: Profile, cacheDir: string, tempDir: string): string[] {
   if (profile === 'trusted') return [];
@@ -51,12 +71,7 @@ export function threadFlags(
     `${tempDir}/`,
     ...packages.map((url) => fileURLToPath(url)),
   ]);
-  for (let directory = dirname(servletFile); ; directory = dirname(directory)) {
-    // Resolving a package looks at each of these upwards.
-    readable.add(join(directory, 'node_modules', '/'));
-    readable.add(join(directory, 'package.json'));
-    if (directory === dirname(directory)) break;
-  }
+  for (const path of packagePlaces(dirname(servletFile))) readable.add(path);
   return [
     '--permission',
     ...Array.from(readable, (path) => `--allow-fs-read=${path}`),

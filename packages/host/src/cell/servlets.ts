@@ -86,6 +86,7 @@ export class Servlets {
     const { held } = servlet;
     const site = this.#site;
     const group = this.#groupOf(servlet);
+    group.add(held);
     const pool = new ServletPool(held, group, {
       watchdog: this.watchdog,
       budget: site.budget,

@@ -1,5 +1,5 @@
 import type { Profile } from '../options.ts';
-import { Cell, type CellSite } from './cell.ts';
+import { Cell, type CellSite, type JailedView } from './cell.ts';
 
 /** Cells that are booted and empty, so that a servlet that needs a new one does not wait for a process to start. */
 export class WarmCells {
@@ -19,13 +19,16 @@ export class WarmCells {
 
   /** Boots the spare cells of a profile. */
   async prepare(profile: Profile): Promise<void> {
+    if (profile === 'jail') return;
     const cells = this.#cellsOf(profile);
     while (cells.length < this.#target && !this.#site.custodian.isShut) cells.push(this.#boot(profile));
     await Promise.all(cells.map((cell) => cell.booted));
   }
 
   /** A cell for use: a booted one if there is one. Another takes its place. */
-  take(profile: Profile): Cell {
+  take(profile: Profile, view: JailedView): Cell {
+    // What a jail shows is the servlet's: none can be made before it is known whose.
+    if (profile === 'jail') return this.#boot(profile, view);
     const cells = this.#cellsOf(profile);
     const cell = cells.shift() ?? this.#boot(profile);
     if (!this.#site.custodian.isShut) {
@@ -41,8 +44,8 @@ export class WarmCells {
     return cells;
   }
 
-  #boot(profile: Profile): Cell {
-    const cell = new Cell(profile, this.#site);
+  #boot(profile: Profile, view: JailedView | null = null): Cell {
+    const cell = new Cell(profile, this.#site, view);
     void cell.gone.then(() => {
       const cells = this.#cellsOf(profile);
       const index = cells.indexOf(cell);

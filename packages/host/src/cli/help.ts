@@ -36,7 +36,8 @@ What is served besides, in this order:
 
 How servlets are held (a servlet's own options in the config file go before these):
       --unit U             what has a thread to itself: connection (default), instance or servlet
-      --profile P          guest (default): Node's permission model besides the caps; trusted: caps only
+      --profile P          guest (default): Node's permission model and walls in the thread besides the caps;
+                           trusted: caps only; jail: namespaces, a user and a filter of system calls besides
       --limit NAME=VALUE   any limit of the table, as often as needed: --limit heapMb=100 --limit wallMs=5000
       --warm-cells N       empty cells kept booted (default 1)
 

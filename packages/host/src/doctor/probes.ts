@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tryJail } from '../jail/jail.ts';
 import { outputOf, type Probe } from './wall.ts';
 
 const NODE_MIN_MAJOR = 24;
@@ -125,13 +126,22 @@ export const PROBES: readonly Probe[] = [
     attempt: tryCgroup,
   },
   {
-    name: 'bubblewrap',
-    stops: 'a servlet from seeing other files, processes and networks',
-    isUsed: false,
+    name: 'jail: namespaces by bubblewrap',
+    stops: 'a jailed servlet from seeing other files, processes and networks',
+    isUsed: true,
     async attempt() {
-      const version = await outputOf('bwrap', ['--version']);
-      await outputOf('bwrap', ['--ro-bind', '/', '/', '--unshare-all', '--die-with-parent', 'true']);
-      return `${version}, a sandbox was made`;
+      await tryJail();
+      return `${await outputOf('bwrap', ['--version'])}, Node ran in a jail`;
+    },
+  },
+  {
+    name: 'jail: a user for each cell',
+    stops: 'a jailed servlet that gets out from being the user of the host',
+    isUsed: true,
+    async attempt() {
+      const { changesUser } = await tryJail();
+      if (!changesUser) throw new Error('it takes a host that runs as root, and the program setpriv');
+      return 'Node ran in a jail as a user of its own';
     },
   },
   {
@@ -145,14 +155,16 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
-    name: 'seccomp',
-    stops: 'system calls that a servlet does not need',
-    isUsed: false,
+    name: 'jail: seccomp',
+    stops: 'a jailed servlet from system calls that it does not need: sockets, processes, mounts, bpf',
+    isUsed: true,
     async attempt() {
       const actions = await readFile('/proc/sys/kernel/seccomp/actions_avail', 'utf8').catch(() => null);
       if (actions === null) throw new Error('there is no /proc/sys/kernel/seccomp');
       if (!actions.includes('errno')) throw new Error(`the kernel offers ${actions.trim()}`);
-      return 'the kernel offers filters; it takes a launcher such as bubblewrap to load one';
+      const { filtersCalls } = await tryJail();
+      if (!filtersCalls) throw new Error(`the system calls of ${process.arch} are not known here`);
+      return 'Node ran in a jail behind a filter';
     },
   },
 ];
