@@ -11,6 +11,7 @@ const PAGES: Example[] = [
     'sum2',
     'The same as one function: each page holds the rest of it. Press Back, take another number, finish both.',
   ],
+  ['/sum2-stateless', 'sum2-stateless', 'The same, kept in the pages alone. Stop the host, start it again, and go on.'],
   ['/count-dot-com', 'count-dot-com', 'Links with the functions that they run.'],
   ['/guess', 'guess', 'A guessing game: a loop that asks.'],
   ['/checkout', 'checkout', 'Five pages with a branch, and a payment that happens once.'],
