@@ -5,6 +5,23 @@ import { captured, load, play, returned } from './support/compile-module.ts';
 import { describe as frames, prompt, resume } from '../../packages/worker/src/continuation/runtime.ts';
 
 describe('compile()', () => {
+  test('a try block that does not wait keeps its declarations, though its finally block waits', async () => {
+    const { exports } = await load(
+      'export async function f() { let out = ""; try { const x = 1; out += x; } finally { out += await ask("x"); } return out; }',
+    );
+    const { outcome } = await play(exports['f']!, [2]);
+    expect(returned(outcome)).toBe('12');
+  });
+
+  test('an array destructuring that waits in its defaults gives each answer the same elements', async () => {
+    const { exports } = await load(
+      'export async function f() { const [a = await ask("a"), b, ...c] = [undefined, 2, 3]; return [a, b, c]; }',
+    );
+    const { history } = await play(exports['f']!, []);
+    for (const answer of [1, 5])
+      expect(returned(await resume(captured(history[0]!), answer))).toEqual([answer, 2, [3]]);
+  });
+
   test('code without resumable functions is returned as it is', () => {
     const source = 'export const x = 1; export async function f() { g(); }';
     expect(compile(source, { file: 'a.js', runtime: 'rt' })).toEqual({

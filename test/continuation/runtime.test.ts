@@ -234,7 +234,12 @@ suite('positions in loops', () => {
     ['an array', '["a", "b", "c"]', 'aXbYcZ'],
     ['a string', '"abc"', 'aXbYcZ'],
     ['a Set', 'new Set(["a", "b", "c"])', 'aXbYcZ'],
-    ['keys of a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]).keys()', 'SERVLET_ONE_SHOT'],
+    ['keys of a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]).keys()', 'aXbYcZ'],
+    [
+      'keys of a Map, taken elsewhere',
+      '((m: Map<string, number>) => m.keys())(new Map([["a", 1], ["b", 2], ["c", 3]]))',
+      'SERVLET_ONE_SHOT',
+    ],
     ['a generator', '(function* () { yield "a"; yield "b"; yield "c"; })()', 'SERVLET_ONE_SHOT'],
   ];
   for (const [name, iterable, expected] of cases)

@@ -7,7 +7,17 @@ import { compile } from '../../packages/worker/src/continuation/compile/compile.
 const at = (file) => new URL(`../../packages/worker/src/continuation/${file}`, import.meta.url);
 
 // The runtime's objects must belong to the realm of the case, so its source is evaluated there, as one script.
-const files = ['errors.ts', 'frame.ts', 'activation.ts', 'module-code.ts', 'cursor.ts', 'support.ts'];
+const files = [
+  'errors.ts',
+  'frame.ts',
+  'activation.ts',
+  'module-code.ts',
+  'iterator.ts',
+  'cursor.ts',
+  'async-cursor.ts',
+  'elements.ts',
+  'support.ts',
+];
 const exported = [...readFileSync(at('emitted.ts'), 'utf8').matchAll(/export \{([^}]*)\}/g)].flatMap((m) =>
   m[1].split(',').map((s) => s.trim()),
 );
@@ -27,13 +37,19 @@ let resumable = 0,
   reentries = 0,
   last = null;
 
-export function transform262(source, { filename, sourceType, stress }) {
+export function transform262(source, { filename, sourceType, stress, saved }) {
   if (sourceType === 'script') new vm.Script(source, { filename });
   else new vm.SourceTextModule(source, { context: vm.createContext({}) });
   let compiled;
   // What V8 parses and the parser does not is left native.
   try {
-    compiled = compile(source, { file: filename, sourceType, isStress: stress, runtime: 'unused' });
+    compiled = compile(source, {
+      file: filename,
+      sourceType,
+      isStress: stress,
+      runtime: 'unused',
+      savedAs: saved ? filename : undefined,
+    });
   } catch (error) {
     if (error.code === 'SERVLET_SYNTAX') return source;
     throw error;

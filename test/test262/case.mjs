@@ -90,7 +90,9 @@ async function run(original, { file, meta, variant, mode, options }) {
     variant === 'raw' ? [] : ['assert.js', 'sta.js', ...(isAsync ? ['doneprintHandle.js'] : []), ...meta.includes];
   for (const name of new Set(base)) harnessScript(root, name).runInContext(context);
   const compile = (text, filename, sourceType) =>
-    mode === 'native' ? text : adapter.transform262(text, { filename, sourceType, stress: mode === 'stress' });
+    mode === 'native'
+      ? text
+      : adapter.transform262(text, { filename, sourceType, stress: mode === 'stress', saved: options.saved });
   const path = join(root, 'test', file);
   let thrown = null;
   try {

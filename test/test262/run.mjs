@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npm run test262 -- <checkout of test262> [--inject share --seed s] [--filter regexp] [--holdout k/n] [--jobs n] [--json file]
+// npm run test262 -- <checkout of test262> [--inject share --seed s] [--saved] [--filter regexp] [--holdout k/n] [--jobs n] [--json file]
 // (a) without --inject: every case that mentions async or await. (b) with it: the synchronous cases of test262/language, awaits
 // injected. Each natively, compiled (plain), and with every await captured and re-entered (stress). What the native engine passes must
 // pass compiled, but for expectations.txt; the exit code tells.
@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
   options: {
     inject: { type: 'string' },
     seed: { type: 'string', default: '0' },
+    saved: { type: 'boolean', default: false },
     filter: { type: 'string', default: '.' },
     holdout: { type: 'string' },
     jobs: { type: 'string', default: '1' },
@@ -24,7 +25,12 @@ if (!positionals[0]) {
   console.error('usage: run.mjs <test262 checkout> [--inject share --seed s]');
   process.exit(2);
 }
-const options = { root: resolve(positionals[0]), share: Number(values.inject ?? 0), seed: values.seed };
+const options = {
+  root: resolve(positionals[0]),
+  share: Number(values.inject ?? 0),
+  seed: values.seed,
+  saved: values.saved,
+};
 const batchSize = 40,
   silenceMs = 60_000;
 

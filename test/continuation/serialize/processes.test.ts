@@ -65,4 +65,200 @@ export async function page() {
       /^Cannot save the page that page waits for \(.*conn\.ts:6:3\): "cart\.items\[1\]\.lock" is a promise: await it before/,
     );
   });
+
+  const programs: [name: string, source: string, answers: unknown[], value: string][] = [
+    [
+      'a closure and a frame that share a variable',
+      `export async function main() {
+  let count = 0;
+  const add = (n) => (count += n);
+  add(await ask('first'));
+  add(await ask('second'));
+  return count + add(0);
+}`,
+      [3, 4],
+      '14',
+    ],
+    [
+      'closures that call each other',
+      `export async function main() {
+  const even = (n) => n === 0 || odd(n - 1), odd = (n) => n > 0 && even(n - 1);
+  const n = await ask('n');
+  return [even(n), odd(n)];
+}`,
+      [7],
+      '[false,true]',
+    ],
+    [
+      'resumable closures that wait themselves',
+      `export async function main() {
+  const rows = [];
+  const row = async (label) => { const answer = await ask(label); rows.push(answer); return answer * factor; };
+  const factor = 10;
+  return [await row('a'), await row('b'), rows];
+}`,
+      [1, 2],
+      '[10,20,[1,2]]',
+    ],
+    [
+      'variables of each round of a loop',
+      `export async function main() {
+  const later = [];
+  for (let i = 0; i < 3; i++) { later.push(() => i++ * 10); await ask(i); }
+  return later.map((f) => f() + f());
+}`,
+      [0, 0, 0],
+      '[10,30,50]',
+    ],
+    [
+      'a method and its object',
+      `class Cart {
+  items = [];
+  total = () => this.items.reduce((a, b) => a + b, 0);
+  async fill(times) { for (let i = 0; i < times; i++) this.items.push(await this.one(i)); return this; }
+  async one(i) { return await ask('item ' + i) * 2; }
+}
+export async function main() {
+  const cart = await new Cart().fill(2);
+  return [cart.total(), cart instanceof Cart, cart.items];
+}`,
+      [1, 2],
+      '[6,true,[2,4]]',
+    ],
+    [
+      'private fields of a method that waits',
+      `class Counter {
+  #n = 0;
+  async count() { this.#n += await ask('n'); return this.#n; }
+}
+const counter = new Counter();
+export async function main() { return await counter.count(); }`,
+      [5],
+      '5',
+    ],
+    [
+      'a class that is declared in a function',
+      `export async function main(x) {
+  class Point { constructor(a) { this.a = a; } async ask() { this.a += await ask('a') + x; return this; } get twice() { return this.a * 2; } }
+  class Point3 extends Point { z = x; }
+  const p = new Point3(1);
+  await p.ask();
+  return [p.twice, p.z, p instanceof Point, p.constructor === Point3];
+}`,
+      [5],
+      '[22,5,true,true]',
+    ],
+    [
+      'methods and accessors of an object literal',
+      `export async function main(x) {
+  let n = x;
+  const o = { get n() { return n; }, set n(v) { n = v; }, up() { return ++this.n; }, async more() { this.n += await ask('more'); return this.n; } };
+  const first = await o.more();
+  o.up();
+  return [first, n, o.n, Object.keys(o)];
+}`,
+      [10],
+      '[15,16,16,["n","up","more"]]',
+    ],
+    [
+      'functions at the top level, by what they are',
+      `const helpers = { twice: (x) => x * 2, async ask(label) { return (await ask(label)) + 1; } };
+export async function main() {
+  const { twice } = helpers, same = main;
+  const n = await helpers.ask('n');
+  return [twice(n), twice === helpers.twice, same === main];
+}`,
+      [4],
+      '[10,true,true]',
+    ],
+    [
+      'loops over arrays, maps, sets, strings, keys and entries',
+      `export async function main() {
+  const seen = [];
+  for (const x of [1, 2]) seen.push(x + await ask(x));
+  for (const [k, v] of new Map([['a', 1], ['b', 2]])) seen.push(k + v + await ask(k));
+  for (const x of new Set([5, 6])) seen.push(x + await ask(x));
+  for (const c of 'hi') seen.push(c + await ask(c));
+  for (const k in { p: 1, q: 2 }) seen.push(k + await ask(k));
+  for (const [i, x] of ['u', 'v'].entries()) seen.push(i + x + await ask(x));
+  return seen.join();
+}`,
+      Array.from({ length: 12 }, () => 1),
+      '2,3,a11,b21,6,7,h1,i1,p1,q1,0u1,1v1',
+    ],
+    [
+      'a loop over a map that loses what it has visited',
+      `export async function main() {
+  const map = new Map([['a', 1], ['b', 2], ['c', 3]]), seen = [];
+  for (const [k] of map) { map.delete(k); seen.push(k + await ask(k)); if (k === 'a') map.set('d', 4); }
+  return seen.join();
+}`,
+      [1, 1, 1, 1],
+      'a1,b1,c1,d1',
+    ],
+    [
+      'a destructuring that waits',
+      `export async function main() {
+  const [a = await ask('a'), , b = await ask('b'), ...c] = [undefined, 2, undefined, 4, 5];
+  return [a, b, c];
+}`,
+      [1, 3],
+      '[1,3,[4,5]]',
+    ],
+    [
+      'methods that are called with what was asked',
+      `export async function main() {
+  const items = [];
+  items.push(await ask('one'), await ask('two'));
+  return [items, Math.max(await ask('three'), 2), await (async (x) => x)(items.concat(await ask('four')))];
+}`,
+      [1, 2, 3, 4],
+      '[[1,2],3,[1,2,4]]',
+    ],
+    [
+      'arguments, and this, of a function that waits',
+      `export async function main() {
+  const f = async function () { const a = await ask('a'); return [this.x, arguments[1], [...arguments].length, a, (() => this.x + arguments[0])()]; };
+  return await f.call({ x: 7 }, 1, 2);
+}`,
+      [3],
+      '[7,2,2,3,8]',
+    ],
+    [
+      'errors that are caught later',
+      `class Wrong extends Error { constructor(m, code) { super(m); this.code = code; } }
+export async function main() {
+  let caught;
+  try { throw new Wrong('no', 7); } catch (e) { caught = e; await ask('why'); }
+  try { await ask('more'); throw caught; } catch (e) { return [e.message, e.code, e instanceof Wrong, e.name]; } finally { await ask('last'); }
+}`,
+      [1, 2, 3],
+      '["no",7,true,"Error"]',
+    ],
+    [
+      'parameters that are bound while it waits',
+      `const tone = createParameter('plain');
+export async function main() { return await tone.run('loud', async () => { const a = await ask(tone()); return a + tone(); }) + tone(); }`,
+      [1],
+      '1loudplain',
+    ],
+    [
+      'symbols of the module, and functions of the language',
+      `const KEY = Symbol('key');
+export async function main() {
+  const o = { [KEY]: 1 }, to = Number, push = Array.prototype.push;
+  await ask('x');
+  push.call([], 1);
+  return [o[KEY], to('5')];
+}`,
+      [1],
+      '[1,5]',
+    ],
+  ];
+  test.each(programs)('decode() goes on with %s', async (_name, source, answers, value) => {
+    const file = writeProgram({ 'main.ts': PRELUDE + source });
+    const seen = await playAcross(processes, file, ['main', 5], answers);
+    expect(seen.at(-1)).toEqual({ kind: 'returns', value });
+    expect(seen.length).toBe(answers.length + 1);
+  });
 });

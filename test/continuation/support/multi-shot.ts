@@ -8,7 +8,7 @@ import {
   type Outcome,
 } from '../../../packages/worker/src/continuation/runtime.ts';
 
-const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+export const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 type Main = (ask: (label: string) => Promise<unknown>, b: number) => Promise<unknown>;
 
 /** What a run shows next: the label that it asks, or how it ends. */

@@ -1,4 +1,5 @@
 import { UnsafeContextError } from './errors.ts';
+import { madeAgain } from './module-code.ts';
 import { type Body, Frame, type FunctionDescription, noLocals } from './frame.ts';
 
 /** What unwinds frames by being thrown. Not an Error: nothing went wrong, and no stack is collected. */
@@ -180,8 +181,9 @@ export function passFinally(
 export const stressCount = { reentries: 0 };
 
 /** Stress mode's driver: awaits what the body would, in as many ticks, and re-enters the body from its frame. */
-export async function drive(body: Body): Promise<unknown> {
-  let activation = new Activation();
+export async function drive(start: Body): Promise<unknown> {
+  let activation = new Activation(),
+    body = start;
   for (;;) {
     try {
       return body(activation);
@@ -196,6 +198,7 @@ export async function drive(body: Body): Promise<unknown> {
         isError = true;
       }
       activation = new Activation(error.frame, value, isError);
+      body = madeAgain(error.frame.body!);
       stressCount.reentries++;
     }
   }

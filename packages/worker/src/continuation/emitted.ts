@@ -1,8 +1,10 @@
 /** What compiled modules import. Nothing here is for authors. */
 export { Activation, Signal, drive, passCatch, passFinally } from './activation.ts';
-export { asyncCursorOf, cursorOf, elements, keysOf } from './cursor.ts';
+export { asyncCursorOf } from './async-cursor.ts';
+export { cursorOf, cursorOfView, keysOf } from './cursor.ts';
+export { elements } from './elements.ts';
 export { functionTable } from './frame.ts';
-export { bodyOf, closure, owned, registerModule } from './module-code.ts';
+export { accessorOf, accessors, bodyOf, closure, owned, registerModule, rename } from './module-code.ts';
 export {
   addResource,
   bind,
@@ -13,6 +15,7 @@ export {
   constantTarget,
   disposal,
   keyOf,
+  receiver,
   requireObject,
   restOf,
   unset,

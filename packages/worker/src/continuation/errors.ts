@@ -47,6 +47,13 @@ export class OneShotError extends Error {
   readonly code = 'SERVLET_ONE_SHOT';
 }
 
+/** Of an iterator, each item comes once. */
+export function oneShot(loop: string, position: number): OneShotError {
+  return new OneShotError(
+    `Cannot resume inside ${loop} at item ${position}: another resumption has used the iterator since, and it cannot be rewound (iterate an array instead)`,
+  );
+}
+
 const reasons = {
   combinator: 'the awaited promise is made by a combinator, whose branches are native code',
   chained: 'the awaited promise is made by .then, .catch or .finally, not by the capturing call itself',

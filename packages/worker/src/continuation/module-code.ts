@@ -103,18 +103,22 @@ export class Tag {
   readonly captured: readonly unknown[] | null;
   readonly value: object;
   readonly body: Body | null;
+  /** The bodies of the methods of a class. */
+  readonly bodies: Readonly<Record<number, () => Body>> | null;
   constructor(
     module: ServletModule,
     code: number,
     captured: readonly unknown[] | null,
     value: object,
-    body: Body | null,
+    body: Body | null = null,
+    bodies: Readonly<Record<number, () => Body>> | null = null,
   ) {
     this.module = module;
     this.code = code;
     this.captured = captured;
     this.value = value;
     this.body = body;
+    this.bodies = bodies;
   }
 }
 
@@ -143,15 +147,16 @@ export function tagOf(value: object): Tag | undefined {
   return Stamp.get(value);
 }
 
-/** What makers return: a closure that knows what it captured. `body` is there if it is resumable. */
+/** What makers return: a closure that knows what it captured. `body` is there if it is resumable, `bodies` if its methods are. */
 export function closure<Value extends object>(
   module: ServletModule,
   code: number,
   captured: readonly unknown[],
   value: Value,
   body: Body | null = null,
+  bodies: Readonly<Record<number, () => Body>> | null = null,
 ): Value {
-  new Stamp(value, new Tag(module, code, captured, value, body));
+  new Stamp(value, new Tag(module, code, captured, value, body, bodies));
   return value;
 }
 
@@ -162,9 +167,38 @@ export function owned<Value extends object>(module: ServletModule, code: number,
 }
 
 /** The resumable body of a closure, which frames keep. */
-export function bodyOf(value: object): Body {
-  const mark = Stamp.get(value)!,
-    body = mark.body!;
-  if (Stamp.get(body) === undefined) new Stamp(body, mark);
+export function bodyOf(value: object, code?: number): Body {
+  const mark = Stamp.get(value)!;
+  if (code === undefined || code === mark.code) {
+    tag(mark.body!, mark);
+    return mark.body!;
+  }
+  const body = mark.bodies![code]!();
+  tag(body, new Tag(mark.module, code, mark.captured, value, body));
   return body;
+}
+
+/** The same code with the same captured values, made once more. */
+export function madeAgain(body: Body): Body {
+  const mark = Stamp.get(body);
+  if (mark === undefined) return body;
+  const { module, captured, code } = Stamp.get(mark.value)!;
+  return bodyOf(module.parts.makers[code]!(...captured!), mark.code);
+}
+
+/** Functions of an object literal's accessors, put where the literal has others: so they can be saved as all functions are. */
+export function accessors(
+  literal: object,
+  list: readonly (readonly [key: string, kind: 'get' | 'set', value: () => unknown])[],
+): object {
+  for (const [key, kind, value] of list) Object.defineProperty(literal, key, { [kind]: value });
+  return literal;
+}
+export function accessorOf(literal: object, kind: 'get' | 'set'): unknown {
+  for (const key of Object.keys(literal)) return Object.getOwnPropertyDescriptor(literal, key)![kind];
+  return undefined;
+}
+
+export function rename(value: object, name: string): void {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
 }

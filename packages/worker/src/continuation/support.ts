@@ -55,6 +55,12 @@ export function restOf(value: unknown, taken: PropertyKey[]): object {
   return out;
 }
 
+/** A method of the value is to be called once its arguments are there. @throws TypeError if it can have none */
+export function receiver(value: unknown, key: string): void {
+  if (value === undefined || value === null)
+    throw new TypeError(`Cannot read properties of ${String(value)} (reading '${key}')`);
+}
+
 /** A method call whose method was looked up before its arguments were awaited. */
 export function callWith(method: unknown, self: unknown, ...args: unknown[]): unknown {
   if (typeof method !== 'function') throw new TypeError(`${typeof method} is not a function`);

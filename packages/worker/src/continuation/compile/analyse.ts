@@ -1,6 +1,6 @@
 import { boundNames, children, hasDirective, holdsExpression, isFunction, mayBePromise, type Node } from './ast.ts';
 import { type Cursor, declareLexicals, hoistVars } from './declarations.ts';
-import { FunctionInfo, type Ref, Scope } from './scope.ts';
+import { FunctionInfo, type Ref, Scope, type Variable } from './scope.ts';
 
 /** What the analysis of a module found. */
 export interface Analysis {
@@ -12,8 +12,11 @@ export interface Analysis {
   root: FunctionInfo;
 }
 
-/** Builds scopes, resolves every reference, and marks the nodes that hold awaits. */
-export function analyse(program: Node, isModule: boolean): Analysis {
+/**
+ * Builds scopes, resolves every reference, and marks the nodes that hold awaits. `isSaved`: `this` and `arguments` count as variables of
+ * the function that has them, so that closures capture them as they do others.
+ */
+export function analyse(program: Node, isModule: boolean, isSaved = false): Analysis {
   const functions: FunctionInfo[] = [],
     closures: Node[] = [],
     refs: Ref[] = [],
@@ -49,7 +52,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
   }
 
   function resolve(ref: Ref): void {
-    const variable = (ref.variable = ref.scope.lookup(ref.node['name']));
+    const variable = (ref.variable = ref.scope.lookup(ref.node['name']) ?? argumentsOf(ref));
     if (!variable) {
       for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) f.through.add(ref.node['name']);
       if (ref.node['name'] === 'arguments')
@@ -65,6 +68,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       (f.closure.$captures ??= new Set()).add(variable);
       f.node.$captures ??= f.closure.$captures;
       f.node.$captures.add(variable);
+      f.captures.add(variable);
       inner = f;
     }
     for (let f: FunctionInfo | null = ref.scope.fn; f && f !== variable.scope.fn; f = f.parent)
@@ -77,6 +81,19 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       inner.node.type === 'FunctionDeclaration'
         ? (inner.node['id']?.$ref?.end ?? inner.node.start)
         : inner.closure.start;
+  }
+
+  /** `arguments`, or `this`, of the function around; null at the top level, or where nothing is to be saved. */
+  function ownOf(fn: FunctionInfo, name: 'arguments' | 'this'): Variable | null {
+    for (let f: FunctionInfo | null = fn; f?.parent; f = f.parent)
+      if (f.node.type !== 'ArrowFunctionExpression') return f.scope.declare(name, name, null);
+    return null;
+  }
+  function argumentsOf(ref: Ref): Variable | null {
+    if (!isSaved || ref.node['name'] !== 'arguments') return null;
+    const variable = ownOf(ref.scope.fn, 'arguments');
+    if (variable) variable.scope.fn.usesArguments = true;
+    return variable;
   }
 
   function child(c: Cursor, n: Node, loop = c.loop): Cursor {
@@ -105,7 +122,6 @@ export function analyse(program: Node, isModule: boolean): Analysis {
         return false;
       case 'Literal':
       case 'Super':
-      case 'PrivateIdentifier':
       case 'TemplateElement':
       case 'BreakStatement':
       case 'ContinueStatement':
@@ -113,20 +129,35 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       case 'DebuggerStatement':
       case 'ImportDeclaration':
       case 'ExportAllDeclaration':
-        if (n.type === 'Super') thisUsed(c.fn);
+        if (n.type === 'Super') {
+          thisUsed(c.fn);
+          superUsed(c.fn);
+        }
         return false;
       case 'ThisExpression':
         thisUsed(c.fn);
+        if (isSaved && ownOf(c.fn, 'this')) {
+          n.type = 'Identifier';
+          n['name'] = 'this';
+          refer(n, c);
+        }
         return false;
       case 'MetaProperty':
-        if (n['meta'].name === 'new') thisUsed(c.fn);
+        if (n['meta'].name === 'new') {
+          thisUsed(c.fn);
+          superUsed(c.fn);
+        }
         return false;
       case 'AwaitExpression':
         visit(n['argument'], c);
         c.fn.awaits.push(n.end);
         return true;
+      case 'PrivateIdentifier':
+        privateUsed(n['name'], c.fn);
+        return false;
       case 'MemberExpression': {
         const a = visit(n['object'], c);
+        if (n['property'].type === 'PrivateIdentifier') privateUsed(n['property'].name, c.fn);
         return (n['computed'] && visit(n['property'], c)) || a;
       }
       case 'CallExpression':
@@ -243,6 +274,8 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       n['value'].type === 'FunctionExpression' &&
       (n['method'] || n['kind'] === 'get' || n['kind'] === 'set')
     ) {
+      n['value'].$isObjectMethod = true;
+      n['value'].$kind = n['kind'];
       functionNode(n['value'], c, (n['$object'] as Node) ?? n['value']);
       return false;
     }
@@ -252,6 +285,23 @@ export function analyse(program: Node, isModule: boolean): Analysis {
   function thisUsed(fn: FunctionInfo): void {
     for (let f: FunctionInfo | null = fn; f; f = f.parent) {
       f.usesThis = true;
+      if (f.node.type !== 'ArrowFunctionExpression') break;
+    }
+  }
+
+  /** A private name can be seen only inside of its class. */
+  function privateUsed(name: string, fn: FunctionInfo): void {
+    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
+      const owner = f.node['$class'] as Node | undefined;
+      if (owner && declaresPrivate(owner, name)) return;
+      if (owner) owner['$usesPrivate'] = true;
+      else f.node['$usesPrivate'] = true;
+    }
+  }
+
+  function superUsed(fn: FunctionInfo): void {
+    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
+      f.usesSuper = true;
       if (f.node.type !== 'ArrowFunctionExpression') break;
     }
   }
@@ -316,6 +366,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
     n.$fn = fn;
     functions.push(fn);
     closures.push(n);
+    n.$within = c;
     let outer = c.scope;
     if (n.type === 'FunctionExpression' && n['id'] && !n['$isMethod']) {
       outer = new Scope(n, c.scope, fn, null, false);
@@ -349,6 +400,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
 
   function classNode(n: Node, c: Cursor): boolean {
     closures.push(n);
+    n.$within = c;
     if (n['id']) names.add(n['id'].name);
     if (n.type === 'ClassDeclaration' && n['id']) refer(n['id'], c, { isWrite: true, isInit: true, end: n.end });
     const inner = child(c, n);
@@ -358,6 +410,8 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       if (m.computed) a = visit(m.key, inner) || a;
       if (m.type === 'MethodDefinition') {
         m.value.$isMethod = true;
+        m.value.$class = n;
+        m.value.$isConstructor = m.kind === 'constructor';
         if (!m.computed) m.value.$name = `${n['id'] ? n['id'].name + '.' : ''}${m.key.name ?? m.key.value}`;
         functionNode(m.value, inner, n);
       } else if (m.type === 'PropertyDefinition' || m.type === 'StaticBlock') bodyPiece(m, inner, n);
@@ -371,6 +425,7 @@ export function analyse(program: Node, isModule: boolean): Analysis {
     if (m.type === 'PropertyDefinition' && !m['value']) return;
     const fn = new FunctionInfo(m, c.fn, closure, c.loop, true);
     m.$fn = fn;
+    m['$class'] = closure;
     functions.push(fn);
     const scope = (fn.scope = new Scope(m, c.scope, fn, null, true)),
       inner: Cursor = { scope, fn, loop: null };
@@ -380,4 +435,9 @@ export function analyse(program: Node, isModule: boolean): Analysis {
       visitAll(m['body'], inner);
     } else visit(m['value'], inner);
   }
+}
+
+/** The class has a member of that private name. */
+export function declaresPrivate(owner: Node, name: string): boolean {
+  return (owner['body'].body as Node[]).some((m) => m['key']?.type === 'PrivateIdentifier' && m['key'].name === name);
 }

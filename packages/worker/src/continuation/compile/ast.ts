@@ -1,4 +1,5 @@
-import type { Ref, FunctionInfo, Scope, Variable } from './scope.ts';
+import type { CodeUse } from './lifting.ts';
+import type { Ref, FunctionInfo, Loop, Scope, Variable } from './scope.ts';
 
 /**
  * An ESTree node, loosely typed: the passes dispatch on `type`, and a transform builds and rewrites nodes all day.
@@ -18,6 +19,10 @@ export interface Node {
   $scope?: Scope;
   /** On a closure: variables of the function around it that it reads or writes. */
   $captures?: Set<Variable>;
+  /** On a function or class: where it stands. */
+  $within?: { scope: Scope; fn: FunctionInfo; loop: Loop | null };
+  /** On a function or class, where continuations are to be saved: how saved ones name it. */
+  $use?: CodeUse;
   [key: string]: any;
 }
 

@@ -1,11 +1,17 @@
-import { arrow, call, id, index, isAnonymous, isClass, lit, named, node, type Node } from './ast.ts';
+import { array, arrow, call, id, index, isAnonymous, isClass, lit, named, node, type Node } from './ast.ts';
 import type { Emitter } from './emit.ts';
 import { wrapperBody } from './functions.ts';
-import { pattern } from './references.ts';
+import { methodBodies, objectMember, savedClosure } from './makers.ts';
+import { openedFunction, openedList } from './blocks.ts';
 import type { FunctionInfo } from './scope.ts';
 
 /** Wraps a closure that captures variables of an iteration: `(x => closure)(x)`. */
 export function closure(e: Emitter, n: Node, name?: string): Node {
+  const { saved } = e.context,
+    kind = n.$use?.kind;
+  if (saved && n.$use && (kind === 'once' || kind === 'closure') && !n.type.endsWith('Declaration'))
+    return savedClosure(e, saved, n, n.$use, name);
+  if (saved && n.$use?.why) saved.infos[n.$use.code]!.why = n.$use.why;
   const captured = [...(n.$captures ?? [])].filter((v) => v.isPerIteration && v.scope.fn === e.fn);
   const inner =
     n.type === 'ObjectExpression' ? objectLiteral(e, n) : isClass(n) ? classBody(e, n) : functionNode(e, n, name);
@@ -22,10 +28,18 @@ export function closure(e: Emitter, n: Node, name?: string): Node {
 }
 
 function objectLiteral(e: Emitter, n: Node): Node {
-  return {
+  const { saved } = e.context,
+    accessors: Node[] = [];
+  const literal = {
     ...n,
-    properties: (n['properties'] as Node[]).map((p) => {
+    properties: (n['properties'] as Node[]).map((p, i, all) => {
       if (p.type === 'SpreadElement') return e.map(p);
+      // What comes later could put something else in an accessor's place.
+      const isLast =
+        p['kind'] === 'init' ||
+        !all.some((later, j) => j > i && (later.type === 'SpreadElement' || later['computed'] || isSameKey(later, p)));
+      const made = saved && isLast ? objectMember(e, saved, p, accessors) : null;
+      if (made) return made;
       const key = p['computed'] ? e.map(p['key']) : p['key'];
       if (p['method'] || p['kind'] !== 'init') return { ...p, key, value: method(e, p['value']) };
       const value = e.map(p['value'], p['computed'] ? undefined : String(p['key'].name ?? p['key'].value));
@@ -37,9 +51,15 @@ function objectLiteral(e: Emitter, n: Node): Node {
       };
     }),
   };
+  return accessors.length ? e.runtime('accessors', literal, array(accessors)) : literal;
 }
 
-function classBody(e: Emitter, n: Node): Node {
+function isSameKey(a: Node, b: Node): boolean {
+  const nameOf = (p: Node): string => String(p['key'].name ?? p['key'].value);
+  return nameOf(a) === nameOf(b) && (a['kind'] === 'init' || a['kind'] === b['kind']);
+}
+
+export function classBody(e: Emitter, n: Node): Node {
   const members = (n['body'].body as Node[]).map((m) => {
     const key = m['computed'] ? e.map(m['key']) : m['key'];
     if (m.type === 'MethodDefinition') return { ...m, key, value: method(e, m['value']) };
@@ -61,23 +81,24 @@ function classBody(e: Emitter, n: Node): Node {
           ),
       };
     }
-    return e.inside(m.$fn!, () => ({ ...m, body: e.list(m['body']) }));
+    return e.inside(m.$fn!, () => ({ ...m, body: openedList(e, m['body'], m.$fn!.scope) }));
   });
-  return { ...n, superClass: n['superClass'] && e.map(n['superClass']), body: { ...n['body'], body: members } };
+  const apart = e.context.saved ? methodBodies(e, e.context.saved, n) : [];
+  return {
+    ...n,
+    superClass: n['superClass'] && e.map(n['superClass']),
+    body: { ...n['body'], body: [...apart, ...members] },
+  };
 }
 
-function method(e: Emitter, n: Node): Node {
+export function method(e: Emitter, n: Node): Node {
   const fn = n.$fn!,
     compiled = fn.compiled;
   return compiled ? { ...n, async: false, params: compiled.params, body: wrapper(e, fn) } : plain(e, n);
 }
 
 function plain(e: Emitter, n: Node): Node {
-  return e.inside(n.$fn!, () => ({
-    ...n,
-    params: (n['params'] as Node[]).map((p) => pattern(e, p)),
-    body: e.map(n['body']),
-  }));
+  return e.inside(n.$fn!, () => openedFunction(e, n));
 }
 
 function wrapper(e: Emitter, fn: FunctionInfo): Node {
@@ -88,7 +109,7 @@ function wrapper(e: Emitter, fn: FunctionInfo): Node {
   return wrapperBody(compiled, inner, e.context, directives, fn.node);
 }
 
-function functionNode(e: Emitter, n: Node, name?: string): Node {
+export function functionNode(e: Emitter, n: Node, name?: string): Node {
   const fn = n.$fn!,
     compiled = fn.compiled;
   if (!compiled) return plain(e, n);

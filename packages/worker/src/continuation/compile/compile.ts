@@ -1,4 +1,4 @@
-import { call, declare, id, index, lit, member, node, returning, block, assign, type Node } from './ast.ts';
+import { call, declare, id, index, lit, member, node, returning, block, assign, statement, type Node } from './ast.ts';
 import { diagnose, type Diagnostic } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import { compileFunction, type FunctionContext, type FunctionMeta } from './functions.ts';
@@ -6,6 +6,7 @@ import type { Vocabulary } from './lowering.ts';
 import { parse } from './parse.ts';
 import { print } from './print.ts';
 import { analyse, type Analysis } from './analyse.ts';
+import { lift } from './lifting.ts';
 import { SavedCode } from './saved-code.ts';
 import { assignStorage, Names } from './storage.ts';
 
@@ -40,9 +41,11 @@ export function compile(source: string, options: CompileOptions): Compiled {
   const { file, sourceType = 'module', isStress = false, savedAs } = options,
     tokens: string[] | undefined = savedAs === undefined ? undefined : [];
   const program = parse(source, file, sourceType, tokens);
-  const analysis = analyse(program, sourceType === 'module');
+  if (tokens) nameDefault(program);
+  const analysis = analyse(program, sourceType === 'module', tokens !== undefined);
   const names = new Names(analysis.names);
-  assignStorage(analysis, names);
+  assignStorage(analysis, names, tokens !== undefined);
+  if (tokens) lift(analysis, names);
   const diagnostics = diagnose(analysis, options.original ?? source, options);
   const resumable = analysis.functions.filter((fn) => fn.isResumable);
   if (!resumable.length && !(tokens && analysis.closures.length))
@@ -71,7 +74,9 @@ export function compile(source: string, options: CompileOptions): Compiled {
     0,
     ...(sourceType === 'module' ? [importRuntime(words, options.runtime ?? '')] : []),
   );
-  if (saved) registerRootFunctions(saved, analysis);
+  if (saved) registerDeclared(saved, analysis);
+  if (saved && analysis.root.scope.variables.has(DEFAULT_NAME))
+    body.push(statement(call(member(id(words.runtime), 'rename'), [id(DEFAULT_NAME), lit('default')])));
   body.push(...metaTable(words, metas, file, saved !== null));
   if (saved) body.push(...saved.registration(words, { module: savedAs!, file, tokens: tokens!, metas }));
   const { code, map } = print({ ...program, body }, options.original ?? source, file);
@@ -123,20 +128,29 @@ function metaTable(words: Vocabulary, metas: FunctionMeta[], file: string, isSav
 }
 
 /** Functions and classes that are declared at the top level are there once. */
-function registerRootFunctions(saved: SavedCode, analysis: Analysis): void {
+function registerDeclared(saved: SavedCode, analysis: Analysis): void {
   for (const n of analysis.closures) {
-    if (!n['id'] || !(n.type === 'FunctionDeclaration' || n.type === 'ClassDeclaration')) continue;
-    const variable = analysis.root.scope.variables.get(n['id'].name);
-    if (variable?.declaration !== n || variable.kind === 'var') continue;
-    const code = saved.numberOf(n);
-    saved.value(code, id(variable.emitName));
+    const { kind, code } = n.$use!;
+    if (kind !== 'declared') continue;
+    saved.value(code, id(n['id'].name));
     const compiled = n.$fn?.compiled;
     if (compiled?.isSibling) saved.body(code, id(compiled.bodyName));
   }
 }
 
+/** `export default function () {}` gets a name by which it can be reached. */
+function nameDefault(program: Node): void {
+  for (const s of program['body'] as Node[]) {
+    const declaration = s.type === 'ExportDefaultDeclaration' ? (s['declaration'] as Node) : null;
+    if (declaration?.type !== 'FunctionDeclaration' || declaration['id']) continue;
+    declaration['id'] = node('Identifier', { name: DEFAULT_NAME }, declaration);
+    declaration['$name'] = 'default';
+  }
+}
+const DEFAULT_NAME = '$default$';
+
 /** What the author would call the function or class. */
-const closureName = (n: Node): string => n['id']?.name ?? n['$name'] ?? '<anonymous>';
+const closureName = (n: Node): string => n['$name'] ?? n['id']?.name ?? '<anonymous>';
 
 export type { Diagnostic } from './diagnostics.ts';
 export { ServletCompileError } from './diagnostics.ts';

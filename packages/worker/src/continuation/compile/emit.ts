@@ -1,4 +1,15 @@
-import { call, id, isClass, isFunction, lit, member, node, sequence, type Node } from './ast.ts';
+import { block, call, id, isClass, isFunction, lit, member, node, sequence, type Node } from './ast.ts';
+import {
+  catchClause,
+  classDeclaration,
+  forEachStatement,
+  forStatement,
+  isMade,
+  openedDeclaration,
+  openedList,
+  placeOfDeclaration,
+  switchStatement,
+} from './blocks.ts';
 import { closure } from './closures.ts';
 import type { FunctionContext } from './functions.ts';
 import { assignment, pattern, read, update } from './references.ts';
@@ -28,6 +39,15 @@ export class Emitter {
         out.push(n);
         continue;
       }
+      if (isMade(n)) {
+        out.push(...placeOfDeclaration(this, n));
+        continue;
+      }
+      const opened = n.type === 'VariableDeclaration' ? openedDeclaration(this, n) : null;
+      if (opened) {
+        out.push(...opened);
+        continue;
+      }
       const inner =
         (n.type === 'ExportNamedDeclaration' || n.type === 'ExportDefaultDeclaration') && n['declaration']
           ? (n['declaration'] as Node)
@@ -41,7 +61,7 @@ export class Emitter {
             {
               id: id(compiled.bodyName),
               params: [id(this.context.words.frame), ...compiled.bodyParams.map((p) => this.map(p))],
-              async: true,
+              async: !this.context.isStress,
               generator: false,
               body: this.inside(inner.$fn!, () => this.map(compiled.body)),
             },
@@ -55,6 +75,8 @@ export class Emitter {
 
   /** Emits a node; `name` is what an anonymous function in this place is called. */
   map(n: Node, name?: string): Node {
+    if (n.type === 'ClassDeclaration' && (n.$use?.kind === 'closure' || n.$use?.kind === 'once'))
+      return classDeclaration(this, n);
     if (isFunction(n) || isClass(n) || n.type === 'ObjectExpression') return closure(this, n, name);
     switch (n.type) {
       case 'Identifier':
@@ -63,6 +85,12 @@ export class Emitter {
         return assignment(this, n);
       case 'UpdateExpression':
         return update(this, n);
+      case 'VariableDeclaration': {
+        const opened = openedDeclaration(this, n);
+        return opened ? (opened.length === 1 ? opened[0]! : block(opened)) : this.#generic(n);
+      }
+      case 'BlockStatement':
+        return n.$scope ? { ...n, body: openedList(this, n['body'], n.$scope) } : this.#generic(n);
       case 'VariableDeclarator':
         return {
           ...n,
@@ -71,14 +99,13 @@ export class Emitter {
         };
       case 'ForInStatement':
       case 'ForOfStatement':
-        return {
-          ...n,
-          left: n['left'].type === 'VariableDeclaration' ? this.map(n['left']) : pattern(this, n['left']),
-          right: this.map(n['right']),
-          body: this.map(n['body']),
-        };
+        return forEachStatement(this, n);
+      case 'ForStatement':
+        return forStatement(this, n, []);
+      case 'SwitchStatement':
+        return switchStatement(this, n);
       case 'CatchClause':
-        return { ...n, param: n['param'] && pattern(this, n['param']), body: this.map(n['body']) };
+        return catchClause(this, n);
       case 'MemberExpression': {
         const object = this.map(n['object']),
           property = n['computed'] ? this.map(n['property']) : n['property'];
@@ -99,13 +126,11 @@ export class Emitter {
           arguments: this.list(n['arguments']),
         };
       case 'UnaryExpression':
-        return n['operator'] === 'delete' &&
-          n['argument'].type === 'Identifier' &&
-          n['argument'].$ref?.variable?.isHoisted
+        return n['operator'] === 'delete' && n['argument'].type === 'Identifier' && n['argument'].$ref?.variable?.isOurs
           ? lit(false)
           : { ...n, argument: this.map(n['argument']) };
       case 'LabeledStatement':
-        return { ...n, body: this.map(n['body']) };
+        return this.#labeled(n);
       // A string that was no directive must not become one when an empty statement before it is not printed.
       case 'ExpressionStatement':
         return {
@@ -125,7 +150,7 @@ export class Emitter {
       case 'ExportNamedDeclaration':
         return n['declaration'] ? { ...n, declaration: this.map(n['declaration']) } : n;
       case 'ExportDefaultDeclaration':
-        return { ...n, declaration: this.map(n['declaration'], 'default') };
+        return { ...n, declaration: this.map(this.#unnamed(n['declaration']), 'default') };
       default:
         return this.#generic(n);
     }
@@ -158,6 +183,23 @@ export class Emitter {
     } finally {
       this.fn = outer;
     }
+  }
+
+  /** The module's own record. */
+  module(): Node {
+    return call(id(this.context.words.moduleOf), []);
+  }
+
+  /** `export default class {}` is an expression where its value must be noted. */
+  #unnamed(n: Node): Node {
+    return this.context.saved && n.type === 'ClassDeclaration' && !n['id'] ? { ...n, type: 'ClassExpression' } : n;
+  }
+
+  #labeled(n: Node): Node {
+    const labels: string[] = [];
+    let body = n;
+    for (; body.type === 'LabeledStatement'; body = body['body']) labels.push(body['label'].name);
+    return body.type === 'ForStatement' ? forStatement(this, body, labels) : { ...n, body: this.map(n['body']) };
   }
 
   #call(n: Node): Node {

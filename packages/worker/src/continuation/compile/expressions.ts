@@ -102,7 +102,8 @@ export function lower(L: Lowering, n: Node): Node {
       let tag: Node;
       if (member && member['object'].type !== 'Super') {
         const self = L.settle(member['object']);
-        tag = call(L.runtime('bind'), [L.settle({ ...member, object: self }), self]);
+        if (L.isSaved) tag = lateMethod(L, member, self);
+        else tag = call(L.runtime('bind'), [L.settle({ ...member, object: self }), self]);
       } else if (member) tag = call(L.runtime('bind'), [L.settle(member), node('ThisExpression', {})]);
       else tag = L.settle(lower(L, n['tag']));
       // A tag gets the values themselves, not strings.
@@ -236,6 +237,10 @@ function lowerCall(L: Lowering, n: Node): Node {
     const target = lowerMember(L, callee, false);
     if (!argsAwait) return { ...n, callee: target };
     const self = target['object'].type === 'Super' ? node('ThisExpression', {}) : L.settle(target['object']);
+    if (L.isSaved && target['object'].type !== 'Super') {
+      const callee = lateMethod(L, target, self);
+      return { ...n, callee, arguments: lowerAll(L, args) };
+    }
     const method = L.settle(target['object'].type === 'Super' ? target : { ...target, object: self });
     return callWith(L, method, self, lowerAll(L, args), n);
   }
@@ -245,9 +250,25 @@ function lowerCall(L: Lowering, n: Node): Node {
   return { ...n, callee: settled, arguments: lowerAll(L, args) };
 }
 
+/**
+ * `self.method`, to be looked up when the arguments are there: a method, which may be native, has no place in a frame. That the object
+ * has properties at all is seen before, as in the order of the language.
+ */
+function lateMethod(L: Lowering, n: Node, self: Node): Node {
+  if (n['computed'] && n['property'].type !== 'Literal')
+    return { ...n, object: self, property: L.settle(call(L.runtime('keyOf'), [n['property'], self])) };
+  const key = n['property'] as Node,
+    isOutside = self.type === 'Identifier' && (!self.$ref?.variable || self.$ref.variable.kind === 'import');
+  if (!isOutside && key.type !== 'PrivateIdentifier')
+    L.emit(statement(call(L.runtime('receiver'), [self, lit(String(key['name'] ?? key['value']))])));
+  return { ...n, object: self };
+}
+
 function callWith(L: Lowering, method: Node, self: Node, args: (Node | null)[], n: Node): Node {
   return call(L.runtime('callWith'), [method, self, ...args], n);
 }
+
+const argumentsAwait = (n: Node): boolean => (n['arguments'] as Node[]).some((a) => a.$awaits);
 
 /** `a?.b.c(await d)?.[e]`: from the base outwards; a short circuit skips the rest. */
 function lowerChain(L: Lowering, n: Node, isDelete: boolean): Node {
@@ -270,36 +291,37 @@ function lowerChain(L: Lowering, n: Node, isDelete: boolean): Node {
         const isSuper = value.type === 'Super',
           property = link['computed'] ? lower(L, link['property']) : link['property'];
         const next = links[i + 1],
-          object = next?.type === 'CallExpression' && !isSuper ? L.settle(value) : value;
-        const got: Node = { ...link, object, property, optional: false };
+          object = next?.type === 'CallExpression' && !isSuper ? L.settle(value) : value,
+          isLate = L.isSaved && !isSuper && next?.type === 'CallExpression' && argumentsAwait(next);
+        const plain: Node = { ...link, object, property, optional: false },
+          got = isLate ? lateMethod(L, plain, object) : plain;
         if (isDelete && i === links.length - 1) {
           L.set(result, node('UnaryExpression', { operator: 'delete', prefix: true, argument: got }));
           return;
         }
-        follow(i + 1, next ? L.settle(got) : got, isSuper ? node('ThisExpression', {}) : object);
+        follow(i + 1, next && !isLate ? L.settle(got) : got, isSuper ? node('ThisExpression', {}) : object);
         return;
       }
       const args = lowerAll(L, link['arguments']);
-      const got = self ? callWith(L, value, self, args, link) : call(value, args, link);
+      const got = self && !isLate(value) ? callWith(L, value, self, args, link) : call(value, args, link);
       follow(i + 1, links[i + 1] ? L.settle(got) : got, null);
     };
     if (!link['optional']) {
-      rest(
-        link.type === 'CallExpression' || (link['computed'] && link['property'].$awaits)
-          ? value.type === 'Super'
-            ? value
-            : L.settle(value)
-          : value,
-      );
+      const mustSettle = link.type === 'CallExpression' || (link['computed'] && link['property'].$awaits);
+      rest(mustSettle && value.type !== 'Super' && !isLate(value) ? L.settle(value) : value);
       return;
     }
     const settled = L.settle(value);
     L.emit(
       ifThen(
         not(continues('??', settled, { ...settled })),
-        L.collect(() => rest(settled)),
+        L.collect(() => rest(isLate(value) ? value : settled)),
       ),
     );
+    /** A method that is looked up when its arguments are there. */
+    function isLate(n: Node): boolean {
+      return L.isSaved && link?.type === 'CallExpression' && n.type === 'MemberExpression' && argumentsAwait(link);
+    }
   };
   follow(0, base.type === 'Super' ? base : lower(L, base), null);
   return L.ref(result);

@@ -26,6 +26,7 @@ import { Reentry } from './reentry.ts';
 import type { SavedCode } from './saved-code.ts';
 import type { FunctionInfo, Scope, Variable } from './scope.ts';
 import { enter, lowerList, raw as slot } from './statements.ts';
+import type { CodeUse } from './lifting.ts';
 import { hasSimpleParams, type Names } from './storage.ts';
 
 /** The static description of a resumable function, which frames point to. */
@@ -49,8 +50,9 @@ export type AwaitKind = 'call' | 'combinator' | 'chained' | 'iterator' | 'value'
 export interface CompiledFunction {
   params: Node[];
   bodyName: string;
-  /** What the body takes after the activation, where it stands beside the wrapper instead of inside it. */
+  /** What the body takes after the activation, where it stands beside the wrapper instead of inside it; and what it is given. */
   bodyParams: Node[];
+  bodyArgs: Node[];
   body: Node;
   isSibling: boolean;
   meta: FunctionMeta;
@@ -70,18 +72,22 @@ export interface FunctionContext {
 export function compileFunction(fn: FunctionInfo, context: FunctionContext): CompiledFunction {
   const { names, words, isStress } = context,
     n = fn.node,
-    L = new Lowering(fn, names, words);
-  const isSibling =
-    n.type === 'FunctionDeclaration' &&
-    !!n['id'] &&
-    hasSimpleParams(n) &&
-    !fn.usesThis &&
-    !fn.usesArguments &&
-    !isStress &&
-    // In a resumable function, declarations become assignments.
-    !fn.parent!.isResumable;
+    L = new Lowering(fn, names, words, context.saved !== null);
+  const isSibling = context.saved
+    ? fn.isBodyApart
+    : n.type === 'FunctionDeclaration' &&
+      !!n['id'] &&
+      hasSimpleParams(n) &&
+      !fn.usesThis &&
+      !fn.usesArguments &&
+      !isStress &&
+      // In a resumable function, declarations become assignments.
+      !fn.parent!.isResumable;
   const { wrapper, values } = parameters(n, names);
   const simple: [Variable, Node][] = [];
+  const own = isSibling
+    ? [...fn.scope.variables.values()].filter((v) => v.kind === 'this' || v.kind === 'arguments')
+    : [];
   const lowered = L.collect(() => {
     if (hasSimpleParams(n)) n['params'].forEach((p: Node, i: number) => simple.push([p.$ref!.variable!, values[i]!]));
     enter(L, fn.scope);
@@ -95,7 +101,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   const saved = variables.filter((v) => live.some((l) => l.includes(v.slot)));
   const meta: FunctionMeta = {
     name: context.nameOf(fn),
-    ...(context.saved && { code: context.saved.numberOf(n) }),
+    ...(context.saved && { code: n.$use!.code }),
     line: n['loc'].start.line,
     column: n['loc'].start.column + 1,
     variables: saved.map((v) => v.name),
@@ -113,7 +119,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
 
   const hoisted = new Set<Variable>(L.temps);
   for (const scope of fn.scopes) for (const v of scope.variables.values()) if (v.isHoisted) hoisted.add(v);
-  const passed = new Set(isSibling ? simple.map(([v]) => v) : []);
+  const passed = new Set(isSibling ? [...own, ...simple.map(([v]) => v)] : []);
   const declared = [...hoisted].filter((v) => !passed.has(v)).map((v) => v.emitName);
   const statements: Node[] = [];
   if (steps.length) {
@@ -146,7 +152,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
       id(words.promise),
       id(words.at),
       array(saved.map((v) => slot(L, v))),
-      id(bodyName),
+      capturedBody(n, bodyName, L),
       reentry.meta(),
     ]);
     const isSignal = binary('instanceof', id(words.error), L.runtime('Signal'));
@@ -168,11 +174,27 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   return {
     params: wrapper,
     bodyName,
-    bodyParams: isSibling ? simple.map(([v]) => slot(L, v)) : [],
+    bodyParams: isSibling
+      ? [
+          ...own.map((v) => id(v.emitName)),
+          ...(hasSimpleParams(n) ? simple.map(([v]) => slot(L, v)) : wrapper.map(withoutRest)),
+        ]
+      : [],
+    bodyArgs: isSibling ? [...own.map((v) => id(v.name)), ...wrapper.map(withoutRest)] : [],
     body: block(statements),
     isSibling,
     meta,
   };
+}
+
+const withoutRest = (p: Node): Node => (p.type === 'RestElement' ? (p['argument'] as Node) : p);
+
+/** What a frame keeps of the function's code: the body, which for a closure to be saved knows what it captured. */
+function capturedBody(n: Node, bodyName: string, L: Lowering): Node {
+  const use = n.$use,
+    owner = use?.kind === 'method' ? (n['$class'].$use as CodeUse) : use;
+  if (!L.fn.isBodyApart || owner?.kind !== 'closure') return id(bodyName);
+  return call(L.runtime('bodyOf'), [id(owner.keeper), ...(owner === use ? [] : [lit(use!.code)])]);
 }
 
 /** A `var` of the body that is named like a parameter begins with the parameter's value, and is another variable. */
@@ -264,17 +286,14 @@ export function wrapperBody(
 ): Node {
   const { words, isStress } = context,
     activation = node('NewExpression', { callee: member(id(words.runtime), 'Activation'), arguments: [] });
-  const start = (): Node =>
-    call(id(compiled.bodyName), [id(words.frame), ...(compiled.isSibling ? compiled.params : [])], from);
+  const start = (): Node => call(id(compiled.bodyName), [id(words.frame), ...compiled.bodyArgs], from);
   const make = compiled.isSibling
     ? []
     : [declare('const', id(compiled.bodyName), bodyFunction(compiled, body, context))];
-  if (isStress)
-    return block([
-      ...directives,
-      ...make,
-      returning(call(member(id(words.runtime), 'drive'), [id(compiled.bodyName)])),
-    ]);
+  if (isStress) {
+    const body = compiled.bodyArgs.length ? arrow([id(words.frame)], start()) : id(compiled.bodyName);
+    return block([...directives, ...make, returning(call(member(id(words.runtime), 'drive'), [body]))]);
+  }
   return block([
     ...directives,
     ...make,

@@ -82,9 +82,24 @@ function positioned(L: Lowering, n: Node, cursor: Variable, target: Target): voi
   );
 }
 
+/** Of `map.entries()` and its kind, the collection is what a loop can go on with: such an iterator could be used once only. */
+function cursorOf(L: Lowering, iterable: Node, from: Node): Node {
+  const callee =
+      iterable.type === 'CallExpression' && !iterable['arguments'].length ? (iterable['callee'] as Node) : null,
+    isView =
+      callee?.type === 'MemberExpression' &&
+      !callee['computed'] &&
+      !callee['optional'] &&
+      callee['object'].type !== 'Super' &&
+      VIEWS.has(callee['property'].name);
+  if (!isView) return call(L.runtime('cursorOf'), [iterable], from);
+  return call(L.runtime('cursorOfView'), [callee['object'], lit(callee['property'].name)], from);
+}
+const VIEWS: ReadonlySet<string> = new Set(['keys', 'values', 'entries']);
+
 export function lowerForOf(L: Lowering, n: Node, labels: string[]): void {
   const cursor = L.temp();
-  L.set(cursor, call(L.runtime('cursorOf'), [iterated(L, n)], n['right']));
+  L.set(cursor, cursorOf(L, iterated(L, n), n['right']));
   const close = (): void => L.emit(statement(method(L, cursor, 'close')));
   L.emit(
     guarded(L, 'finally', () => positioned(L, n, cursor, { kind: 'loop', labels, isNative: false, close }), [

@@ -60,7 +60,10 @@ export class Lowering {
   tryDepth = 0;
   readonly temps: Variable[] = [];
   #inUse = 0;
-  constructor(fn: FunctionInfo, names: Names, words: Vocabulary) {
+  /** Continuations are to be saved: what has no need to be in a frame is looked up late. */
+  readonly isSaved: boolean;
+  constructor(fn: FunctionInfo, names: Names, words: Vocabulary, isSaved: boolean) {
+    this.isSaved = isSaved;
     this.fn = fn;
     this.names = names;
     this.words = words;
@@ -128,7 +131,7 @@ export class Lowering {
   }
   /** The value in a temporary, unless it is one already or cannot change. */
   settle(value: Node): Node {
-    if (isStable(value)) return value;
+    if (isStable(value) || (this.isSaved && isFoundLate(value))) return value;
     const t = this.temp();
     this.set(t, value);
     return this.ref(t);
@@ -171,4 +174,17 @@ function isStable(n: Node): boolean {
       v.scope.fn === n.$ref!.scope.fn &&
       v.isHoisted)
   );
+}
+
+/**
+ * It is the same after an await, and stands outside of the frame: a global, something of the module that is never reassigned, what a
+ * closure captured.
+ */
+function isFoundLate(n: Node): boolean {
+  if (n.type !== 'Identifier') return false;
+  const v = n.$ref?.variable;
+  if (!v) return n.$ref !== undefined;
+  if (v.kind === 'this' || v.kind === 'arguments' || v.kind === 'self') return true;
+  const isOutside = v.scope.fn !== n.$ref!.scope.fn || v.scope.fn.parent === null;
+  return isOutside && !v.isBoxed && !v.needsCheck && v.refs.every((r) => !r.isWrite || r.isInit);
 }

@@ -22,9 +22,9 @@ export function native(L: Lowering, n: Node, labels: string[]): Node[] {
       return outer ? [statement(assign(L.ref(outer, true), self))] : [];
     }
     case 'ClassDeclaration':
-      return hasPerIteration(n) ? [declare('let', n['id'], { ...n, type: 'ClassExpression' })] : [n];
+      return hasPerIteration(n) && !L.isSaved ? [declare('let', n['id'], { ...n, type: 'ClassExpression' })] : [n];
     case 'BlockStatement': {
-      const make = (): Node => block(nativeList(L, n['body']), n);
+      const make = (): Node => ({ ...n, body: nativeList(L, n['body']) });
       return [labels.length ? inside(label(labels), make) : make()];
     }
     case 'LabeledStatement': {
@@ -91,7 +91,8 @@ function nativeList(L: Lowering, list: Node[]): Node[] {
       continue;
     }
     // A closure over a variable of this iteration gets it by value, which a declaration cannot.
-    if (hasPerIteration(s)) hoisted.push(declare('let', s['id'], { ...s, type: 'FunctionExpression', id: null }));
+    if (hasPerIteration(s) && !L.isSaved)
+      hoisted.push(declare('let', s['id'], { ...s, type: 'FunctionExpression', id: null }));
     else rest.push(s);
     rest.push(...native(L, s, []));
   }

@@ -83,14 +83,14 @@ function lowerArrayPattern(L: Lowering, pattern: Node, value: Node, isBinding: b
   const it = L.temp();
   L.set(it, call(L.runtime('elements'), [value]));
   const block = L.collect(() => {
-    for (const e of pattern['elements'] as (Node | null)[]) {
+    for (const [i, e] of (pattern['elements'] as (Node | null)[]).entries()) {
       if (!e) {
-        L.emit(statement(call(member(L.ref(it), 'next'), [])));
+        L.emit(statement(call(member(L.ref(it), 'next'), [lit(i)])));
         continue;
       }
       const isRest = e.type === 'RestElement',
         store = prepare(L, isRest ? e['argument'] : e, isBinding);
-      store(call(member(L.ref(it), isRest ? 'rest' : 'next'), []));
+      store(call(member(L.ref(it), isRest ? 'rest' : 'next'), [lit(i)]));
     }
     L.emit(statement(call(member(L.ref(it), 'close'), [])));
   });

@@ -35,7 +35,7 @@ export class Reentry {
   }
 
   #block(n: Node): Node {
-    return n.type === 'BlockStatement' ? block(this.list(n['body']), n) : n['$low'] ? block(this.list([n])) : n;
+    return n.type === 'BlockStatement' ? { ...n, body: this.list(n['body']) } : n['$low'] ? block(this.list([n])) : n;
   }
 
   #statement(n: Node): Node {

@@ -1,5 +1,6 @@
 import { arrow, assign, binary, id, isAnonymous, lit, member, named, sequence, type Node } from './ast.ts';
 import type { Emitter } from './emit.ts';
+import { spell } from './lifting.ts';
 import type { Variable } from './scope.ts';
 import { box } from './statements.ts';
 
@@ -7,6 +8,7 @@ function slotOf(n: Node): Node {
   const v = n.$ref!.variable!;
   return id(v.isPerIteration && n.$ref!.closure ? v.closureName : v.emitName, n);
 }
+const isSpelled = (v: Variable): boolean => v.kind === 'this' || v.kind === 'arguments' || v.kind === 'self';
 
 function placeOf(n: Node): Node {
   const slot = slotOf(n);
@@ -15,7 +17,9 @@ function placeOf(n: Node): Node {
 /** A variable where its value is wanted. */
 export function read(e: Emitter, n: Node): Node {
   const v = n.$ref!.variable;
-  if (!v?.isHoisted) return n;
+  if (!v) return n;
+  if (isSpelled(v)) return id(spell(v, e.fn), n);
+  if (!v.isOurs) return n;
   if (n['$raw']) return id(v.emitName, n);
   return v.needsCheck ? checkedRead(e, n, v) : placeOf(n);
 }
@@ -30,7 +34,7 @@ export function assignment(e: Emitter, n: Node): Node {
     operator = n['operator'] as string;
   if (left.type !== 'Identifier') return { ...n, left: pattern(e, left), right: e.map(n['right']) };
   const v = left.$ref?.variable;
-  if (!v?.isHoisted) return { ...n, right: e.map(n['right'], left['name']) };
+  if (!v?.isOurs) return { ...n, right: e.map(n['right'], left['name']) };
   if (left['$raw']) return { ...n, left: read(e, left), right: e.map(n['right']) };
   const isInit = left.$ref!.isInit,
     right = namedValue(e, n['right'], v.name, placeOf(left)),
@@ -60,7 +64,7 @@ export function update(e: Emitter, n: Node): Node {
   const argument = n['argument'] as Node;
   if (argument.type !== 'Identifier') return { ...n, argument: e.map(argument) };
   const v = argument.$ref?.variable;
-  if (!v?.isHoisted) return n;
+  if (!v?.isOurs) return n;
   if (v.kind === 'const' || v.kind === 'using') return e.runtime('constant', read(e, argument), lit(v.name));
   const updated = { ...n, argument: placeOf(argument) };
   return v.needsCheck ? sequence([checkedRead(e, argument, v), updated]) : updated;
@@ -114,7 +118,7 @@ function keepsName(e: Emitter, n: Node): boolean {
 
 function target(e: Emitter, n: Node): Node {
   const v = n.$ref?.variable;
-  if (!v?.isHoisted) return n;
+  if (!v?.isOurs) return n;
   if (n['$raw']) return read(e, n);
   if ((v.kind === 'const' || v.kind === 'using') && !n.$ref!.isInit)
     return member(e.runtime('constantTarget', lit(v.name)), 'v');

@@ -4,14 +4,15 @@ import {
   array,
   arrow,
   assign,
+  block,
   call,
   declare,
   id,
+  isClass,
   lit,
   member,
   node,
   returning,
-  block,
   sequence,
   statement,
   type Node,
@@ -23,7 +24,9 @@ import { moduleHash } from './module-hash.ts';
 /** What a module says of its code, so that saved continuations can name it. */
 export class SavedCode {
   readonly infos: CodeInfo[] = [];
-  readonly #numbers = new Map<Node, number>();
+  /** Functions to be put at the module's end: makers, bodies. */
+  readonly atEnd: Node[] = [];
+  readonly #globals: string[] = [];
   readonly #values: [code: number, value: Node][] = [];
   readonly #bodies: [code: number, body: Node][] = [];
   readonly #makers: [code: number, maker: Node][] = [];
@@ -31,18 +34,22 @@ export class SavedCode {
 
   constructor(analysis: Analysis, nameOf: (n: Node) => string) {
     for (const n of analysis.closures) {
-      this.#numbers.set(n, this.infos.length);
       const { line, column } = n['loc'].start;
-      this.infos.push({ name: nameOf(n), line, column: column + 1 });
+      this.infos.push({
+        name: nameOf(n),
+        line,
+        column: column + 1,
+        ...(isClass(n) && { isClass: true as const, ...(hasPrivateState(n) && { hasPrivateState: true as const }) }),
+      });
     }
     this.#constants = [...analysis.root.scope.variables.values()]
       .filter((v) => v.kind === 'const')
       .map((v) => v.emitName);
   }
 
-  /** The place of a function or class among all of the module. */
-  numberOf(n: Node): number {
-    return this.#numbers.get(n)!;
+  /** A variable of the module, for the compiler's own use. */
+  global(name: string): void {
+    this.#globals.push(name);
   }
   value(code: number, value: Node): void {
     this.#values.push([code, value]);
@@ -54,29 +61,20 @@ export class SavedCode {
     this.#makers.push([code, maker]);
   }
 
+  /** `{ 7: () => value }` */
+  late(entries: readonly [number, Node][]): Node {
+    return table(entries.map(([code, value]) => [code, arrow([], value)]));
+  }
+
   /** The end of the module: its registration, which comes earlier if something asks for it earlier. */
   registration(
     words: Vocabulary,
     { module, file, tokens, metas }: { module: string; file: string; tokens: readonly string[]; metas: FunctionMeta[] },
   ): Node[] {
     const runtime = (name: string, args: Node[]): Node => call(member(id(words.runtime), name), args);
-    const table = (entries: [number | string, Node][]): Node =>
-      node('ObjectExpression', {
-        properties: entries.map(([key, value]) =>
-          node('Property', {
-            key: lit(key),
-            value,
-            kind: 'init',
-            computed: key === '__proto__',
-            method: false,
-            shorthand: false,
-          }),
-        ),
-      });
-    const late = (entries: [number, Node][]): Node => table(entries.map(([code, value]) => [code, arrow([], value)]));
     const parts = table([
-      ['values', late(this.#values)],
-      ['bodies', late(this.#bodies)],
+      ['values', this.late(this.#values)],
+      ['bodies', this.late(this.#bodies)],
       ['makers', table(this.#makers)],
       ['constants', table(this.#constants.map((name) => [name, arrow([], id(name))]))],
       [
@@ -93,7 +91,8 @@ export class SavedCode {
       arrow([], parts),
     ]);
     return [
-      declare('var', id(words.module), null),
+      ...this.atEnd,
+      ...[words.module, ...this.#globals].map((name) => declare('var', id(name), null)),
       node('FunctionDeclaration', {
         id: id(words.moduleOf),
         params: [],
@@ -104,4 +103,24 @@ export class SavedCode {
       statement(call(id(words.moduleOf), [])),
     ];
   }
+}
+
+function table(entries: readonly (readonly [number | string, Node])[]): Node {
+  return node('ObjectExpression', {
+    properties: entries.map(([key, value]) =>
+      node('Property', {
+        key: lit(key),
+        value,
+        kind: 'init',
+        computed: key === '__proto__',
+        method: false,
+        shorthand: false,
+      }),
+    ),
+  });
+}
+
+/** Its instances have what only its own code can read. */
+function hasPrivateState(n: Node): boolean {
+  return (n['body'].body as Node[]).some((m) => m['key']?.type === 'PrivateIdentifier' && !m['static']);
 }

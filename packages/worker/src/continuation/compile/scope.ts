@@ -19,6 +19,7 @@ export type VariableKind =
   | 'self'
   | 'import'
   | 'arguments'
+  | 'this'
   | 'temp';
 
 export class Variable {
@@ -28,12 +29,16 @@ export class Variable {
   readonly refs: Ref[] = [];
   /** Lives in the activation (saved by a capture), not in a native scope. */
   isHoisted = false;
+  /** Lives in the block where it was declared, in a form of the compiler's; what is emitted begins the block with it. */
+  isOpened = false;
   /** Lives in a box `{v}` which closures and resumptions share. */
   isBoxed = false;
   /** The box is made where the block begins, because something refers to the variable before its declaration. */
   isBoxedEarly = false;
   /** References must check that the declaration has run. */
   needsCheck = false;
+  /** Closures share it, and it cannot be put into a box; so they cannot be saved. */
+  isUnboxable = false;
   /** Has a fresh value per iteration: closures get it passed by value. */
   isPerIteration = false;
   /** The name in the emitted code; closures of a per-iteration variable use `closureName`. */
@@ -43,6 +48,10 @@ export class Variable {
   declaration: Node | null = null;
   /** Position in the frame layout of its function, for liveness. */
   slot = -1;
+  /** References to it are rewritten. */
+  get isOurs(): boolean {
+    return this.isHoisted || this.isOpened;
+  }
   constructor(name: string, kind: VariableKind, scope: Scope) {
     this.name = this.emitName = name;
     this.kind = kind;
@@ -121,10 +130,16 @@ export class FunctionInfo {
   readonly blockFunctions: Map<Node, Variable> = new Map();
   /** Names that the function, or one inside it, takes from outside. */
   readonly through: Set<string> = new Set();
+  /** Variables of functions around it that it uses, or that one inside it does. */
+  readonly captures: Set<Variable> = new Set();
   readonly scopes: Scope[] = [];
   scope!: Scope;
   /** What the body declares, where it has a scope of its own beside the parameters. */
   bodyScope: Scope | null = null;
+  /** `super` or `new.target` occurs in it, or in an arrow function inside. */
+  usesSuper = false;
+  /** Its resumable body stands beside it, and takes all that it needs as parameters. */
+  isBodyApart = false;
   /** What the transform made of a resumable function. */
   compiled?: CompiledFunction;
   isBlockFunctionName(v: Variable): boolean {

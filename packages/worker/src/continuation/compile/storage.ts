@@ -1,5 +1,6 @@
 import type { Analysis } from './analyse.ts';
 import { hasDirective, type Node } from './ast.ts';
+import { openScopes } from './opened.ts';
 import type { FunctionInfo, Loop, Ref, Scope, Variable } from './scope.ts';
 
 /** Makes names that occur nowhere in the source. */
@@ -24,7 +25,7 @@ export class Names {
 }
 
 /** Decides which functions become resumable, and where each of their variables lives. */
-export function assignStorage(analysis: Analysis, names: Names): void {
+export function assignStorage(analysis: Analysis, names: Names, isSaved = false): void {
   const isNativeFile = hasDirective(analysis.root.node, 'use native');
   for (const fn of analysis.functions) {
     const n = fn.node;
@@ -35,11 +36,12 @@ export function assignStorage(analysis: Analysis, names: Names): void {
       !isNativeFile &&
       (fn.awaits.length > 0 || fn.returnsValue) &&
       !hasDirective(n['body'], 'use native');
-    if (fn.isResumable) placeVariables(fn, names);
+    if (fn.isResumable) placeVariables(fn, names, isSaved);
   }
+  if (isSaved) openScopes(analysis, names);
 }
 
-function placeVariables(fn: FunctionInfo, names: Names): void {
+function placeVariables(fn: FunctionInfo, names: Names, isSaved: boolean): void {
   const taken = new Set<string>();
   for (const scope of fn.scopes)
     for (const v of scope.variables.values()) if (v.kind === 'self' && v.refs.length) taken.add(v.name);
@@ -62,29 +64,24 @@ function placeVariables(fn: FunctionInfo, names: Names): void {
       )
         taken.add(v.name);
       else v.emitName = names.fresh(v.name);
-      place(v, scope, fn);
+      place(v, scope, fn, isSaved);
       if (v.isPerIteration) v.closureName = names.fresh(v.name);
     }
   }
 }
 
-function place(v: Variable, scope: Scope, fn: FunctionInfo): void {
+function place(v: Variable, scope: Scope, fn: FunctionInfo, isSaved: boolean): void {
   const writes = v.refs.filter((r) => r.isWrite),
     captures = v.refs.filter((r) => r.closure);
-  const declaredAt = writes.reduce((end, r) => (r.isInit ? Math.max(end, r.end) : end), -1);
+  const declaredAt = declaredAtOf(v);
   const isForHead = scope.node.type === 'ForStatement';
   const loops = scope.loop !== null;
-  if (
-    v.kind === 'let' ||
-    v.kind === 'const' ||
-    v.kind === 'class' ||
-    v.kind === 'using' ||
-    (v.kind === 'param' && !hasSimpleParams(fn.node))
-  )
+  if (hasDeadZone(v) || (v.kind === 'param' && !hasSimpleParams(fn.node)))
     v.needsCheck = v.refs.some((r) => !r.isInit && mayRunEarly(r, v, declaredAt));
-  v.isBoxed =
-    captures.length > 0 &&
-    writes.some((w) => w.closure !== null || captures.some((c) => !isSettled(w, c, v, loops, fn)));
+  v.isBoxed = isSaved
+    ? isUnsettled(v)
+    : captures.length > 0 &&
+      writes.some((w) => w.closure !== null || captures.some((c) => !isSettled(w, c, v, loops, fn)));
   v.isPerIteration = captures.length > 0 && (loops || (isForHead && v.isBoxed));
   v.isBoxedEarly =
     v.isBoxed &&
@@ -96,6 +93,32 @@ function place(v: Variable, scope: Scope, fn: FunctionInfo): void {
       !v.needsCheck &&
       v.refs.every((r) => r.isInit || (r.closure ? r.closureStart : r.node.start) >= declaredAt)
     );
+}
+
+export const hasDeadZone = (v: Variable): boolean =>
+  v.kind === 'let' || v.kind === 'const' || v.kind === 'class' || v.kind === 'using';
+
+/** Where the variable's declarations have run; -1 if it has none. */
+export function declaredAtOf(v: Variable): number {
+  return v.refs.reduce((end, r) => (r.isWrite && r.isInit ? Math.max(end, r.end) : end), -1);
+}
+
+/** A closure that is made with the variable's present value could miss another one, or meet none. */
+export function isUnsettled(v: Variable): boolean {
+  const writes = v.refs.filter((r) => r.isWrite),
+    captures = v.refs.filter((r) => r.closure);
+  return (
+    captures.length > 0 &&
+    ((v.needsCheck && v.scope.node.type === 'SwitchStatement') ||
+      writes.some((w) => w.closure !== null || captures.some((c) => !isBefore(w, c, v))))
+  );
+}
+
+function isBefore(w: Ref, c: Ref, v: Variable): boolean {
+  if (shareLoop(w.loop, c.closureLoop, v.scope.loop)) return false;
+  // Functions that are declared in one block are made one after the other, where it begins.
+  const isHoisted = v.kind === 'function' && w.isInit && c.closure!.type === 'FunctionDeclaration';
+  return isHoisted ? w.end < c.closureStart : w.end <= c.closureStart;
 }
 
 /** The write has certainly happened, for good, when the closure is made; or no capture can come between the two. */
@@ -112,7 +135,7 @@ function shareLoop(a: Loop | null, b: Loop | null, outside: Loop | null): boolea
 }
 
 /** The reference could be evaluated before the declaration (the temporal dead zone). */
-function mayRunEarly(r: Ref, v: Variable, declaredAt: number): boolean {
+export function mayRunEarly(r: Ref, v: Variable, declaredAt: number): boolean {
   const start = r.closure ? r.closureStart : r.node.start;
   if (v.scope.node.type === 'SwitchStatement') {
     const own = v.scope.node['cases'].find(

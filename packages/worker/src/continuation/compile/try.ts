@@ -26,7 +26,7 @@ export function lowerTry(L: Lowering, n: Node): void {
     L,
     () => {
       if (n['handler']) lowerCatch(L, n);
-      else lowerList(L, n['block'].body, n['block'].$scope);
+      else lowerBlock(L, n['block']);
     },
     () => lowerFinalizer(L, n['finalizer']),
   );

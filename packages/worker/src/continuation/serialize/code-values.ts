@@ -41,7 +41,7 @@ const PARTS = ['value', 'get', 'set'] as const;
 
 function mark(module: ServletModule, code: number, value: unknown): void {
   if (typeof value !== 'function') return;
-  tag(value, new Tag(module, code, null, value, null));
+  tag(value, new Tag(module, code, null, value));
   if (module.codes[code]!.isClass) markMethods(value as Fn);
 }
 

@@ -16,6 +16,7 @@ import {
 } from './builtins.ts';
 import { classOf, codeCodecs, functionCodecOf, instanceCodec, namedCodecOf, prototypeCodec } from './code-values.ts';
 import type { Codec } from './codec.ts';
+import { cursorCodecs, isCursor } from './cursors.ts';
 import { frameCodecOf, frameCodecs } from './frames.ts';
 import { intrinsicName } from './intrinsics.ts';
 import { tagOf } from '../module-code.ts';
@@ -44,6 +45,7 @@ export const codecs: readonly (Codec | undefined)[] = table(
   registeredCodec,
   ...codeCodecs,
   ...frameCodecs,
+  ...cursorCodecs,
 );
 function table(...all: Codec[]): (Codec | undefined)[] {
   const byTag: (Codec | undefined)[] = [];
@@ -79,6 +81,7 @@ export function codecOf(node: object): Codec {
   const builtin = builtins.get(proto);
   if (builtin?.is(node)) return builtin.codec;
   if (node instanceof Frame) return frameCodecOf(node);
+  if (isCursor(node)) return cursorCodecs[0]!;
   return otherCodecOf(node, proto);
 }
 

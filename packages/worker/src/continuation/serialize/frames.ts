@@ -24,6 +24,11 @@ const frameCodec: Codec<Frame> = {
   tag: Node.Frame,
   make: (out, node) => {
     const { meta, code } = codeOf(node);
+    if (!Object.hasOwn(meta.module!.parts.bodies, code))
+      throw new Refusal(
+        node,
+        `is a call of ${meta.name}, which uses super or new.target, or is made where eval is called`,
+      );
     out.module(meta.module!);
     out.bytes.varint(code);
     out.bytes.varint(node.pc);
@@ -44,14 +49,19 @@ const closureFrameCodec: Codec<Frame> = {
   tag: Node.ClosureFrame,
   nests: true,
   make: (out, node) => {
-    out.write(tagOf(node.body!)!.value);
+    const { value, code } = tagOf(node.body!)!;
+    out.write(value);
+    out.bytes.varint(code);
     out.bytes.varint(node.pc);
   },
   fill: fillFrame,
   remake: (from) => {
-    const mark = tagOf(from.object());
-    if (mark === undefined || mark.body === null) throw from.bad('a frame belongs to no closure that can go on');
-    return makeFrame(from, mark.module.descriptionOf(mark.code), bodyOf(mark.value));
+    const mark = tagOf(from.object()),
+      code = from.bytes.varint(),
+      isThere =
+        mark && (code === mark.code ? mark.body !== null : mark.bodies !== null && Object.hasOwn(mark.bodies, code));
+    if (!isThere) throw from.bad('a frame belongs to no closure that can go on');
+    return makeFrame(from, mark.module.descriptionOf(code), bodyOf(mark.value, code));
   },
   refill: refillFrame,
 };

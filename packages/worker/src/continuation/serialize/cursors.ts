@@ -1,0 +1,87 @@
+import { ArrayCursor, cursorAt, IteratorCursor, KeyCursor, type View } from '../cursor.ts';
+import { ArrayElements } from '../elements.ts';
+import type { Codec } from './codec.ts';
+import type { GraphReader } from './graph-reader.ts';
+import { Refusal } from './refusal.ts';
+import { Node } from './tags.ts';
+
+const VIEWS: readonly View[] = ['values', 'keys', 'entries'];
+
+const ARRAY = 0,
+  PLACE = 1,
+  KEYS = 2,
+  ELEMENTS = 3;
+
+/** What loops and destructurings are in the middle of: the collection, and where. */
+const cursorCodec: Codec = {
+  tag: Node.Cursor,
+  nests: true,
+  make: (out, node) => {
+    out.at = '[[Iterated]]';
+    if (node instanceof ArrayCursor) {
+      out.bytes.u8(ARRAY);
+      out.bytes.u8(VIEWS.indexOf(node.view));
+      out.write(node.items);
+    } else if (node instanceof KeyCursor) {
+      out.bytes.u8(KEYS);
+      out.write(node.object);
+      out.write(node.keys);
+    } else if (node instanceof ArrayElements) {
+      out.bytes.u8(ELEMENTS);
+      out.write(node.items);
+    } else {
+      const place = (node as IteratorCursor).place;
+      if (place === null)
+        throw new Refusal(
+          node,
+          'is a loop over an iterator or a generator, whose state nobody can read: loop over an array, a Map, a Set or a string',
+        );
+      out.bytes.u8(PLACE);
+      out.bytes.u8(VIEWS.indexOf(place.view));
+      out.bytes.varint(place.position);
+      out.bytes.varint(place.index);
+      out.write(place.iterable);
+    }
+  },
+  remake: (from) => {
+    switch (from.bytes.u8()) {
+      case ARRAY: {
+        const view = viewFrom(from);
+        return new ArrayCursor(arrayFrom(from), view);
+      }
+      case PLACE: {
+        const view = viewFrom(from),
+          position = from.bytes.varint(),
+          index = from.bytes.varint();
+        return cursorAt(from.read(), view, { position, index });
+      }
+      case KEYS: {
+        const object = from.read();
+        if (typeof object !== 'object') throw from.bad('a loop has no object');
+        return new KeyCursor(object, arrayFrom(from) as string[]);
+      }
+      case ELEMENTS:
+        return new ArrayElements(arrayFrom(from));
+      default:
+        throw from.bad('there is no such loop');
+    }
+  },
+};
+
+function viewFrom(from: GraphReader): View {
+  const view = VIEWS[from.bytes.u8()];
+  if (view === undefined) throw from.bad('there is no such view of a collection');
+  return view;
+}
+function arrayFrom(from: GraphReader): unknown[] {
+  const items = from.read();
+  if (!Array.isArray(items)) throw from.bad('an array is expected');
+  return items;
+}
+
+export const isCursor = (value: object): boolean =>
+  value instanceof ArrayCursor ||
+  value instanceof IteratorCursor ||
+  value instanceof KeyCursor ||
+  value instanceof ArrayElements;
+export const cursorCodecs: readonly Codec[] = [cursorCodec];
