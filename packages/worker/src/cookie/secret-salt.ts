@@ -1,4 +1,5 @@
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+// As a whole: a guest's thread has a module without the functions that change names.
+import * as fs from 'node:fs';
 import { crypto } from '../node-crypto.ts';
 import { besideServlet } from '../servlet/beside.ts';
 
@@ -42,7 +43,7 @@ export function secretSalt(path: string | URL): Uint8Array {
 function readSalt(file: string): Uint8Array | null {
   let salt: Uint8Array;
   try {
-    salt = readFileSync(file);
+    salt = fs.readFileSync(file);
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return null;
     throw error;
@@ -55,14 +56,14 @@ function readSalt(file: string): Uint8Array | null {
 function created(file: string): Uint8Array {
   const salt = crypto().randomBytes(SALT_BYTES);
   const partial = `${file}.${crypto().randomBytes(8).toString('hex')}`;
-  writeFileSync(partial, salt, { mode: 0o600, flag: 'wx' });
+  fs.writeFileSync(partial, salt, { mode: 0o600, flag: 'wx' });
   try {
-    linkSync(partial, file);
+    fs.linkSync(partial, file);
     return salt;
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
     return readSalt(file) as Uint8Array;
   } finally {
-    unlinkSync(partial);
+    fs.unlinkSync(partial);
   }
 }

@@ -1,4 +1,4 @@
-import { stripTypeScriptTypes } from 'node:module';
+import * as nodeModule from 'node:module';
 import type * as NodeVm from 'node:vm';
 import { HtmlContextError } from '../html/fragment.ts';
 import { planOf } from '../html/plan.ts';
@@ -47,7 +47,9 @@ export function templateSource(file: string, text: string, kind: TemplateKind): 
   if (isJavaScript(source)) return { body: source, text, expressions };
   try {
     // Loading what takes types away costs a thread some 40 ms and 10 MB: only who writes types pays that.
-    const stripped = stripTypeScriptTypes(`function fill() {${source}\n}`).slice('function fill() {'.length, -2);
+    const stripped = nodeModule
+      .stripTypeScriptTypes(`function fill() {${source}\n}`)
+      .slice('function fill() {'.length, -2);
     if (isJavaScript(stripped)) return { body: stripped, text, expressions };
     throw new SyntaxError('it is neither TypeScript nor JavaScript');
   } catch (cause) {
@@ -65,17 +67,32 @@ export const HEAD = "'use strict';return $fill";
 
 function isJavaScript(body: string): boolean {
   try {
-    new (vm().Script)(`(function ($fill) {${body}\n})`);
+    compiled(body, ['$fill'], 'template');
     return true;
   } catch {
     return false;
   }
 }
 
-let loaded: typeof NodeVm | null = null;
-/** Loaded by the first template: most servlets have none. */
-export function vm(): typeof NodeVm {
-  return (loaded ??= process.getBuiltinModule('node:vm'));
+let loaded: Partial<typeof NodeVm> | null = null;
+
+function vmOrNothing(): Partial<typeof NodeVm> {
+  try {
+    return process.getBuiltinModule('node:vm');
+  } catch {
+    return {};
+  }
+}
+
+/** A function of the body, whose first line is that of the file. A guest has no module for that. */
+export function compiled(body: string, names: readonly string[], file: string): (...values: unknown[]) => unknown {
+  // Loaded by the first template: most servlets have none.
+  loaded ??= vmOrNothing();
+  const { compileFunction } = loaded;
+  if (typeof compileFunction === 'function')
+    return compileFunction(body, [...names], { filename: file, columnOffset: -HEAD.length - 1 }) as never;
+  // oxlint-disable-next-line no-eval -- in the global scope; `new Function` would put two lines in front
+  return (0, eval)(`(function (${names.join()}) {${body}\n})\n//# sourceURL=${file}`) as never;
 }
 
 export interface Expression {
@@ -132,7 +149,7 @@ function literal(text: string): string {
 function faultyExpression(text: string, expressions: readonly Expression[]): { text: string; offset: number } {
   const faulty = expressions.find(({ code }) => {
     try {
-      stripTypeScriptTypes(`(${code}\n)`);
+      nodeModule.stripTypeScriptTypes(`(${code}\n)`);
       return false;
     } catch {
       return true;

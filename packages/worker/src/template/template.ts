@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import * as fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { attributes } from '../html/attributes.ts';
 import type { Html } from '../html/fragment.ts';
@@ -8,13 +8,12 @@ import { html, raw, scriptValue } from '../http/html.ts';
 import { toHtml } from '../http/xexpr.ts';
 import { besideServlet } from '../servlet/beside.ts';
 import {
-  HEAD,
   lineOf,
   TemplateError,
   type TemplateKind,
   type TemplateSource,
   templateSource,
-  vm,
+  compiled,
 } from './template-source.ts';
 
 /**
@@ -103,10 +102,10 @@ class TemplateFile {
   refresh(): void {
     let text: string;
     try {
-      const { mtimeMs, size, ino } = statSync(this.#path);
+      const { mtimeMs, size, ino } = fs.statSync(this.#path);
       const version = `${mtimeMs} ${size} ${ino}`;
       if (version === this.#version) return;
-      text = readFileSync(this.#path, 'utf8');
+      text = fs.readFileSync(this.#path, 'utf8');
       this.#version = version;
     } catch (cause) {
       this.#version = '';
@@ -127,9 +126,9 @@ class TemplateFile {
     this.refresh();
     const names = Object.keys(values);
     const key = names.join();
-    let compiled = this.#compiled.get(key);
-    if (compiled === undefined) this.#compiled.set(key, (compiled = this.#compile(names)));
-    return compiled(...Object.values(values));
+    let fill = this.#compiled.get(key);
+    if (fill === undefined) this.#compiled.set(key, (fill = this.#compile(names)));
+    return fill(...Object.values(values));
   }
 
   /** Its errors are of a value of this very template: those of nested ones come before it is called. */
@@ -155,10 +154,7 @@ class TemplateFile {
     // A value goes before a helper of its name.
     const helpers = Object.keys(this.#helpers).filter((name) => !names.includes(name));
     try {
-      const fill = vm().compileFunction(this.#source.body, ['$fill', ...helpers, ...names], {
-        filename: this.#path,
-        columnOffset: -HEAD.length - 1,
-      }) as Fill;
+      const fill = compiled(this.#source.body, ['$fill', ...helpers, ...names], this.#path) as Fill;
       const given = [this.#kind === 'html' ? this.#html : joinedText, ...helpers.map((name) => this.#helpers[name])];
       return (...values) => fill(...given, ...values);
     } catch (cause) {
