@@ -59,7 +59,7 @@ export function moduleOf({ code }: DocExample): string {
       const thrown = /^throws (\w+)/.exec(expected);
       return thrown === null
         ? `await check(${expression}, ${expected});`
-        : `await checkThrows(() => (${expression}), '${thrown[1]}');`;
+        : `await checkThrows(async () => (${expression}), '${thrown[1]}');`;
     })
     .join('\n');
 }

@@ -17,6 +17,33 @@ export { DispatchUrlError } from './dispatch/pattern.ts';
 export { otherwise, rule } from './dispatch/rule.ts';
 export { template, textTemplate } from './template/template.ts';
 export { TemplateError } from './template/template-source.ts';
+export { cross, crossAll, pure, shown, tagged } from './formlet/combine.ts';
+export {
+  button,
+  checkbox,
+  checkboxGroup,
+  createInput,
+  createInputList,
+  fieldInput,
+  fileUpload,
+  hidden,
+  img,
+  inputInteger,
+  inputNumber,
+  inputString,
+  multiselectInput,
+  passwordInput,
+  radio,
+  radioGroup,
+  reset,
+  selectInput,
+  submit,
+  textareaInput,
+  textInput,
+} from './formlet/inputs.ts';
+export { FormletError } from './formlet/process.ts';
+export { embedFormlet, sendFormlet } from './formlet/send-formlet.ts';
+export { formlet } from './formlet/template.ts';
 export { html, HtmlContextError, HtmlUrlError, HtmlValueError, raw, scriptValue } from './http/html.ts';
 export { attributes } from './html/attributes.ts';
 export { isSafeUrl } from './html/attribute-context.ts';
@@ -89,6 +116,14 @@ export type { PathArg, RestArg } from './dispatch/arg.ts';
 export type { DispatchContainer } from './dispatch/container.ts';
 export type { Dispatch } from './dispatch/dispatch-rules.ts';
 export type { Otherwise, Rule, RuleHandler } from './dispatch/rule.ts';
+export type { DisplayOptions } from './formlet/display.ts';
+export type { FormFile, FormletSource } from './formlet/entered.ts';
+export type { Formlet } from './formlet/formlet.ts';
+export type { InputOptions, InputView } from './formlet/input-node.ts';
+export type { ChoiceOptions, GroupOptions, TextOptions } from './formlet/inputs.ts';
+export type { FormletOutcome } from './formlet/process.ts';
+export type { FormOptions } from './formlet/send-formlet.ts';
+export type { StandardSchema } from './formlet/standard-schema.ts';
 export type { ServletLimits } from '@custodian/protocol';
 export type { AskError } from './asks.ts';
 export type { Saved } from './continuation/serialize/saved.ts';
