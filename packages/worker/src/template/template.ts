@@ -17,7 +17,7 @@ import {
 } from './template-source.ts';
 
 /**
- * A page in a file of its own, with expressions of TypeScript in it: `<h1>${title}</h1>`. Its values are shown as those of
+ * A page in a file of its own, with expressions in it (of TypeScript in a trusted servlet, of JavaScript in a guest): `<h1>${title}</h1>`. Its values are shown as those of
  * {@link html}: escaped by where they stand. The names in it are those of the values that it is given; besides, `html`, `raw`,
  * `attributes`, `scriptValue` and `toHtml` are there, and `include(path, values)`, which fills in another template beside this
  * one. `\${` is written as `${`.
