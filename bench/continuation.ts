@@ -34,7 +34,7 @@ export async function continuation(_options: BenchOptions): Promise<Answer> {
         'page code 1.0x, recursion 1.4x; capture 2 us + 0.3 us a frame, resume 1 us + 0.15 us a frame; 400 bytes; 200 ms cold, 20 ms cached',
       tables: [
         {
-          title: 'Compiled against native, in turns (CPU time of the thread, here and below)',
+          title: 'Compiled against native, in turns',
           columns: ['', 'native us', 'compiled us', 'times', 'limit', ''],
           rows: await ordinaryCode(native, compiled),
         },
@@ -133,12 +133,10 @@ async function alternate(
   return [as.slice(1), bs.slice(1)];
 }
 
-/** In CPU time: who else the machine works for does not count. */
 async function timed(run: () => Promise<unknown>, times: number): Promise<number> {
-  const start = process.threadCpuUsage();
+  const start = process.hrtime.bigint();
   for (let i = 0; i < times; i++) await run();
-  const { user, system } = process.threadCpuUsage(start);
-  return (user + system) / times;
+  return Number(process.hrtime.bigint() - start) / 1000 / times;
 }
 
 function continuationOf(outcome: Outcome): Continuation {
