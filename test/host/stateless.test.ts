@@ -104,8 +104,8 @@ describe('a stateless servlet', () => {
       {
         ref: `
           import { html, sendSuspend, serverRef } from '@custodian/worker';
-          import { threadId } from 'node:worker_threads';
           export const stateless = true;
+          const threadId = Math.random();
           export default async function start() {
             const ref = serverRef({ promise: Promise.resolve(threadId) });
             await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
