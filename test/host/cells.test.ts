@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { StartedHost } from '../support/started-host.ts';
+import { StartedHost, startTrusted } from '../support/started-host.ts';
 
 const WHO = `
   import { threadId } from 'node:worker_threads';
@@ -10,10 +10,6 @@ const WHO = `
     if (request.url.endsWith('?exit')) process.exit(1);
     return JSON.stringify({ pid: process.pid, thread: threadId, count: ++count });
   };`;
-
-/** A guest is not told which process and which thread it is in. */
-const startTrusted: typeof StartedHost.start = (servlets, options, ...rest) =>
-  StartedHost.start(servlets, { profile: 'trusted', ...options }, ...rest);
 
 interface Who {
   pid: number;

@@ -68,3 +68,7 @@ export class StartedHost implements AsyncDisposable {
     );
   }
 }
+
+/** A host whose servlets are trusted, for what looks at processes and threads, or imports the runtime's own modules: a guest can't. */
+export const startTrusted: typeof StartedHost.start = (servlets, options, ...rest) =>
+  StartedHost.start(servlets, { profile: 'trusted', ...options }, ...rest);

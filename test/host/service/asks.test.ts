@@ -4,14 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type Ask, type Service, ServiceError } from '../../../packages/host/src/service/service.ts';
 import { eventually } from '../../support/eventually.ts';
-import { StartedHost } from '../../support/started-host.ts';
+import { startTrusted } from '../../support/started-host.ts';
 
 const ASKS = JSON.stringify(new URL('../../../packages/worker/src/asks.ts', import.meta.url).href);
 const servlet = (code: string): string => `import { ask } from ${ASKS};\n${code}`;
-
-/** What they import is no part of the library: a guest's thread would not let them. */
-const startTrusted: typeof StartedHost.start = (servlets, options, ...rest) =>
-  StartedHost.start(servlets, { profile: 'trusted', ...options }, ...rest);
 
 const MB = 1 << 20;
 

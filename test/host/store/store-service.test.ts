@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../../../packages/host/src/index.ts';
-import { StartedHost } from '../../support/started-host.ts';
+import { startTrusted } from '../../support/started-host.ts';
 
 const ASKS = JSON.stringify(new URL('../../../packages/worker/src/asks.ts', import.meta.url).href);
 /** Does with the store what its query says; answers with what came back, or the code of the error. */
@@ -27,7 +27,7 @@ describe('StoreService', () => {
   test('what a servlet keeps it finds again, in another host too; another servlet does not', async () => {
     let key = '';
     for (const round of [1, 2]) {
-      await using started = await StartedHost.start({ keeper: KEEPER, other: KEEPER }, { stateDir });
+      await using started = await startTrusted({ keeper: KEEPER, other: KEEPER }, { stateDir });
       if (round === 1) key = await textOf(`${started.url}/keeper?bytes=100000`);
       expect(key).toMatch(/^[\w-]{43}$/);
       expect(await textOf(`${started.url}/keeper?get=${key}`)).toBe('x'.repeat(100_000));
@@ -37,7 +37,7 @@ describe('StoreService', () => {
   });
 
   test('the quota is the servlet’s limit, and no entry is larger than it or than 5 MB', async () => {
-    await using started = await StartedHost.start(
+    await using started = await startTrusted(
       { keeper: KEEPER, large: KEEPER },
       { store: 'memory', limits: { storeMb: 1 } },
       { large: { limits: { storeMb: 100 } } },
@@ -51,7 +51,7 @@ describe('StoreService', () => {
   });
 
   test('an ask that is neither put nor get, or for ever, kills the cell', async () => {
-    await using started = await StartedHost.start({ keeper: KEEPER }, { store: 'memory' });
+    await using started = await startTrusted({ keeper: KEEPER }, { store: 'memory' });
     const { status } = await fetch(`${started.url}/keeper?bytes=1&ms=1e15`);
     expect(status).toBe(500);
     expect(started.host.ledger.obituaries.map(({ cause }) => cause)).toEqual(['protocol']);
@@ -62,7 +62,7 @@ describe('StoreService', () => {
     writeFileSync(broken, 'no database at all '.repeat(100));
     const log = join(stateDir, 'log');
     {
-      await using started = await StartedHost.start(
+      await using started = await startTrusted(
         { keeper: KEEPER },
         { store: `sqlite:${broken}`, log: 'events', logDestination: log },
       );
