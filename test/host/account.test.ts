@@ -31,9 +31,9 @@ test('onPressure() lets a cache shrink before its thread is ended for it; withou
   }
   expect(relieved).toBeGreaterThanOrEqual(2);
   expect(started.host.ledger.obituaries).toEqual([]);
-  let status = 200;
-  for (let count = 0; count < 120 && status === 200; count++) status = (await visit('keeps')).status;
-  expect(status).toBe(503);
+  // It may be ended while it answers, or between two answers.
+  for (let count = 0; count < 120 && started.host.ledger.obituaries.length === 0; count++)
+    await (await visit('keeps')).text();
   expect(started.host.ledger.obituaries).toMatchObject([{ servlet: 'keeps', cause: 'heap' }]);
 });
 
