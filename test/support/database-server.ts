@@ -6,6 +6,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import { childProcesses } from './process-tree.ts';
 
 /** A real Redis or PostgreSQL of the test's own, with its data in a temporary directory. */
 export class DatabaseServer implements AsyncDisposable {
@@ -95,7 +96,16 @@ export class DatabaseServer implements AsyncDisposable {
     this.#child = null;
     if (child === null || child.exitCode !== null) return;
     const gone = once(child, 'exit');
+    // PostgreSQL's workers outlive it by a moment, and answer.
+    const workers = signal === 'SIGKILL' ? childProcesses(child.pid as number) : [];
     child.kill(signal);
+    for (const { pid } of workers) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It has ended by itself.
+      }
+    }
     await gone;
   }
 }
