@@ -59,7 +59,9 @@ export { NoContinuationError, NoInstanceError } from './manager/manager.ts';
 export { createNoneManager } from './manager/none.ts';
 export { createThresholdLruManager } from './manager/threshold-lru.ts';
 export { createTimeoutManager } from './manager/timeout.ts';
+export { getBinding, getBindings } from './servlet/get-binding.ts';
 export { onExpired, withErrorsToBrowser } from './servlet/guard.ts';
+export { embedUrl, page } from './servlet/page.ts';
 export {
   adjustTimeout,
   clearContinuations,
@@ -102,6 +104,7 @@ export type { LruManagerOptions } from './manager/lru.ts';
 export type { Clock, ContinuationManager, ExpirationHandler, ManagerOptions } from './manager/manager.ts';
 export type { ThresholdLruManagerOptions } from './manager/threshold-lru.ts';
 export type { TimeoutManagerOptions } from './manager/timeout.ts';
+export type { BindingFormats, GetBindingOptions } from './servlet/get-binding.ts';
 export type { Send } from './servlet/guard.ts';
 export type { EmbedUrl, Page } from './servlet/send.ts';
 export type { WebCell } from './servlet/web-cell.ts';

@@ -35,6 +35,7 @@ const suspending: ReadonlySet<string> = new Set([
   'sendSuspendUrl',
   'sendSuspendHidden',
   'sendSuspendDispatch',
+  'sendSuspendUrlDispatch',
   'sendForward',
   'redirectGet',
   'redirectGetForget',
