@@ -7,6 +7,7 @@ import {
   type Continuation,
   type Outcome,
 } from '../../../packages/worker/src/continuation/runtime.ts';
+import { interpret } from './reference.ts';
 
 export const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 type Main = (ask: (label: string) => Promise<unknown>, b: number) => Promise<unknown>;
@@ -16,7 +17,7 @@ export type Seen = string;
 
 /** The native engine's answer: a fresh run of the program, given the answers in order. */
 export async function oracle(source: string, answers: readonly number[]): Promise<Seen> {
-  const main = new Function('show', `${source}\nreturn main;`)(show) as Main;
+  const main = new Function(...Object.keys(natives), `${source}\nreturn main;`)(...Object.values(natives)) as Main;
   let at = 0;
   return await new Promise<Seen>((resolve) => {
     const ask = (label: string): Promise<unknown> =>
@@ -41,15 +42,54 @@ async function see(outcome: Promise<Outcome>): Promise<{ seen: Seen; k: Continua
   }
 }
 
+/** What programs may use besides the language. */
+const natives = {
+  show,
+  *items(count: number): Generator<number> {
+    for (let i = 0; i < count; i++) yield i;
+  },
+};
+
+/** Runs the compiled program up to its first question. */
+function begin(source: string): Promise<{ seen: Seen; k: Continuation | null }> {
+  const { code } = compile(source, { file: 'random.js', sourceType: 'script' });
+  const main = new Function('$rt', ...Object.keys(natives), `${code}\nreturn main;`)(
+    emitted,
+    ...Object.values(natives),
+  ) as Main;
+  const ask = (label: string): Promise<unknown> => capture(() => label);
+  return see(prompt(() => main(ask, 2)));
+}
+
+/**
+ * Resumes continuations of the program at random, each any number of times, and compares each result with what the reference
+ * interpreter shows when it is resumed alike: whatever pages share, they share in both.
+ * @returns what differed, or null
+ */
+export async function compareWithReference(source: string, choices: readonly number[]): Promise<string | null> {
+  const first = await begin(source);
+  const reference = interpret(source, 2, { ...natives, Math });
+  if (first.seen !== reference.seen) return `at the start: expected ${reference.seen}, got ${first.seen}`;
+  const live = first.k ? [{ k: first.k, answer: reference.answer!, path: '' }] : [];
+  for (let i = 0; i + 1 < choices.length && live.length; i += 2) {
+    const at = choices[i]! % live.length,
+      from = live[at]!,
+      value = choices[i + 1]! % 7,
+      path = `${from.path} ${at}:${value}`,
+      got = await see(resume(from.k, value)),
+      wanted = from.answer(value);
+    if (got.seen !== wanted.seen) return `after${path}: expected ${wanted.seen}, got ${got.seen}`;
+    if (got.k && live.length < 30) live.push({ k: got.k, answer: wanted.answer!, path });
+  }
+  return null;
+}
+
 /**
  * Resumes continuations of the program at random, each any number of times, and compares each result with a fresh native run.
  * @returns what differed, or null
  */
 export async function compare(source: string, choices: readonly number[]): Promise<string | null> {
-  const { code } = compile(source, { file: 'random.js', sourceType: 'script' });
-  const main = new Function('$rt', 'show', `${code}\nreturn main;`)(emitted, show) as Main;
-  const ask = (label: string): Promise<unknown> => capture(() => label);
-  const first = await see(prompt(() => main(ask, 2)));
+  const first = await begin(source);
   const expected = await oracle(source, []);
   if (first.seen !== expected) return `at the start: expected ${expected}, got ${first.seen}`;
   const live: { k: Continuation; answers: number[] }[] = first.k ? [{ k: first.k, answers: [] }] : [];

@@ -16,7 +16,7 @@ import {
 } from './ast.ts';
 import { awaitStep, lower, lowerMember } from './expressions.ts';
 import type { Lowering, Target } from './lowering.ts';
-import { lowerPattern } from './patterns.ts';
+import { destructure, lowerPattern } from './patterns.ts';
 import type { Variable } from './scope.ts';
 import { body, enter, withTarget } from './statements.ts';
 import { guarded } from './try.ts';
@@ -44,7 +44,7 @@ function bind(L: Lowering, n: Node, cursor: Variable): void {
     value = member(L.ref(cursor), 'value');
   L.scoped(() => {
     if (!target.$awaits) {
-      L.emit(statement(assign(target, value, '=', left)));
+      destructure(L, target, value, left, isDeclaration);
       return;
     }
     const settled = L.settle(value);

@@ -2,6 +2,7 @@ import {
   array,
   assign,
   binary,
+  boundNames,
   call,
   id,
   ifThen,
@@ -18,16 +19,27 @@ import {
 } from './ast.ts';
 import { lower, lowerMember } from './expressions.ts';
 import type { Lowering } from './lowering.ts';
+import { box, raw } from './statements.ts';
 
 /** Destructures step by step, because the pattern holds an await. `value` is settled. */
 export function lowerPattern(L: Lowering, pattern: Node, value: Node, isBinding: boolean): void {
   if (!pattern.$awaits && (pattern.type === 'ObjectPattern' || pattern.type === 'ArrayPattern')) {
-    L.emit(statement(assign(pattern, value, '=', pattern)));
+    destructure(L, pattern, value, pattern, isBinding);
     return;
   }
   if (pattern.type === 'ObjectPattern') lowerObjectPattern(L, pattern, value, isBinding);
   else if (pattern.type === 'ArrayPattern') lowerArrayPattern(L, pattern, value, isBinding);
   else L.emit(statement(assign(pattern, value, '=', pattern)));
+}
+
+/** Destructures at once. The boxes of what it declares are made now, so that each answer to what came before has its own. */
+export function destructure(L: Lowering, pattern: Node, value: Node, from: Node, isBinding: boolean): void {
+  if (isBinding && pattern.type !== 'Identifier')
+    for (const { $ref } of boundNames(pattern)) {
+      const v = $ref?.variable;
+      if (v?.isBoxed && !v.isBoxedEarly && $ref!.isInit) L.emit(statement(assign(raw(L, v), box(undef()))));
+    }
+  L.emit(statement(assign(pattern, value, '=', from)));
 }
 
 /** Evaluates the target's own expressions, then returns the step that stores a value there. */

@@ -5,7 +5,7 @@ import { jump } from './jumps.ts';
 import { lowerDoWhile, lowerFor, lowerWhile } from './loops.ts';
 import type { Lowering, Target } from './lowering.ts';
 import { native } from './native-statements.ts';
-import { lowerPattern } from './patterns.ts';
+import { destructure, lowerPattern } from './patterns.ts';
 import type { Scope, Variable } from './scope.ts';
 import { lowerTry } from './try.ts';
 import { lowerUsing } from './using.ts';
@@ -183,7 +183,7 @@ function lowerDeclaration(L: Lowering, n: Node): void {
     if (!d['init']) {
       if (n['kind'] !== 'var') L.emit(statement(assign(target, undef(), '=', d)));
     } else if (target.type === 'Identifier') store(L, target, lower(L, d['init']), d);
-    else if (!target.$awaits) L.emit(statement(assign(target, lower(L, d['init']), '=', d)));
+    else if (!target.$awaits) destructure(L, target, lower(L, d['init']), d, n['kind'] !== 'var');
     else lowerPattern(L, target, L.settle(lower(L, d['init'])), true);
   }
 }

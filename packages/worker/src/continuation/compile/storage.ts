@@ -87,9 +87,6 @@ function place(v: Variable, scope: Scope, fn: FunctionInfo, isSaved: boolean): v
     v.isBoxed &&
     !(
       v.declaration?.type === 'VariableDeclarator' &&
-      v.declaration['id'].type === 'Identifier' &&
-      scope.node.type !== 'ForOfStatement' &&
-      scope.node.type !== 'ForInStatement' &&
       !v.needsCheck &&
       v.refs.every((r) => r.isInit || (r.closure ? r.closureStart : r.node.start) >= declaredAt)
     );
