@@ -17,21 +17,32 @@ const payments: { name: string; total: number }[] = [];
 export default async function checkout(): Promise<Html> {
   const chosen = await ask('What would you like?', waresForm());
   const wares = WARES.filter(([name]) => chosen.query.getAll('ware').includes(name));
-  if (wares.length === 0) return page('Nothing chosen', html`<p>Come back when you need something.</p>`);
+  if (wares.length === 0)
+    return page(
+      'Nothing chosen',
+      html`<p>Come back when you need something.</p>
+        ${again}`,
+    );
 
   const delivery = await ask('How do you want to have it?', deliveryForm());
   const isShipped = delivery.query.get('delivery') === 'shipped';
-  const address = isShipped ? await askAddress() : 'to be fetched at the shop';
+  const address = isShipped ? await askAddress() : null;
 
   const total = wares.reduce((sum, [, price]) => sum + price, isShipped ? SHIPPING : 0);
-  const buyer = await ask('Your order', summaryForm(wares, address, total));
-  const name = buyer.query.get('name') || 'Somebody';
+  // What changes something is sent by POST: no link leads to it, and no browser fetches it in advance.
+  const buyer = await ask('Your order', summaryForm(wares, address, total), { method: 'post', button: 'Pay' });
+  const name = buyer.bindings.get('name') || 'Somebody';
 
   payments.push({ name, total });
   const receipt = payments.length;
   // With this the order page expires, and all before it: whoever goes back can't pay again. Refresh shows the receipt.
   await sendForward((url) => ({ status: 303, headers: { Location: url }, body: null }));
-  return page('Thank you', html`<p>${name} has paid ${total} €, once. Receipt number ${receipt}. ${address}.</p>`);
+  return page(
+    'Thank you',
+    html`<p>${name} has paid ${total} €, once. Receipt number ${receipt}.</p>
+      <p>${placeOf(address)}</p>
+      ${again}`,
+  );
 }
 
 async function askAddress(): Promise<string> {
@@ -42,17 +53,26 @@ async function askAddress(): Promise<string> {
         <label>Address <input name="address" autofocus /></label>`,
     );
     const address = (reply.query.get('address') ?? '').trim();
-    if (address !== '') return `to be sent to ${address}`;
+    if (address !== '') return address;
   }
 }
 
-function ask(title: string, fields: Html): Promise<ServletRequest> {
+/** The order goes there, or, if it is null, nowhere. */
+function placeOf(address: string | null): string {
+  return address === null ? 'You fetch it at the shop.' : `It will be sent to ${address}.`;
+}
+
+function ask(
+  title: string,
+  fields: Html,
+  { method = 'get', button = 'Go on' }: { method?: 'get' | 'post'; button?: string } = {},
+): Promise<ServletRequest> {
   return sendSuspend((url) =>
     page(
       title,
-      html`<form action="${url}" method="get">
+      html`<form action="${url}" method="${method}">
         ${fields}
-        <p><input type="submit" value="Go on" /></p>
+        <p><input type="submit" value="${button}" /></p>
       </form>`,
     ),
   );
@@ -76,15 +96,17 @@ function deliveryForm(): Html {
     </p>`;
 }
 
-function summaryForm(wares: typeof WARES, address: string, total: number): Html {
+function summaryForm(wares: typeof WARES, address: string | null, total: number): Html {
   return html`<ul>
       ${wares.map(([name, price]) => html`<li>${name}, ${price} €</li>`)}
-      <li>${address}</li>
+      ${address === null ? '' : html`<li>Shipping, ${SHIPPING} €</li>`}
     </ul>
-    <p>Together ${total} €.</p>
+    <p>Together ${total} €. ${placeOf(address)}</p>
     <label>Your name <input name="name" /></label>
     <p>After this page you can't go back.</p>`;
 }
+
+const again = html`<p><a href="/checkout">To the shop</a></p>`;
 
 function page(title: string, content: Html): Html {
   return html`<!doctype html>
@@ -102,6 +124,9 @@ function page(title: string, content: Html): Html {
             margin: 2rem auto;
             max-width: 30rem;
             padding: 0 1rem;
+          }
+          h1 {
+            font-size: 1.5rem;
           }
           input {
             font: inherit;

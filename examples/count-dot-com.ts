@@ -26,7 +26,7 @@ async function count(i: number): Promise<Html> {
                 text-align: center;
               }
               a {
-                padding: 0 1rem;
+                padding: 0.5rem 1.25rem;
               }
             </style>
           </head>

@@ -11,7 +11,13 @@ export default async function guess(): Promise<Html> {
     const guessed = await ask(hint, guesses);
     if (guessed === secret) {
       // The game is over: its pages expire, and Back offers a new one.
-      return sendFinish(page(html`<p>Yes, ${secret}. It took you ${guesses} guesses. <a href="/guess">Again</a></p>`));
+      return sendFinish(
+        page(
+          html`<p>
+            Yes, ${secret}. It took you ${guesses} ${guesses === 1 ? 'guess' : 'guesses'}. <a href="/guess">Again</a>
+          </p>`,
+        ),
+      );
     }
     if (Number.isNaN(guessed)) hint = 'That is no number.';
     else hint = guessed < secret ? `${guessed} is too low.` : `${guessed} is too high.`;

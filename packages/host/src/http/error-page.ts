@@ -22,7 +22,7 @@ export function escapeHtml(text: string): string {
 }
 
 const STYLE =
-  'body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;color:#1c1c1e;background:#fff}' +
+  ':root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;color:#1c1c1e;background:#fff}' +
   'h1{font-size:1.4rem}code,pre{font:.9em ui-monospace,monospace}pre{white-space:pre-wrap;background:#f4f4f5;padding:1rem;border-radius:8px}' +
   'small{color:#6b6b70}@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececee}pre{background:#2c2c2e}small{color:#9a9aa0}}';
 

@@ -55,16 +55,19 @@ function page({ status, code, title, text, startUrl }: VisitorPage): PlainReply 
         <head>
           <meta charset="utf-8" />
           <meta name="viewport" content="width=device-width" />
+          <meta name="color-scheme" content="light dark" />
           <title>${title}</title>
           <style>
             body {
               font:
-                1.125rem/1.6 system-ui,
+                1rem/1.5 system-ui,
                 sans-serif;
               margin: 12vh auto;
-              max-width: 32rem;
-              padding: 0 1rem;
-              color-scheme: light dark;
+              max-width: 42rem;
+              padding: 0 1.25rem;
+            }
+            h1 {
+              font-size: 1.4rem;
             }
           </style>
         </head>
