@@ -21,6 +21,7 @@ import { busyPage, deathPage, failurePage, gonePage, latePage } from './death-pa
 import { guiltyOf, obituaryOf } from './inquest.ts';
 import { Lease, type LeaseFollower } from './lease.ts';
 import type { Obituary } from './obituary.ts';
+import { Pace } from './pace.ts';
 import { Places } from './places.ts';
 import { threadFlags } from './profile.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -66,8 +67,6 @@ const CHANNEL_QUEUE_MS = 4;
 const CHANNEL_QUEUE_MAX_COUNT = 64;
 /** Threads that may be on their way at once. */
 const STARTING_MAX_COUNT = 2;
-/** Before so many answers nobody knows whether a servlet is quick. */
-const QUICK_AFTER_COUNT = 8;
 /** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
 const INSTANCE_REST_MIN_MS = 30_000;
 
@@ -87,9 +86,7 @@ export class ServletPool implements LeaseFollower {
   readonly #queue: Exchange[] = [];
   readonly #places = new Places();
   #startUrl: string | null = null;
-  /** Running mean of what a request takes in its thread, in ms. */
-  #meanMs = 0;
-  #answeredCount = 0;
+  readonly #pace = new Pace();
   #isShut = false;
   #onSettled: (() => void)[] = [];
 
@@ -259,9 +256,8 @@ export class ServletPool implements LeaseFollower {
   /** How many requests a thread may hold at once. */
   #depth(): number {
     if (this.servlet.unit === 'servlet') return this.limits.queueMaxCount;
-    if (this.servlet.unit === 'instance' || this.#group.isExclusive || this.#answeredCount < QUICK_AFTER_COUNT)
-      return 1;
-    return Math.max(1, Math.min(CHANNEL_QUEUE_MAX_COUNT, Math.floor(CHANNEL_QUEUE_MS / this.#meanMs)));
+    if (this.#isInstanceEach || !this.#pace.isKnown) return 1;
+    return Math.max(1, Math.min(CHANNEL_QUEUE_MAX_COUNT, Math.floor(CHANNEL_QUEUE_MS / this.#pace.typicalMs)));
   }
 
   /** A thread that belongs to one instance is not used for another, nor one with old code for anything new. */
@@ -310,8 +306,14 @@ export class ServletPool implements LeaseFollower {
   /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
   #growForQueue(): void {
     if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, this.#queue.length)) return;
-    if (this.#depth() > 1) for (const lease of this.#leases) if (lease.state === 'ready' && !lease.isOutdated) return;
-    this.#grow();
+    const isQuick = this.#depth() > 1;
+    let atWork = 0;
+    for (const lease of this.#leases) {
+      if (lease.state !== 'ready' || lease.isOutdated) continue;
+      if (isQuick) return;
+      if (!this.#isSpent(lease)) atWork++;
+    }
+    if (atWork <= this.#pace.usefulThreads) this.#grow();
   }
 
   /** Threads with the present version of the servlet. */
@@ -406,11 +408,14 @@ export class ServletPool implements LeaseFollower {
   /** Keeps threads ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
   #keepSpare(): void {
     if (this.servlet.spareThreads === 0 || this.#currentCount() >= this.limits.threadsMaxCount) return;
-    let spare = 0;
+    let spare = 0,
+      atWork = 0;
     for (const lease of this.#leases) {
-      if ((lease.state === 'starting' || lease.isIdle) && !this.#isSpent(lease)) spare++;
+      if (this.#isSpent(lease)) continue;
+      if (lease.state === 'starting' || lease.isIdle) spare++;
+      else if (lease.state === 'ready') atWork++;
     }
-    if (spare < this.servlet.spareThreads) this.#grow();
+    if (spare < this.servlet.spareThreads && atWork <= this.#pace.usefulThreads) this.#grow();
   }
 
   #pullQueue(): void {
@@ -459,9 +464,7 @@ export class ServletPool implements LeaseFollower {
       failure.id = failureId();
       exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
     }
-    this.#answeredCount++;
-    // Weighs the last dozen or so.
-    this.#meanMs += (usage.wallMicros / 1000 - this.#meanMs) / Math.min(this.#answeredCount, 16);
+    this.#pace.add(usage);
     this.#site.onCharge(exchange, usage, lease.requestPeakBytes, isPassed ? null : failure);
     if (isPassed && !exchange.isDone) pass(exchange);
     this.#runWaiting(lease);

@@ -45,12 +45,15 @@ export function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
 
 function raise(run: Run, signal: Signal): Promise<never> {
   trace(signal);
-  const promise = Promise.reject(signal);
   signal.isLate = run.isOver;
-  if (signal.isLate) return promise;
-  promise.catch(ignore);
+  // One that comes late is told to the author, as a rejection that nobody may have handled.
+  if (signal.isLate) return Promise.reject(signal);
+  const { promise, reject } = Promise.withResolvers<never>();
+  // Before it is rejected: to be handled a moment later costs more than the capture.
+  promise.then(undefined, ignore);
+  reject(signal);
   signal.promise = promise;
-  run.open.add(signal);
+  run.opened(signal);
   watch(run, signal);
   return promise;
 }
@@ -63,5 +66,5 @@ function watch(run: Run, signal: Signal): void {
 }
 function checkWatched(): void {
   for (const { run, signal } of watched.splice(0))
-    if (signal instanceof Capture && run.open.has(signal) && !run.isOver) run.fail(lostError(signal));
+    if (signal instanceof Capture && run.isOpen(signal) && !run.isOver) run.fail(lostError(signal));
 }

@@ -27,11 +27,11 @@ export function estimateBytes(
   others: Iterable<unknown> = [],
   before: HeavyValues | null = null,
 ): Estimate {
-  const seen = new Set<object>();
-  let bytes = 0,
+  let seen: Set<object> | null = null,
+    bytes = 0,
     heavy: Map<unknown, number> | null = null;
   const weigh = (value: unknown): void => {
-    const size = sizeOf(value, seen, 0);
+    const size = isObject(value) ? sizeOf(value, (seen ??= new Set()), 0) : sizeOfPrimitive(value);
     if (size < heavyBytes) {
       bytes += size;
       return;
@@ -50,20 +50,24 @@ export function estimateBytes(
   return { bytes, heavy };
 }
 
-function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+function sizeOfPrimitive(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return 16 + value.length * 2;
     case 'bigint':
       return 24;
-    case 'object':
-      break;
     case 'function':
       return 64;
     default:
       return 0;
   }
-  if (value === null || seen.has(value)) return 0;
+}
+
+function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
+  if (!isObject(value)) return sizeOfPrimitive(value);
+  if (seen.has(value)) return 0;
   if (seen.size >= mostObjects) return objectBytes;
   seen.add(value);
   if (ArrayBuffer.isView(value)) return objectBytes + value.byteLength;

@@ -15,7 +15,8 @@ export interface Waiting {
 export class Run implements SignalOwner {
   /** What the author of the servlet API wants to find again: usually the request. */
   context: unknown;
-  readonly open: Set<Signal> = new Set();
+  /** Signals on their way; there is hardly ever more than one. */
+  readonly #open: Signal[] = [];
   #waiting: Waiting | null;
   constructor(context: unknown, waiting: Waiting) {
     this.context = context;
@@ -39,16 +40,31 @@ export class Run implements SignalOwner {
     const waiting = this.#waiting;
     this.#waiting = null;
     // What is still on its way may not surface in a later request that awaits the same promise.
-    for (const signal of this.open) signal.promise = null;
+    for (const signal of this.#open) signal.promise = null;
     return waiting;
+  }
+  /** A signal begins to unwind the run. */
+  opened(signal: Signal): void {
+    this.#open.push(signal);
+  }
+  /** It has arrived, or was refused. */
+  closed(signal: Signal): void {
+    const at = this.#open.lastIndexOf(signal);
+    if (at === this.#open.length - 1) this.#open.pop();
+    else if (at >= 0) this.#open.splice(at, 1);
+  }
+  closeAll(): void {
+    this.#open.length = 0;
+  }
+  isOpen(signal: Signal): boolean {
+    return this.#open.includes(signal);
   }
   /** A capture that has not arrived yet. */
   firstOpen(): Signal | undefined {
-    for (const signal of this.open) return signal;
-    return undefined;
+    return this.#open[0];
   }
   signalRefused(signal: Signal, error: UnsafeContextError): void {
-    this.open.delete(signal);
+    this.closed(signal);
     refusals.set(error, this);
     traceAgain();
   }

@@ -69,7 +69,7 @@ function failed(run: Run, error: unknown): void {
 
 function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, rest: Frame | null): void {
   if (error instanceof Exit) {
-    run.open.clear();
+    run.closeAll();
     run.finish({ kind: 'exited', value: error.value });
     return;
   }
@@ -77,7 +77,7 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
     failed(run, error);
     return;
   }
-  run.open.delete(error);
+  run.closed(error);
   if (!arrives(error, promise)) {
     run.fail(new UnsafeContextError(error, null, "it left its chain of calls on the way to the servlet's start"));
     return;

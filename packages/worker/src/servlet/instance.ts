@@ -48,7 +48,7 @@ export function keepInManager(captured: Captured, visit: Visit | null): string {
 }
 
 function weigh({ context, continuation, cells }: Captured): Estimate {
-  return estimateBytes(continuation.frames, cells.values(), context.resumed?.heavy ?? null);
+  return estimateBytes(continuation.frames, cells.size === 0 ? [] : cells.values(), context.resumed?.heavy ?? null);
 }
 
 /** The path of the present request: every suspension goes on from where its visitor is. */
