@@ -46,6 +46,7 @@ export type LimitName =
   | 'wallMs'
   | 'cellIdleTimeoutMs'
   | 'loadTimeoutMs'
+  | 'loadCpuMs'
   | 'tempMb'
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
@@ -234,6 +235,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     "Files of a guest's threads in the temporary directory of their cell; what would be over is not written.",
   ),
   loadTimeoutMs: row(30_000, 'servlet', 503, 'LIMIT_LOAD', 'From the start of a thread to its servlet being loaded.'),
+  loadCpuMs: row(
+    10_000,
+    'servlet',
+    503,
+    'LIMIT_LOAD_CPU',
+    'CPU time of a thread until its servlet is loaded, compilation included; the thread is ended.',
+  ),
   // Sending a response.
   sendTimeoutMs: row(
     60_000,

@@ -1,8 +1,8 @@
 /** Of what a thread died, and on whose account. */
 import type { Exchange } from '../http/exchange.ts';
-import type { Limits } from '../limits.ts';
+import type { LimitName, Limits } from '../limits.ts';
 import type { Lease } from './lease.ts';
-import { limitOfCause, type Obituary } from './obituary.ts';
+import { type DeathCause, limitOfCause, type Obituary } from './obituary.ts';
 
 const MB = 1 << 20;
 
@@ -23,12 +23,19 @@ function isSuspect(lease: Lease): boolean {
   return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
 }
 
+function limitOf(lease: Lease, cause: DeathCause): LimitName | null {
+  // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
+  if (cause === 'rss' && lease.isBreached) return 'heapMb';
+  if (!lease.isLoaded && cause === 'cpu') return 'loadCpuMs';
+  if (!lease.isLoaded && cause === 'wall') return 'loadTimeoutMs';
+  return limitOfCause(cause);
+}
+
 /** What is left of a lease, once it is gone. `guilty`: the request that it died of, where that is known. */
 export function obituaryOf(lease: Lease, guilty: Exchange | null, servlet: string, limits: Limits): Obituary {
   const cause = lease.deathCause ?? 'crash';
   const { failure, cell } = lease;
-  // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
-  const limit = cause === 'rss' && lease.isBreached ? 'heapMb' : limitOfCause(cause);
+  const limit = limitOf(lease, cause);
   return {
     at: Date.now(),
     servlet,

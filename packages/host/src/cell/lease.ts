@@ -95,6 +95,8 @@ export class Lease implements Carrier, Closable {
   /** Its supervisor found it over one of its own limits. */
   isBreached = false;
   isWatched = false;
+  /** Its servlet is there. */
+  isLoaded = false;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
   /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
@@ -372,6 +374,7 @@ export class Lease implements Carrier, Closable {
       case ToHost.Ready:
         if (this.state !== 'starting') return this.#onStray();
         this.state = 'ready';
+        this.isLoaded = true;
         if (this.isWatched) this.#unwatch();
         return this.#follower.onReady(this, readReady(buffer.toString('utf8', start, end)));
       case ToHost.LoadFailed:

@@ -7,7 +7,6 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { extname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   failureOf,
@@ -19,8 +18,10 @@ import {
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { SupervisedThread } from './supervised-thread.ts';
+import { newTask, taskNumbers } from './task-stat.ts';
 
 const CONTROL_FD = 3;
 const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
@@ -33,11 +34,10 @@ const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
-/** A thread in a long native call does not answer; the others have by then. */
-const CONFIRM_MAX_MS = 50;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
+const memory = new MemoryWatch(threads, (thread, bytes, max) => breach(thread, 'rss', bytes, max));
 const pools = new Map<string, Piscina>();
 let isActive = false;
 let lastFullSample = 0;
@@ -54,11 +54,15 @@ function onOrder(message: ToCell): void {
       return;
     case 'watch':
       threads.get(message.lease)?.watch(message.cpuMs);
+      memory.begin();
       schedule(WATCH_MS);
       return;
-    case 'unwatch':
-      threads.get(message.lease)?.unwatch();
+    case 'unwatch': {
+      const thread = threads.get(message.lease);
+      if (thread?.isStarting === true) memory.onStarted(thread);
+      thread?.unwatch();
       return;
+    }
     case 'revoke': {
       const thread = threads.get(message.lease);
       if (thread === undefined) return;
@@ -138,6 +142,7 @@ function startThread(order: LeaseOrder): void {
     (over) => breach(thread, over.cause, over.value, over.max),
     (failure) => {
       threads.delete(order.lease);
+      memory.onGone(thread);
       if (order.guest !== null) void rm(order.guest.tempDir, { recursive: true, force: true }).catch(() => {});
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
@@ -145,14 +150,15 @@ function startThread(order: LeaseOrder): void {
   threads.set(order.lease, thread);
   try {
     const known = new Set(pool.threads);
-    const { memory, collectorPort, signal } = thread;
+    const { memory: shared, collectorPort, signal } = thread;
     const { compile, ...modules } = modulesFor(order);
-    const task = { order, memory, collectorPort, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
+    const task = { order, memory: shared, collectorPort, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
     const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
+    const tasks = taskNumbers();
     const run = pool.run(task, { signal, transferList });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
     if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');
-    thread.attach(worker);
+    thread.attach(worker, newTask(tasks));
     run.catch((error: unknown) => thread.onRunEnd(error));
   } catch (error) {
     threads.delete(order.lease);
@@ -180,13 +186,6 @@ function schedule(ms: number): void {
   timer = setTimeout(tick, ms);
 }
 
-/**
- * Resident memory that no thread's own numbers explain: the process itself, and besides it shared memory, blobs,
- * native objects. What of it comes while a request is watched belongs to the thread that works hardest.
- */
-let ownRss = process.memoryUsage.rss();
-let isConfirming = false;
-
 function tick(): void {
   timer = null;
   const now = performance.now();
@@ -195,46 +194,10 @@ function tick(): void {
   const all = [...threads.values()];
   const watched = all.filter((thread) => thread.isWatched);
   for (const thread of isFull ? all : watched) void thread.sample();
-  attribute(all);
+  memory.look(isFull);
   const reported = isFull ? all : watched;
   if (reported.length > 0) send({ type: 'sample', threads: reported.map((thread) => thread.lastSample) });
   schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
-}
-
-function attribute(all: SupervisedThread[]): void {
-  const unexplained = unexplainedBytes(all);
-  const suspect = suspectOf(all);
-  // Between requests, and while a thread starts, what is there is taken for the process's own.
-  if (suspect === null) ownRss += unexplained;
-  else if (unexplained > suspect.order.heapMaxBytes && !isConfirming) void confirm(suspect);
-}
-
-/** Before a thread is blamed the numbers of all are read anew: a neighbour may just have started. */
-async function confirm(suspect: SupervisedThread): Promise<void> {
-  isConfirming = true;
-  const all = [...threads.values()];
-  await Promise.race([Promise.all(all.map((thread) => thread.sample())), delay(CONFIRM_MAX_MS)]);
-  isConfirming = false;
-  const unexplained = unexplainedBytes(all);
-  const { heapMaxBytes } = suspect.order;
-  if (suspectOf([...threads.values()]) === suspect && unexplained > heapMaxBytes)
-    breach(suspect, 'rss', unexplained, heapMaxBytes);
-}
-
-function unexplainedBytes(all: SupervisedThread[]): number {
-  let bytes = process.memoryUsage.rss() - ownRss;
-  for (const thread of all) bytes -= thread.committedBytes;
-  return bytes;
-}
-
-function suspectOf(all: SupervisedThread[]): SupervisedThread | null {
-  let suspect: SupervisedThread | null = null;
-  for (const thread of all) {
-    if (!thread.isWatched) continue;
-    if (thread.running.current === 0 && thread.order.unit !== 'servlet') return null;
-    if (suspect === null || thread.recentCpuMs > suspect.recentCpuMs) suspect = thread;
-  }
-  return suspect;
 }
 
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {

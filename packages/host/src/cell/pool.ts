@@ -368,7 +368,7 @@ export class ServletPool implements LeaseFollower {
     cell.booted.then(
       () => {
         cell.start(order);
-        lease.watch(this.limits.cpuMs);
+        lease.watch(this.limits.loadCpuMs);
       },
       () => {
         // The cell died at its start, and its leases with it.

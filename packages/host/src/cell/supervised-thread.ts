@@ -9,6 +9,8 @@ import {
   RunningRequest,
   type ThreadSample,
 } from '@custodian/protocol';
+import { readTaskStat } from './task-stat.ts';
+import type { ThreadReading } from './unexplained-memory.ts';
 
 /** A limit that a thread is over. */
 export interface Breach {
@@ -23,6 +25,8 @@ const COLLECT_EVERY_MS = 200;
 /** A thread over its cap gets so long to collect, unless it is so far over that garbage is no excuse. */
 const COLLECT_GRACE_MS = 250;
 const COLLECT_GRACE_SHARE = 1.25;
+/** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
+const ANSWER_MAX_MS = 50;
 
 /** A thread of this cell, as its supervisor sees and ends it. */
 export class SupervisedThread {
@@ -33,16 +37,19 @@ export class SupervisedThread {
   readonly lastSample: ThreadSample;
   isEnding = false;
   isWatched = false;
-  /** CPU time since the sample before, in ms. */
-  recentCpuMs = 0;
+  /** It has not loaded its servlet yet. */
+  isStarting = true;
   /** What the thread's heaps take from the process, garbage and free pages included. */
   committedBytes = 0;
   readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
   readonly #abort = new AbortController();
   #worker: Worker | null = null;
+  /** The kernel's number for it; null where that is not known. */
+  #task: number | null = null;
   #failure: Failure | null = null;
   #isSampling = false;
+  #askedForSampleAt = 0;
   #watchedCpuMaxMs = Infinity;
   #watchedFromCpuMs = 0;
 
@@ -74,8 +81,9 @@ export class SupervisedThread {
     return this.#abort.signal;
   }
 
-  attach(worker: Worker): void {
+  attach(worker: Worker, task: number | null): void {
     this.#worker = worker;
+    this.#task = task;
     worker.on('error', (error: unknown) => {
       this.#failure = failureOfCrash(error);
     });
@@ -123,17 +131,38 @@ export class SupervisedThread {
 
   unwatch(): void {
     this.isWatched = false;
+    this.isStarting = false;
+  }
+
+  /** May memory that comes now be its doing? Between two requests it does nothing. */
+  get isSuspect(): boolean {
+    return (
+      this.isWatched &&
+      !this.isEnding &&
+      (this.isStarting || this.order.unit === 'servlet' || this.running.current !== 0)
+    );
+  }
+
+  /** What the kernel says of it now, beside what was sampled last. */
+  reading(): ThreadReading {
+    const { committedBytes, isSuspect, lastSample } = this;
+    const faults = this.#task === null ? null : (readTaskStat(this.#task)?.faults ?? null);
+    return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
   }
 
   /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. */
   async sample(hasJustCollected = false): Promise<void> {
     const worker = this.#worker;
-    if (worker === null || this.#isSampling || this.isEnding) return;
+    if (worker === null || this.isEnding) return;
+    if (this.#isSampling) {
+      if (this.isWatched && performance.now() - this.#askedForSampleAt > ANSWER_MAX_MS) this.#askKernelForCpu();
+      return;
+    }
     this.#isSampling = true;
+    this.#askedForSampleAt = performance.now();
     try {
       const [heap, cpu] = await Promise.all([worker.getHeapStatistics(), worker.cpuUsage()]);
       const cpuMs = (cpu.user + cpu.system) / 1000;
-      this.recentCpuMs = cpuMs - this.lastSample.cpuMs;
       this.lastSample.cpuMs = cpuMs;
       this.lastSample.heapBytes = heap.used_heap_size;
       this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
@@ -141,16 +170,26 @@ export class SupervisedThread {
       const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
       if (this.#isOverCap(heldBytes, hasJustCollected)) {
         this.#onBreach({ cause: 'heap', value: heldBytes, max: this.order.heapMaxBytes });
-      } else if (this.isWatched) {
-        if (this.#watchedFromCpuMs < 0) this.#watchedFromCpuMs = cpuMs;
-        const usedMs = cpuMs - this.#watchedFromCpuMs;
-        if (usedMs > this.#watchedCpuMaxMs) this.#onBreach({ cause: 'cpu', value: usedMs, max: this.#watchedCpuMaxMs });
-      }
+      } else if (this.isWatched) this.#holdToCpu(cpuMs);
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
       this.#isSampling = false;
     }
+  }
+
+  /** A native call of a minute would else be the wall clock's, which gives it more time. */
+  #askKernelForCpu(): void {
+    const cpuMs = this.#task === null ? undefined : readTaskStat(this.#task)?.cpuMs;
+    if (cpuMs === undefined || cpuMs <= this.lastSample.cpuMs) return;
+    this.lastSample.cpuMs = cpuMs;
+    this.#holdToCpu(cpuMs);
+  }
+
+  #holdToCpu(cpuMs: number): void {
+    if (this.#watchedFromCpuMs < 0) this.#watchedFromCpuMs = cpuMs;
+    const usedMs = cpuMs - this.#watchedFromCpuMs;
+    if (usedMs > this.#watchedCpuMaxMs) this.#onBreach({ cause: 'cpu', value: usedMs, max: this.#watchedCpuMaxMs });
   }
 
   /** Is what the thread holds too much, and not just garbage that it has had no time to collect? */

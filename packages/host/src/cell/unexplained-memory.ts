@@ -1,0 +1,129 @@
+/** What is known of a thread when blame is laid. */
+export interface ThreadReading {
+  /** What its heaps take from the process, as it was sampled last. */
+  committedBytes: number;
+  /** Pages that it has touched first; null: the system does not say. */
+  faults: number | null;
+  cpuMs: number;
+  /** It starts or runs a request, so that memory may be its doing. */
+  isSuspect: boolean;
+}
+
+export interface ProcessReading {
+  rssBytes: number;
+  /** Of all threads, those of Node's own included; null: the system does not say. */
+  faults: number | null;
+}
+
+interface Mark<Thread> {
+  process: ProcessReading;
+  threads: Map<Thread, ThreadReading>;
+}
+
+const PAGE_BYTES = 4096;
+const NEWBORN: ThreadReading = { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: false };
+/** Other threads of the process are taken for idle below so much CPU time: this much, or this share of the suspect's. */
+const IDLE_CPU_MS = 5;
+const IDLE_CPU_SHARE = 0.1;
+
+/**
+ * Resident memory of a process that no thread's statistics show: shared buffers, blobs, native objects. Whose it is, is
+ * concluded from two sides. A thread has taken no more than the pages that it touched first; and no less than the
+ * process has grown by, without all pages that the others touched. A thread is charged with the smaller of the two, less
+ * what its own heaps explain. So the memory of a neighbour that starts, works or has ended is never charged to it; what
+ * nobody can be charged with is left to the wall of the process.
+ */
+export class UnexplainedMemory<Thread> {
+  #mark: Mark<Thread> | null = null;
+  #openedRssBytes = 0;
+  /** Of the stretches of time before the mark. */
+  readonly #charged = new Map<Thread, number>();
+
+  get isOpen(): boolean {
+    return this.#mark !== null;
+  }
+
+  /** Somebody works: what comes from now on is looked at. */
+  open(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
+    this.#openedRssBytes = process.rssBytes;
+    this.#mark = { process, threads: new Map(threads) };
+  }
+
+  /** Nobody works: what is there belongs to the process. */
+  close(): void {
+    this.#mark = null;
+    this.#charged.clear();
+  }
+
+  /** From now on it is charged anew: its start is over, or it has come. */
+  forgive(thread: Thread, reading: ThreadReading = NEWBORN): void {
+    this.#mark?.threads.set(thread, reading);
+    this.#charged.delete(thread);
+  }
+
+  /** It has ended. That it was there is remembered until the next stretch. */
+  forget(thread: Thread): void {
+    this.#charged.delete(thread);
+  }
+
+  /** What a thread can have taken at the most, by what costs nothing to know. */
+  boundOf(thread: Thread, rssBytes: number, committedBytes: number): number {
+    if (this.#mark === null) return 0;
+    const before = this.#mark.threads.get(thread) ?? NEWBORN;
+    const explained = Math.max(0, committedBytes - before.committedBytes);
+    return (this.#charged.get(thread) ?? 0) + rssBytes - this.#mark.process.rssBytes - explained;
+  }
+
+  /** What each suspect has taken beyond what its statistics show, for all that is known. */
+  charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
+    const charges = new Map<Thread, number>();
+    if (this.#mark === null) return charges;
+    const grownMax = Math.max(0, process.rssBytes - this.#openedRssBytes);
+    for (const [thread, reading] of threads) {
+      if (!reading.isSuspect) continue;
+      const sum = (this.#charged.get(thread) ?? 0) + this.#takenBy(thread, reading, process, threads, this.#mark);
+      charges.set(thread, Math.min(Math.max(0, sum), grownMax));
+    }
+    return charges;
+  }
+
+  /** Keeps what is charged so far, and begins a new stretch: over a long one, what was taken and given back adds up. */
+  advance(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
+    if (this.#mark === null) return;
+    for (const [thread, bytes] of this.charges(process, threads)) this.#charged.set(thread, bytes);
+    this.#mark = { process, threads: new Map(threads) };
+  }
+
+  #takenBy(
+    thread: Thread,
+    reading: ThreadReading,
+    process: ProcessReading,
+    threads: ReadonlyMap<Thread, ThreadReading>,
+    mark: Mark<Thread>,
+  ): number {
+    const before = mark.threads.get(thread) ?? NEWBORN;
+    const grown = process.rssBytes - mark.process.rssBytes;
+    const isAlone = this.#isAlone(thread, reading.cpuMs - before.cpuMs, threads, mark);
+    // What has become garbage and has not been given back is not held.
+    const explained = Math.max(0, reading.committedBytes - before.committedBytes);
+    if (isAlone) return grown - explained;
+    if (process.faults === null || mark.process.faults === null) return 0;
+    const all = process.faults - mark.process.faults;
+    const own = reading.faults === null || before.faults === null ? 0 : reading.faults - before.faults;
+    // Where the kernel gives large pages, a fault brings more.
+    const pageBytes = Math.max(PAGE_BYTES, grown / Math.max(1, all));
+    return Math.min(own * pageBytes, grown - (all - own) * pageBytes) - explained;
+  }
+
+  /** Has no other thread done anything, so that even what Node's own threads touched was touched for this one? */
+  #isAlone(thread: Thread, cpuMs: number, threads: ReadonlyMap<Thread, ThreadReading>, mark: Mark<Thread>): boolean {
+    for (const other of mark.threads.keys()) if (!threads.has(other)) return false;
+    for (const [other, reading] of threads) {
+      if (other === thread) continue;
+      const before = mark.threads.get(other);
+      if (before === undefined || before === NEWBORN || reading.isSuspect || before.isSuspect) return false;
+      if (reading.cpuMs - before.cpuMs > Math.max(IDLE_CPU_MS, cpuMs * IDLE_CPU_SHARE)) return false;
+    }
+    return true;
+  }
+}

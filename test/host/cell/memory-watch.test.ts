@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { StartedHost } from '../../support/started-host.ts';
+
+const CAP = { heapMb: 40 };
+/** Busy for a while without keeping anything, and then says so. */
+const WORK = `export default async () => {
+  const until = Date.now() + 1500;
+  while (Date.now() < until) {
+    for (let i = 0; i < 1e5; i++) JSON.stringify({ i });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return 'worked';
+};`;
+/** What shows in no statistic of its thread. */
+const HOARD = `const hoard = []; export default async () => {
+  for (;;) {
+    hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};`;
+
+describe('MemoryWatch', () => {
+  it('MemoryWatch blames no thread for the start of fifteen others in its cell', async () => {
+    const names = Array.from({ length: 15 }, (_, i) => `other${i}`);
+    await using started = await StartedHost.start(
+      { work: WORK, ...Object.fromEntries(names.map((name) => [name, `export default () => 'ok';`])) },
+      { limits: { ...CAP, rssMb: 2000, wallMs: 60_000, queueTimeoutMs: 60_000 } },
+      Object.fromEntries(['work', ...names].map((name) => [name, { cell: 'all', spareThreads: 0 }])),
+    );
+    await started.warm(`/${names[0]}`);
+    const work = fetch(`${started.url}/work`);
+    const others = await Promise.all(names.map((name) => fetch(`${started.url}/${name}`)));
+    expect(others.map(({ status }) => status)).toEqual(names.map(() => 200));
+    expect(await (await work).text()).toBe('worked');
+    expect(started.host.ledger.obituaries).toEqual([]);
+  });
+
+  it('MemoryWatch ends the thread that hoards, and not the one that works beside it in the same cell', async () => {
+    await using started = await StartedHost.start(
+      { work: WORK, hoard: HOARD },
+      { limits: { ...CAP, rssMb: 2000, cpuMs: 20_000, wallMs: 60_000 } },
+      { work: { cell: 'all', spareThreads: 0 }, hoard: { cell: 'all', spareThreads: 0 } },
+    );
+    await started.warm('/work');
+    const [work, hoard] = await Promise.all(
+      ['work', 'hoard'].map(async (name) => (await fetch(`${started.url}/${name}`)).text()),
+    );
+    expect(work).toBe('worked');
+    expect(hoard).toContain('LIMIT_HEAP');
+    expect(started.host.ledger.obituaries.map(({ servlet, cause }) => [servlet, cause])).toEqual([['hoard', 'rss']]);
+  });
+
+  it('MemoryWatch ends a thread that hoards while it is loaded', async () => {
+    await using started = await StartedHost.start(
+      { hoard: `const hoard = []; for (;;) hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));` },
+      { limits: { ...CAP, rssMb: 2000 } },
+    );
+    expect((await fetch(`${started.url}/hoard`)).status).toBe(503);
+    expect(started.host.ledger.obituaries[0]).toMatchObject({ servlet: 'hoard', cause: 'rss', limit: 'heapMb' });
+  });
+});
+
+describe('SupervisedThread', () => {
+  it('SupervisedThread gives loading an allowance of its own', async () => {
+    const load = `const until = performance.now() + 400; while (performance.now() < until);`;
+    await using started = await StartedHost.start(
+      { slow: `${load} export default () => 'loaded';` },
+      { limits: { cpuMs: 100 } },
+    );
+    expect(await (await fetch(`${started.url}/slow`)).text()).toBe('loaded');
+  });
+
+  it('SupervisedThread ends a thread that loads for too much CPU time, and the obituary names that limit', async () => {
+    await using started = await StartedHost.start(
+      { endless: `for (;;);` },
+      { limits: { loadCpuMs: 300, cpuMs: 60_000 } },
+    );
+    expect((await fetch(`${started.url}/endless`)).status).toBe(503);
+    expect(started.host.ledger.obituaries[0]).toMatchObject({ cause: 'cpu', limit: 'loadCpuMs', limitValue: 300 });
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'SupervisedThread holds a native call, which answers nobody, to the CPU time that the kernel tells',
+    async () => {
+      await using started = await StartedHost.start(
+        {
+          long: `import { pbkdf2Sync } from 'node:crypto'; export default () => pbkdf2Sync('x', 'y', 1e8, 64, 'sha512').toString('hex');`,
+        },
+        { limits: { cpuMs: 300, wallMs: 20_000 } },
+      );
+      const answer = await fetch(`${started.url}/long`);
+      expect(answer.status).toBe(504);
+      expect(await answer.text()).toContain('LIMIT_CPU');
+      expect(started.host.ledger.obituaries[0]).toMatchObject({ cause: 'cpu', limit: 'cpuMs' });
+    },
+  );
+});

@@ -1,0 +1,202 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type ProcessReading,
+  type ThreadReading,
+  UnexplainedMemory,
+} from '../../../packages/host/src/cell/unexplained-memory.ts';
+
+const MB = 1 << 20;
+const PAGES_PER_MB = 256;
+
+/** A process whose threads do what the test says, and what is then read of it. */
+class Scene {
+  readonly memory = new UnexplainedMemory<string>();
+  readonly #threads = new Map<string, ThreadReading>();
+  readonly #process = { rssBytes: 100 * MB, faults: 0 };
+  /** Where the kernel says nothing of faults. */
+  readonly #hasFaults: boolean;
+
+  constructor(threads: Record<string, { isSuspect?: boolean }>, hasFaults = true) {
+    this.#hasFaults = hasFaults;
+    for (const [name, { isSuspect = false }] of Object.entries(threads)) this.#add(name, isSuspect);
+    this.memory.open(this.process, this.readings);
+  }
+
+  get process(): ProcessReading {
+    return { ...this.#process, faults: this.#hasFaults ? this.#process.faults : null };
+  }
+
+  get readings(): Map<string, ThreadReading> {
+    return new Map(
+      Array.from(this.#threads, ([name, reading]) => [
+        name,
+        { ...reading, faults: this.#hasFaults ? reading.faults : null },
+      ]),
+    );
+  }
+
+  get charges(): Record<string, number> {
+    const charges = this.memory.charges(this.process, this.readings);
+    return Object.fromEntries(Array.from(charges, ([name, bytes]) => [name, Math.round(bytes / MB)]));
+  }
+
+  advance(): void {
+    this.memory.advance(this.process, this.readings);
+  }
+
+  /** A thread begins, and is one that could have done it from the first moment. */
+  starts(name: string): void {
+    this.#add(name, true);
+  }
+
+  /** Memory that no statistic of a thread shows. */
+  hoards(name: string, mb: number): void {
+    this.#touches(name, mb);
+    this.#process.rssBytes += mb * MB;
+  }
+
+  /** Memory that shows in its statistics. */
+  grows(name: string, mb: number, isSampled = true): void {
+    this.hoards(name, mb);
+    if (isSampled) this.#of(name).committedBytes += mb * MB;
+  }
+
+  /** Takes memory and gives it back, again and again. */
+  churns(name: string, mb: number): void {
+    this.#touches(name, mb);
+  }
+
+  /** Its garbage is collected; the process keeps the pages. */
+  collects(name: string, mb: number): void {
+    this.#of(name).committedBytes -= mb * MB;
+  }
+
+  /** Node's own threads do something for one of the others. */
+  nodeTakes(mb: number): void {
+    this.#process.faults += mb * PAGES_PER_MB;
+    this.#process.rssBytes += mb * MB;
+  }
+
+  ends(name: string): void {
+    this.#threads.delete(name);
+    this.memory.forget(name);
+  }
+
+  #add(name: string, isSuspect: boolean): void {
+    this.#threads.set(name, { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect });
+  }
+
+  #of(name: string): ThreadReading {
+    const reading = this.#threads.get(name);
+    if (reading === undefined) throw new Error(`there is no thread ${name}`);
+    return reading;
+  }
+
+  #touches(name: string, mb: number): void {
+    const reading = this.#of(name);
+    reading.faults = (reading.faults ?? 0) + mb * PAGES_PER_MB;
+    reading.cpuMs += mb;
+    this.#process.faults += mb * PAGES_PER_MB;
+  }
+}
+
+const TWO = { a: { isSuspect: true }, b: { isSuspect: true } };
+
+describe('UnexplainedMemory', () => {
+  it('UnexplainedMemory charges who hoards, and not who works beside it', () => {
+    const scene = new Scene(TWO);
+    scene.hoards('a', 60);
+    scene.grows('b', 40);
+    expect(scene.charges).toEqual({ a: 60, b: 0 });
+  });
+
+  it('UnexplainedMemory charges two that hoard at the same time with what each of them took', () => {
+    const scene = new Scene(TWO);
+    scene.hoards('a', 60);
+    scene.hoards('b', 30);
+    expect(scene.charges).toEqual({ a: 60, b: 30 });
+  });
+
+  it('UnexplainedMemory charges nobody with the start of thirty other threads', () => {
+    const scene = new Scene({ a: { isSuspect: true } });
+    for (let i = 0; i < 30; i++) {
+      scene.starts(`new ${i}`);
+      scene.hoards(`new ${i}`, 6);
+      // Of a thread that starts no sample may have come yet.
+      scene.grows(`new ${i}`, 6, false);
+    }
+    expect(scene.charges['a']).toBe(0);
+  });
+
+  it('UnexplainedMemory charges a thread that starts with its own memory only', () => {
+    const scene = new Scene({ a: { isSuspect: true } });
+    scene.starts('new');
+    scene.hoards('new', 20);
+    scene.hoards('a', 70);
+    expect(scene.charges).toEqual({ a: 70, new: 20 });
+    scene.memory.forgive('new', scene.readings.get('new'));
+    expect(scene.charges).toEqual({ a: 70, new: 0 });
+  });
+
+  it('UnexplainedMemory charges nobody with what a thread leaves that has ended', () => {
+    const scene = new Scene({ a: { isSuspect: true }, b: {} });
+    scene.grows('b', 80);
+    scene.ends('b');
+    expect(scene.charges).toEqual({ a: 0 });
+  });
+
+  it('UnexplainedMemory charges nobody with heaps that shrink while the process keeps their pages', () => {
+    const scene = new Scene({ a: { isSuspect: true }, b: {}, c: {} });
+    scene.grows('b', 40);
+    scene.grows('c', 40);
+    scene.advance();
+    scene.collects('b', 40);
+    scene.collects('c', 40);
+    expect(scene.charges).toEqual({ a: 0 });
+  });
+
+  it('UnexplainedMemory charges a thread with no more than is there, however often it takes and gives back', () => {
+    const scene = new Scene(TWO);
+    scene.churns('a', 1000);
+    scene.nodeTakes(10);
+    expect(scene.charges['a']).toBeLessThanOrEqual(10);
+  });
+
+  it('UnexplainedMemory charges what Node’s own threads take to the one that works alone, and to nobody if two do', () => {
+    const alone = new Scene({ a: { isSuspect: true }, b: {} });
+    alone.nodeTakes(60);
+    expect(alone.charges).toEqual({ a: 60 });
+    const beside = new Scene(TWO);
+    beside.nodeTakes(60);
+    expect(beside.charges).toEqual({ a: 0, b: 0 });
+  });
+
+  it('UnexplainedMemory adds up what is taken slowly, stretch by stretch', () => {
+    const scene = new Scene(TWO);
+    for (let i = 0; i < 60; i++) {
+      scene.hoards('a', 1);
+      scene.grows('b', 1);
+      scene.advance();
+    }
+    expect(scene.charges).toEqual({ a: 60, b: 0 });
+  });
+
+  it('UnexplainedMemory blames nobody of several where the system says nothing of faults', () => {
+    const several = new Scene(TWO, false);
+    several.hoards('a', 100);
+    expect(several.charges).toEqual({ a: 0, b: 0 });
+    const one = new Scene({ a: { isSuspect: true }, b: {} }, false);
+    one.hoards('a', 100);
+    expect(one.charges).toEqual({ a: 100 });
+  });
+
+  it('UnexplainedMemory forgets all charges when nobody works any more', () => {
+    const scene = new Scene({ a: { isSuspect: true } });
+    scene.hoards('a', 60);
+    scene.advance();
+    scene.memory.close();
+    expect(scene.charges).toEqual({});
+    scene.memory.open(scene.process, scene.readings);
+    expect(scene.charges).toEqual({ a: 0 });
+  });
+});
