@@ -62,6 +62,14 @@ describe('F. stateless servlets and stuffers', () => {
           export default async function start() { return 'sum=' + ((await ask('First')) + (await ask('Second'))); }`,
           'sendSuspendHidden',
         ),
+        dispatch: servlet(
+          `export default async function start() {
+            const which = await sendSuspendDispatch((embedUrl) =>
+              html\`<a href="\${embedUrl(() => 'A')}">a</a> <a href="\${embedUrl(async () => 'B')}">b</a>\`);
+            return 'chose ' + which;
+          }`,
+          'sendSuspendDispatch',
+        ),
         big: servlet(BIG, 'sendSuspend'),
         chain: servlet(
           CHAIN(urls) + BIG,
@@ -167,6 +175,12 @@ describe('F. stateless servlets and stuffers', () => {
     expect((await visitor.get('/hidden', { method: 'POST', body })).text).toBe('sum=7');
     const query = new URLSearchParams({ kont: fieldOf(second), number: '6' }).toString();
     expect((await visitor.get(`/hidden?${query}`)).text).toBe('sum=9');
+  });
+
+  test('C068 two embedded functions in one page are two ways on', async () => {
+    const page = await visitor.get('/dispatch');
+    expect((await visitor.follow(page, {}, 0)).text).toBe('chose A');
+    expect((await visitor.follow(page, {}, 1)).text).toBe('chose B');
   });
 
   test('C070 a large state is compressed in the URL, a larger one is in the store, and goes on after a restart', async () => {

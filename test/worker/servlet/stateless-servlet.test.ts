@@ -202,6 +202,40 @@ describe('StatelessServlet', () => {
   });
 });
 
+describe('sendSuspendDispatch() of a stateless servlet', () => {
+  test('embedded functions and what they captured are in the URL, each with its own continuation', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspendDispatch')}
+      export default function count() { return show(0); }
+      async function show(n) {
+        return sendSuspendDispatch((embedUrl) => html\`\${n}
+          <a href="\${embedUrl(() => show(n + 1))}">+</a> <a href="\${embedUrl(async () => show(n - 1))}">-</a>\`);
+      }`);
+    const there = await program.elsewhere();
+    let page = await program.text('/count');
+    for (const [index, shown] of [
+      [0, '1'],
+      [0, '2'],
+      [1, '1'],
+    ] as const) {
+      page = await there.follow(page, '', index);
+      expect(page.trim().split(/\s/)[0]).toBe(shown);
+      expect(urlOf(page).length).toBeLessThan(200);
+    }
+  });
+
+  test('what an embedded function returns is what the call returns', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspendDispatch')}
+      export default async function choose() {
+        const chosen = await sendSuspendDispatch((embedUrl) =>
+          html\`\${['a', 'b'].map((each) => html\`<a href="\${embedUrl(({ query }) => each + query.get('n'))}">\${each}</a> \`)}\`);
+        return 'chose ' + chosen;
+      }`);
+    const page = await program.text('/choose');
+    expect(await program.follow(page, '?n=1', 0)).toBe('chose a1');
+    expect(await program.follow(page, '?n=2', 1)).toBe('chose b2');
+  });
+});
+
 describe('sendSuspendHidden()', () => {
   const HIDDEN = `${IMPORTS('sendSuspendHidden')}
     export default async function hidden(request) {
@@ -294,6 +328,44 @@ describe('the rest of the family', () => {
     for (const q of [1, 2]) page = await program.follow(page, `?q=${q}`, 0, { headers: ['X-A', 'b'] });
     expect(urlOf(page).length).toBeLessThan(400);
     expect(await program.follow(page, '?q=3')).toBe('/flow?q=0 a 0 b 1 b 2');
+  });
+
+  test('withErrorsToBrowser() catches after a page was answered elsewhere', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, sendBack, withErrorsToBrowser')}${ASK}
+      export default function start() { return withErrorsToBrowser(sendBack, async () => { await ask('on'); throw new Error('it broke'); }); }`);
+    const page = await program.text('/guarded');
+    expect(await (await program.elsewhere()).follow(page)).toContain('it broke');
+  });
+
+  test('sequential() asks for one item after another, and goes back to any', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, sequential')}${ASK}
+      export default async function start() {
+        return (await sequential(['a', 'b', 'c'], async (each, index) => index + each + (await ask(each)))).join();
+      }`);
+    const there = await program.elsewhere();
+    const a = await program.text('/items');
+    const b = await there.follow(a, '?n=1');
+    const c = await there.follow(b, '?n=2');
+    expect(await there.follow(c, '?n=3')).toBe('0a1,1b2,2c3');
+    expect(await program.follow(await program.follow(b, '?n=20'), '?n=3')).toBe('0a1,1b20,2c3');
+    expect(await program.follow(c, '?n=4')).toBe('0a1,1b2,2c4');
+  });
+
+  test('softState() is saved as how it is computed, and computed once in each thread', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, softState')}${ASK}
+      let computed = 0;
+      export default async function start({ query }) {
+        const size = Number(query.get('size'));
+        const table = softState(() => { computed++; return Array.from({ length: size }, (_, n) => n); });
+        await table.get();
+        await table.get();
+        for (;;) { await ask('computed ' + computed); const { length } = await table.get(); await ask(length + ' ' + computed); }
+      }`);
+    const there = await program.elsewhere();
+    const page = await program.text('/soft?size=5000');
+    expect(page).toContain('computed 1');
+    expect(urlOf(page).length).toBeLessThan(250);
+    expect(await there.follow(page)).toContain('5000 1');
   });
 
   test('captureContinuation() gives the rest of the run as a value, which a page can hold and any thread resume', async () => {
