@@ -1,5 +1,6 @@
 import { Activation, arrives, Capture } from './activation.ts';
 import { BindingFrame, extend } from './frame.ts';
+import { identities } from './identity.ts';
 import { current, storage, type Store } from './run.ts';
 
 /** A parameter whose value belongs to a stretch of calls, and travels with continuations captured there. */
@@ -13,6 +14,8 @@ export function createParameter<Value>(fallback: Value): Parameter<Value> {
     const bindings = storage.getStore()?.bindings;
     return bindings?.has(parameter) ? (bindings.get(parameter) as Value) : fallback;
   }) as Parameter<Value>;
+  // A saved page names the module's constant.
+  identities.add(parameter);
   parameter.run = <R>(value: Value, body: () => R | Promise<R>): Promise<R> => {
     let store: Store;
     try {

@@ -1,5 +1,6 @@
-import { bindingsAt, type Frame } from '../continuation/frame.ts';
 import { capture, Continuation, exit } from '../continuation/runtime.ts';
+import { isFrame } from '../continuation/serialize/frame-kinds.ts';
+import { Refusal } from '../continuation/serialize/refusal.ts';
 import { registerSerializable } from '../continuation/serialize/registered.ts';
 import { Jump } from './jump.ts';
 
@@ -19,9 +20,16 @@ export class CapturedContinuation<Value> {
   static {
     registerSerializable(
       CapturedContinuation,
-      (captured) => captured.#continuation.frames,
-      (frames) =>
-        new CapturedContinuation(new Continuation(frames as Frame | null, bindingsAt(frames as Frame | null), null)),
+      (captured) => {
+        const { frames, parked } = captured.#continuation;
+        if (parked !== null) throw new Refusal(captured, 'has a native part in it, which only this process can resume');
+        return frames;
+      },
+      (frames) => {
+        if (frames !== null && !isFrame(frames)) throw new TypeError('Cannot make a continuation: it has no frames');
+        // Frames have their bindings when all of the page is there, and each of them is resumed with its own.
+        return new CapturedContinuation(new Continuation(frames, null, null));
+      },
       { name: 'custodian.CapturedContinuation' },
     );
   }

@@ -1,5 +1,7 @@
 /** What of the library itself can stand in a saved page: its frames, and objects that every process has. */
-import { registerFrameKind } from '../continuation/serialize/frames.ts';
+import { types } from 'node:util';
+import { registerFrameKind } from '../continuation/serialize/frame-kinds.ts';
+import { ownValue } from '../continuation/serialize/properties.ts';
 import { registerKnown } from '../continuation/serialize/known.ts';
 import { registerSerializable } from '../continuation/serialize/registered.ts';
 import { Entered } from '../formlet/entered.ts';
@@ -9,10 +11,18 @@ import { type Reading, ReadingFrame } from '../formlet/process.ts';
 import { AskFrame, type FormOptions, JudgeFrame } from '../formlet/send-formlet.ts';
 import { Html, RawHtml } from '../html/fragment.ts';
 import * as library from '../index.ts';
-import { ServletRequest, type SavedRequest } from '../http/request.ts';
+import { ServletRequest } from '../http/request.ts';
 import { expirationHandler } from './context.ts';
 import { GuardFrame, type Send } from './guard.ts';
 import { SequentialFrame } from './sequential.ts';
+
+const isString = (value: unknown): value is string => typeof value === 'string';
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+/** What was not written so was not written by this library. */
+function expected<Value>(is: (value: unknown) => value is Value, value: unknown): Value {
+  if (!is(value)) throw new TypeError('Cannot make an object of the library: its data are something else');
+  return value;
+}
 
 for (const [name, value] of Object.entries(library))
   if (typeof value === 'function') registerKnown(`custodian.${name}`, value);
@@ -22,56 +32,63 @@ registerFrameKind({
   name: 'guard',
   Class: GuardFrame,
   values: ({ send }) => [send],
-  make: ([send]) => new GuardFrame(send as Send),
+  make: ([send]) => (typeof send === 'function' ? new GuardFrame(send as Send) : null),
 });
 registerFrameKind({
   name: 'sequential',
   Class: SequentialFrame,
   values: ({ items, each, results }) => [items, each, results],
   make: ([items, each, results]) =>
-    new SequentialFrame(items as unknown[], each as SequentialFrame['each'], results as unknown[]),
+    Array.isArray(items) && typeof each === 'function' && Array.isArray(results)
+      ? new SequentialFrame(items, each as SequentialFrame['each'], results)
+      : null,
 });
 
 registerFrameKind({
   name: 'formlet-ask',
   Class: AskFrame,
   values: ({ formlet, options }) => [formlet, options],
-  make: ([formlet, options]) => new AskFrame(formlet as Formlet<unknown>, options as FormOptions),
+  make: ([formlet, options]) =>
+    formlet instanceof Formlet && isObject(options) ? new AskFrame(formlet, options as FormOptions) : null,
 });
 registerFrameKind({
   name: 'formlet-judge',
   Class: JudgeFrame,
   values: ({ formlet, options }) => [formlet, options],
-  make: ([formlet, options]) => new JudgeFrame(formlet as Formlet<unknown>, options as FormOptions),
+  make: ([formlet, options]) =>
+    formlet instanceof Formlet && isObject(options) ? new JudgeFrame(formlet, options as FormOptions) : null,
 });
 registerFrameKind({
   name: 'formlet-reading',
   Class: ReadingFrame,
   values: ({ reading }) => [reading],
-  make: ([reading]) => new ReadingFrame(reading as Reading),
+  make: ([reading]) => (isObject(reading) ? new ReadingFrame(reading as Reading) : null),
 });
 registerSerializable(
   Formlet,
   (formlet) => formlet.node,
-  (node) => new Formlet(node as FormletNode),
+  (node) => new Formlet(expected(isObject, node) as FormletNode),
   { name: 'custodian.Formlet' },
 );
 registerSerializable(
   Entered,
   ({ texts, files }) => [texts, files],
-  (data) => new Entered(...(data as [Entered['texts'], Entered['files']])),
+  (data) => {
+    const [texts, files] = [0, 1].map((at) => expected(types.isMap, ownValue(data as object, at)));
+    return new Entered(texts as Entered['texts'], files as Entered['files']);
+  },
   { name: 'custodian.Entered' },
 );
 registerSerializable(
   Html,
   (fragment) => fragment.text,
-  (text) => new Html(text as string),
+  (text) => new Html(expected(isString, text)),
   { name: 'custodian.Html' },
 );
 registerSerializable(
   RawHtml,
   (fragment) => fragment.text,
-  (text) => new RawHtml(text as string),
+  (text) => new RawHtml(expected(isString, text)),
   { name: 'custodian.RawHtml' },
 );
 
@@ -79,6 +96,12 @@ registerSerializable(
 registerSerializable(
   ServletRequest,
   (request) => request.toSaved(),
-  (saved) => ServletRequest.fromSaved(saved as SavedRequest),
+  (saved) => {
+    const [head, form] = ['head', 'form'].map((key) => ownValue(saved as object, key));
+    return ServletRequest.fromSaved({
+      head: expected(isString, head),
+      form: form === null ? null : expected(isString, form),
+    });
+  },
   { name: 'custodian.ServletRequest' },
 );

@@ -1,4 +1,5 @@
 import { registerSerializable } from '../continuation/serialize/registered.ts';
+import { ownValue } from '../continuation/serialize/properties.ts';
 import { contextFor } from './context.ts';
 
 /** The value of a server reference is not here any more: its thread has ended, or it has expired. */
@@ -50,10 +51,17 @@ export class ServerRef<Value> {
         referred = ref.#address.place;
         return { ...ref.#address };
       },
-      (address) => new ServerRef(address as Address),
+      (address) => new ServerRef(addressOf(address)),
       { name: 'custodian.ServerRef' },
     );
   }
+}
+
+function addressOf(data: unknown): Address {
+  const [place, instance, id, nonce] = ['place', 'instance', 'id', 'nonce'].map((key) => ownValue(data as object, key));
+  if (typeof place !== 'string' || typeof instance !== 'number' || typeof id !== 'number' || typeof nonce !== 'string')
+    throw new TypeError('Cannot make a server reference: its address is none');
+  return { place, instance, id, nonce };
 }
 
 /** The thread that what was saved last refers to. */

@@ -34,7 +34,10 @@ export class SoftState<Value> {
     registerSerializable(
       SoftState,
       (state) => state.#compute,
-      (compute) => new SoftState(compute as () => unknown),
+      (compute) => {
+        if (typeof compute !== 'function') throw new TypeError('Cannot make a soft state: it has no function');
+        return new SoftState(compute as () => unknown);
+      },
       { name: 'custodian.SoftState' },
     );
   }

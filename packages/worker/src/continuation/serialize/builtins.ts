@@ -94,7 +94,8 @@ function nameStack(error: Error): void {
   const message: unknown = Object.getOwnPropertyDescriptor(error, 'message')?.value,
     own: unknown = Object.getOwnPropertyDescriptor(error, 'name')?.value,
     maker: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(error) ?? {}, 'constructor')?.value,
-    name = typeof own === 'string' ? own : typeof maker === 'function' ? maker.name : 'Error';
+    made: unknown = typeof maker === 'function' && Object.getOwnPropertyDescriptor(maker, 'name')?.value,
+    name = typeof own === 'string' ? own : typeof made === 'string' ? made : 'Error';
   const value = `${name}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`;
   // A frozen one has the stack that it was made with: its first line.
   if (Object.isExtensible(error)) Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
@@ -135,8 +136,10 @@ const byteLengthOf = getterOf(ArrayBuffer.prototype, 'byteLength'),
   maxByteLengthOf = getterOf(ArrayBuffer.prototype, 'maxByteLength'),
   isDetached = getterOf(ArrayBuffer.prototype, 'detached'),
   isResizable = getterOf(ArrayBuffer.prototype, 'resizable');
-/** A buffer that may grow has room for so much more at most; one that was written with more keeps its length. */
-const GROWTH_MAX_BYTES = 1 << 24;
+/** Buffers that may grow have room for so much more at most, all of a page together. */
+export const GROWTH_MAX_BYTES: number = 1 << 24;
+/** What one takes at least. */
+const PAGE_BYTES = 1 << 16;
 
 export const arrayBufferCodec: Codec<ArrayBuffer> = {
   tag: Node.ArrayBuffer,
@@ -144,7 +147,9 @@ export const arrayBufferCodec: Codec<ArrayBuffer> = {
     if (isDetached(node)) throw new Refusal(node, 'is a buffer that was transferred away');
     const length = byteLengthOf(node) as number;
     out.bytes.varint(length);
-    out.bytes.varint(isResizable(node) ? (maxByteLengthOf(node) as number) - length + 1 : 0);
+    const growth = isResizable(node) ? (maxByteLengthOf(node) as number) - length + 1 : 0;
+    if (growth > 0) out.grow(node, Math.max(growth, PAGE_BYTES));
+    out.bytes.varint(growth);
     out.bytes.bytes(new Uint8Array(node));
   },
   fill: (out, node) => fillOthers(out, node),
@@ -153,7 +158,7 @@ export const arrayBufferCodec: Codec<ArrayBuffer> = {
       growth = from.bytes.varint(),
       bytes = from.bytes.bytes(length);
     if (growth === 0) return bytes.buffer;
-    if (growth > GROWTH_MAX_BYTES) throw from.bad('a buffer may grow too far');
+    from.grow(Math.max(growth, PAGE_BYTES));
     const buffer = new ArrayBuffer(length, { maxByteLength: length + growth - 1 });
     new Uint8Array(buffer).set(bytes);
     return buffer;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { loadedModules, type ServletModule, Tag, tag, tagOf } from '../module-code.ts';
 import type { Codec } from './codec.ts';
 import { constantOf } from './constants.ts';
@@ -136,27 +137,37 @@ const closureCodec: Codec<Fn> = {
 
 /** A function's own properties, and those of the prototype that it gives to what it constructs. Hardly ever there are any. */
 const NOTHING = 0,
-  SOMETHING = 1;
+  OWN = 1,
+  OWN_AND_INHERITED = 2;
 const STANDARD: ReadonlySet<string | symbol> = new Set(['length', 'name', 'prototype', 'arguments', 'caller']);
 
 function fillFunction(out: GraphWriter, node: Fn): void {
   const { module, code } = tagOf(node)!,
     isClass = module.codes[code]!.isClass === true,
-    own = isClass ? [] : Reflect.ownKeys(node).filter((key) => !STANDARD.has(key)),
-    prototype = isClass ? null : constructedBy(node),
+    prototype = isClass ? null : madeWith(node),
+    own = isClass ? [] : Reflect.ownKeys(node).filter((key) => !STANDARD.has(key) || isAdded(node, key)),
     inherited = prototype === null ? [] : Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
   if (isClass) markMethods(node);
   if (own.length === 0 && inherited.length === 0 && Object.isExtensible(node)) return out.bytes.u8(NOTHING);
-  out.bytes.u8(SOMETHING);
+  out.bytes.u8(prototype === null ? OWN : OWN_AND_INHERITED);
   fillExactly(out, node, own);
   if (prototype !== null) fillExactly(out, prototype, inherited);
 }
 
 function refillFunction(from: GraphReader, node: Fn): void {
-  if (from.bytes.u8() === NOTHING) return;
+  const what = from.bytes.u8();
+  if (what === NOTHING) return;
+  // Before there is anything that was written: its `prototype` could be somebody else's.
+  const prototype = madeWith(node);
+  if (what !== (prototype === null ? OWN : OWN_AND_INHERITED)) throw from.bad('a function is of another kind');
   refillExactly(from, node);
-  const prototype = constructedBy(node);
   if (prototype !== null) refillExactly(from, prototype);
+}
+
+/** The `prototype` that a function has from the start, in contrast to one that was added. */
+const madeWith = (node: Fn): object | null => (isAdded(node, 'prototype') ? null : constructedBy(node));
+function isAdded(node: Fn, key: string | symbol): boolean {
+  return key === 'prototype' && Object.getOwnPropertyDescriptor(node, key)?.configurable === true;
 }
 
 function constructedBy(node: Fn): object | null {
@@ -178,10 +189,11 @@ const methodCodec: Codec<Fn> = {
     const of = from.read(),
       what = from.bytes.u8(),
       key = from.read();
-    const owner = typeof of === 'function' ? ownerOf(of as Fn, what % 2 === 1) : null;
-    if (owner === null || (typeof key !== 'string' && typeof key !== 'symbol'))
+    const owner = isOwnCode(of) ? ownerOf(of, what % 2 === 1) : null,
+      part = PARTS[what >> 1];
+    if (owner === null || part === undefined || (typeof key !== 'string' && typeof key !== 'symbol'))
       throw from.bad('a method belongs to no class');
-    const method: unknown = Object.getOwnPropertyDescriptor(owner, key)?.[PARTS[what >> 1] ?? 'value'];
+    const method: unknown = Object.getOwnPropertyDescriptor(owner, key)?.[part];
     if (typeof method !== 'function') throw from.bad('a class has no such method');
     return method as Fn;
   },
@@ -216,7 +228,7 @@ const constantCodec: Codec = {
   },
   remake: (from) => {
     const value = from.constant();
-    if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || types.isProxy(value))
       throw from.bad('a constant is no object');
     return value;
   },
@@ -234,7 +246,7 @@ export const instanceCodec: Codec = {
   fill: fillObject,
   remake: (from) => {
     const made = from.read(),
-      prototype = typeof made === 'function' ? constructedBy(made as Fn) : null;
+      prototype = isOwnCode(made) ? constructedBy(made) : null;
     if (prototype === null) throw from.bad('an instance has no class');
     remakeShape(from);
     return Object.create(prototype) as object;
@@ -248,11 +260,15 @@ export const prototypeCodec: Codec = {
   make: (out, node) => out.write(classOf(node)),
   remake: (from) => {
     const made = from.read(),
-      prototype = typeof made === 'function' ? constructedBy(made as Fn) : null;
+      prototype = isOwnCode(made) ? constructedBy(made) : null;
     if (prototype === null) throw from.bad('a function has no prototype');
     return prototype;
   },
 };
+
+function isOwnCode(value: unknown): value is Fn {
+  return typeof value === 'function' && tagOf(value) !== undefined;
+}
 
 /** The function of the servlet's own code whose `prototype` this is. */
 export function classOf(prototype: object): Fn | undefined {

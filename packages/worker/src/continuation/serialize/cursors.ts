@@ -1,7 +1,9 @@
+import { types } from 'node:util';
 import { ArrayCursor, cursorAt, IteratorCursor, KeyCursor, type View } from '../cursor.ts';
 import { ArrayElements } from '../elements.ts';
 import type { Codec } from './codec.ts';
 import type { GraphReader } from './graph-reader.ts';
+import { ownValue } from './properties.ts';
 import { Refusal } from './refusal.ts';
 import { Node } from './tags.ts';
 
@@ -52,13 +54,19 @@ const cursorCodec: Codec = {
       case PLACE: {
         const view = viewFrom(from),
           position = from.bytes.varint(),
-          index = from.bytes.varint();
-        return cursorAt(from.read(), view, { position, index });
+          index = from.bytes.varint(),
+          iterable = from.read();
+        if (!isCollection(iterable)) throw from.bad('a loop has nothing to iterate');
+        return cursorAt(iterable, view, { position, index });
       }
       case KEYS: {
         const object = from.read();
-        if (typeof object !== 'object') throw from.bad('a loop has no object');
-        return new KeyCursor(object, arrayFrom(from) as string[]);
+        if (typeof object !== 'object' && typeof object !== 'function') throw from.bad('a loop has no object');
+        const keys = arrayFrom(from);
+        from.finally(() => {
+          if (!areKeys(keys)) throw from.bad('a loop has keys that are none');
+        });
+        return new KeyCursor(object, keys as string[]);
       }
       case ELEMENTS:
         return new ArrayElements(arrayFrom(from));
@@ -67,6 +75,23 @@ const cursorCodec: Codec = {
     }
   },
 };
+
+/** Nothing but strings, without a getter among them. */
+function areKeys(keys: readonly unknown[]): boolean {
+  if (Object.keys(keys).length !== keys.length) return false;
+  for (let i = 0; i < keys.length; i++) if (typeof ownValue(keys, i) !== 'string') return false;
+  return true;
+}
+
+function isCollection(value: unknown): boolean {
+  return (
+    typeof value === 'string' ||
+    Array.isArray(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isTypedArray(value)
+  );
+}
 
 function viewFrom(from: GraphReader): View {
   const view = VIEWS[from.bytes.u8()];

@@ -1,6 +1,7 @@
-import { BindingFrame, Frame, type FunctionDescription } from '../frame.ts';
+import { Frame, type FunctionDescription } from '../frame.ts';
 import { bodyOf, tagOf } from '../module-code.ts';
 import type { Codec } from './codec.ts';
+import { isFrame, kindNamed, kindOf } from './frame-kinds.ts';
 import type { GraphReader } from './graph-reader.ts';
 import type { GraphWriter } from './graph-writer.ts';
 import { Refusal } from './refusal.ts';
@@ -94,34 +95,16 @@ function refillFrame(from: GraphReader, node: Frame): void {
 
 function refillNext(from: GraphReader, node: Frame): void {
   const next = from.read();
-  if (next !== null && !(next instanceof Frame)) throw from.bad('a frame is followed by something else');
+  if (next !== null && !isFrame(next)) throw from.bad('a frame is followed by something else');
   node.next = next;
   from.frames.push(node);
 }
-
-/** Frames of the library: their kind, what they hold. */
-export interface FrameKind<Kind extends Frame> {
-  name: string;
-  Class: new (...args: any[]) => Kind;
-  values(frame: Kind): readonly unknown[];
-  make(values: readonly unknown[]): Kind;
-}
-const kinds: FrameKind<any>[] = [];
-export function registerFrameKind<Kind extends Frame>(kind: FrameKind<Kind>): void {
-  kinds.push(kind);
-}
-registerFrameKind({
-  name: 'parameter',
-  Class: BindingFrame,
-  values: (frame) => [frame.parameter, frame.value],
-  make: ([parameter, value]) => new BindingFrame(parameter as object, value),
-});
 
 const libraryFrameCodec: Codec<Frame> = {
   tag: Node.LibraryFrame,
   nests: true,
   make: (out, node) => {
-    const kind = kinds.find((each) => node instanceof each.Class);
+    const kind = kindOf(node);
     if (kind === undefined) codeOf(node);
     const values = kind!.values(node);
     out.write(kind!.name);
@@ -136,10 +119,12 @@ const libraryFrameCodec: Codec<Frame> = {
     out.write(node.next);
   },
   remake: (from) => {
-    const name = from.string(),
-      kind = kinds.find((each) => each.name === name);
-    if (kind === undefined) throw from.bad('the library has no such frame');
-    return kind.make(Array.from({ length: from.bytes.count() }, () => from.read())) as Frame;
+    const kind = kindNamed(from.string()),
+      values: unknown[] = [];
+    for (let count = from.bytes.count(); count > 0; count--) values.push(from.read());
+    const frame = kind?.make(values);
+    if (!frame) throw from.bad('the library has no such frame');
+    return frame;
   },
   refill: refillNext,
 };

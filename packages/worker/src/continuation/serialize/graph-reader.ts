@@ -1,11 +1,13 @@
-import { bindingsAt, type Frame } from '../frame.ts';
+import { BindingFrame, type Bindings, bindingsAt, type Frame } from '../frame.ts';
 import { unset } from '../support.ts';
 import { modulesNamed, type ServletModule } from '../module-code.ts';
 import { ByteReader } from './bytes.ts';
 import type { Codec } from './codec.ts';
+import { GROWTH_MAX_BYTES } from './builtins.ts';
 import { codecs } from './codecs.ts';
 import { readConstant } from './constants.ts';
 import { CodeChangedError, DecodeError } from './errors.ts';
+import type { ReadShape } from './plain.ts';
 import { FIRST_NODE_AGAIN, FIRST_SHORT_STRING, FIRST_SMALL_INTEGER, FORMAT_VERSION, Value } from './tags.ts';
 import { wellKnownSymbols } from './symbols.ts';
 
@@ -13,12 +15,6 @@ import { wellKnownSymbols } from './symbols.ts';
 const DEPTH_MAX = 1100;
 const HASH_BYTES = 9;
 const AGAIN_MAX_CHARS = 512;
-
-/** Objects with the same keys: the first one is copied, its values then put in the place of the copies. */
-export interface ReadShape {
-  keys: readonly string[];
-  template: object;
-}
 
 /**
  * Reads what a {@link GraphWriter} wrote. It makes nothing but data, and closures of the code of modules that are loaded, whose hash is the
@@ -38,6 +34,9 @@ export class GraphReader {
   readonly #last: (() => void)[] = [];
   #filled = 0;
   #depth = 0;
+  /** Values that objects which are there have yet to get, each of which takes a byte at least. */
+  #owed = 0;
+  #growthLeft = GROWTH_MAX_BYTES;
 
   /** Reads the head. @throws CodeChangedError, DecodeError */
   constructor(bytes: Uint8Array) {
@@ -62,7 +61,15 @@ export class GraphReader {
 
   /** Bindings of parameters are those of the frames outside. */
   #rebind(): void {
-    const done = new Set<Frame | null>([null]);
+    const done = new Set<Frame | null>([null]),
+      // What is inside of a parameter's extent shares its bindings.
+      inside = new Map<Frame, Bindings | null>();
+    const bindingsInside = (frame: Frame | null): Bindings | null => {
+      if (!(frame instanceof BindingFrame)) return bindingsAt(frame);
+      let bindings = inside.get(frame);
+      if (bindings === undefined) inside.set(frame, (bindings = bindingsAt(frame)));
+      return bindings;
+    };
     for (const start of this.frames) {
       const inner: Frame[] = [],
         chain = new Set<Frame>();
@@ -72,10 +79,27 @@ export class GraphReader {
         inner.push(frame!);
       }
       for (const frame of inner.reverse()) {
-        frame.bindings = bindingsAt(frame.next);
+        frame.bindings = bindingsInside(frame.next);
         done.add(frame);
       }
     }
+  }
+
+  /** Room is made for so many values before they are read. */
+  owe(count: number): void {
+    this.#owed += count;
+    if (this.#owed > this.bytes.left) throw this.bad('it is cut short');
+  }
+
+  /** They are about to be read. */
+  pay(count: number): void {
+    this.#owed -= count;
+  }
+
+  /** Memory that buffers may come to need. */
+  grow(bytes: number): void {
+    this.#growthLeft -= bytes;
+    if (this.#growthLeft < 0) throw this.bad('its buffers may grow too far');
   }
 
   /** To be done when everything is in its place. */

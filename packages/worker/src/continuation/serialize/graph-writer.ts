@@ -2,6 +2,7 @@ import { unset } from '../support.ts';
 import type { ServletModule } from '../module-code.ts';
 import { ByteWriter } from './bytes.ts';
 import type { Codec } from './codec.ts';
+import { GROWTH_MAX_BYTES } from './builtins.ts';
 import { codecOf } from './codecs.ts';
 import { constantOf } from './constants.ts';
 import { Refusal } from './refusal.ts';
@@ -60,6 +61,7 @@ export class GraphWriter {
   #unfilled: { codec: Codec; node: object; state: unknown }[] = [];
   #filled = 0;
   #depth = 0;
+  #growthLeft = GROWTH_MAX_BYTES;
 
   constructor(found: Map<object, Found> | null = null) {
     this.found = found;
@@ -100,6 +102,16 @@ export class GraphWriter {
       case 'symbol':
         return this.#symbol(value);
     }
+  }
+
+  /** Memory that a buffer may come to need. */
+  grow(buffer: ArrayBuffer, bytes: number): void {
+    this.#growthLeft -= bytes;
+    if (this.#growthLeft < 0)
+      throw new Refusal(
+        buffer,
+        `is a buffer that may grow, and all of a page may by ${GROWTH_MAX_BYTES} bytes together`,
+      );
   }
 
   /** The number of a module in the head. */

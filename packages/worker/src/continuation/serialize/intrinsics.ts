@@ -9,9 +9,9 @@ function add(name: string, value: unknown): void {
 }
 
 const NAMESPACES = ['Math', 'JSON', 'Reflect', 'Atomics', 'Intl', 'console'] as const;
+/** Not `Function`: whoever can write a state must not be able to make code of it. */
 const CLASSES = [
   'Object',
-  'Function',
   'Array',
   'String',
   'Number',

@@ -1,7 +1,7 @@
 import type { Codec } from './codec.ts';
-import type { GraphReader, ReadShape } from './graph-reader.ts';
+import type { GraphReader } from './graph-reader.ts';
 import type { GraphWriter } from './graph-writer.ts';
-import { fillExactly, isOrdinary, refillExactly } from './properties.ts';
+import { addTo, fillExactly, isFar, isOrdinary, makeSparse, refillExactly } from './properties.ts';
 import { Node } from './tags.ts';
 import { getterOf, methodOf } from './uncurry.ts';
 
@@ -45,38 +45,61 @@ export function remakeShape(from: GraphReader): ReadShape | null {
   const what = from.bytes.varint();
   let shape: ReadShape | null = null;
   if (what === NEW_SHAPE) {
-    const keys: string[] = [],
-      template = {};
+    const keys: string[] = [];
     for (let count = from.bytes.count(); count > 0; count--) keys.push(from.string());
-    for (const key of keys) addTo(template, key, undefined);
-    from.shapes.push((shape = { keys, template }));
+    from.shapes.push((shape = new ReadShape(keys)));
   } else if (what !== EXACT) {
     shape = from.shapes[what - FIRST_SHAPE] ?? null;
     if (shape === null) throw from.bad('the keys of an object are not there');
   }
+  if (shape !== null) from.owe(shape.keys.length);
   from.state = shape;
   return shape;
 }
 
-function addTo(object: object, key: PropertyKey, value: unknown): void {
-  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+/** Objects with the same keys: the first one is copied, its values then put in the place of the copies. */
+export class ReadShape {
+  readonly keys: readonly string[];
+  readonly isSparse: boolean;
+  readonly #template: object;
+  constructor(keys: readonly string[]) {
+    this.keys = keys;
+    this.isSparse = keys.some((key) => isFar(key, keys.length));
+    this.#template = this.#fresh();
+  }
+  /** With all keys, and no values. */
+  make(): object {
+    // What is copied would not stay sparse.
+    return this.isSparse ? this.#fresh() : { ...this.#template };
+  }
+  #fresh(): object {
+    const object = {};
+    if (this.isSparse) makeSparse(object);
+    for (const key of this.keys) addTo(object, key, undefined);
+    return object;
+  }
 }
 
 /** For an object that was made with other prototypes than Object's, and has no properties yet. */
 export function refillObject(from: GraphReader, node: object, state: unknown): void {
   if (state === null) return refillExactly(from, node);
-  for (const key of (state as ReadShape).keys) addTo(node, key, from.read());
+  const { keys, isSparse } = state as ReadShape;
+  from.pay(keys.length);
+  if (isSparse) makeSparse(node);
+  for (const key of keys) addTo(node, key, from.read());
 }
 
 export const objectCodec: Codec = {
   tag: Node.Object,
   make: makeShape,
   fill: fillObject,
-  remake: (from) => ({ ...remakeShape(from)?.template }),
+  remake: (from) => remakeShape(from)?.make() ?? {},
   refill: (from, node, state) => {
     if (state === null) return refillExactly(from, node);
     // An assignment would meet setters and `__proto__`; but not where a property of the object's own is there already.
-    for (const key of (state as ReadShape).keys) (node as Record<string, unknown>)[key] = from.read();
+    const { keys } = state as ReadShape;
+    from.pay(keys.length);
+    for (const key of keys) (node as Record<string, unknown>)[key] = from.read();
   },
 };
 
@@ -102,8 +125,6 @@ export const objectOfCodec: Codec = {
 /** Holes or other properties than its elements. */
 const SPARSE = 0,
   FIRST_LENGTH = 1;
-const SPARSE_FROM_LENGTH = 1 << 16;
-const LAST_INDEX = 0xffff_fffe;
 
 export const arrayCodec: Codec<unknown[]> = {
   tag: Node.Array,
@@ -130,13 +151,7 @@ export const arrayCodec: Codec<unknown[]> = {
       const full = from.bytes.varint();
       if (full > 0xffff_ffff) throw from.bad('an array is too long');
       const isFixed = from.bytes.u8() !== 0;
-      refillExactly(from, node);
-      if (node.length > full) throw from.bad('an array is too short');
-      // An element far away makes the engine keep no memory for those between.
-      if (full > SPARSE_FROM_LENGTH && !Object.hasOwn(node, LAST_INDEX)) {
-        addTo(node, LAST_INDEX, null);
-        Reflect.deleteProperty(node, LAST_INDEX);
-      }
+      refillExactly(from, node, full);
       Object.defineProperty(node, 'length', { value: full });
       if (isFixed) from.finally(() => Object.defineProperty(node, 'length', { writable: false }));
       return;
@@ -211,7 +226,9 @@ export function fillOthers(out: GraphWriter, node: object, ...known: (string | s
   const keys = Reflect.ownKeys(node).filter((key) => !known.includes(key));
   fillExactly(out, node, keys);
 }
-export const refillOthers: typeof refillExactly = refillExactly;
+export function refillOthers(from: GraphReader, node: object): void {
+  refillExactly(from, node);
+}
 
 /** `arguments` of strict code. */
 export const argumentsCodec: Codec<Record<string, unknown>> = {
@@ -223,9 +240,15 @@ export const argumentsCodec: Codec<Record<string, unknown>> = {
       out.write(Object.getOwnPropertyDescriptor(node, key)!.value);
     }
   },
-  remake: (from) => argumentsOf(...Array.from({ length: from.bytes.count() })),
+  remake: (from) => {
+    const count = from.bytes.count();
+    from.owe(count);
+    return argumentsOf(...Array.from({ length: count }));
+  },
   refill: (from, node) => {
-    for (const key of indexesOf(node)) node[key] = from.read();
+    const keys = indexesOf(node);
+    from.pay(keys.length);
+    for (const key of keys) node[key] = from.read();
   },
 };
 

@@ -1,5 +1,6 @@
 import type { Codec } from './codec.ts';
-import { registrationFor, registrationNamed } from './registered.ts';
+import { Refusal } from './refusal.ts';
+import { type Registration, registrationFor, registrationNamed } from './registered.ts';
 import { Node } from './tags.ts';
 
 /** The data of an instance is written and read whole, before there is an instance. */
@@ -10,7 +11,7 @@ export const registeredCodec: Codec = {
     const registration = registrationFor(Object.getPrototypeOf(node) as object)!;
     out.write(registration.name);
     out.at = '[[Data]]';
-    out.whole(registration.to(node));
+    out.whole(dataOf(registration, node));
   },
   remake: (from) => {
     const registration = registrationNamed(from.string());
@@ -20,3 +21,15 @@ export const registeredCodec: Codec = {
     return instance;
   },
 };
+
+function dataOf(registration: Registration, node: object): unknown {
+  try {
+    return registration.to(node);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(
+      node,
+      `can not be written by what registerSerializable was given for its class: ${String(error)}`,
+    );
+  }
+}

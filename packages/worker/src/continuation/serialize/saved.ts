@@ -1,9 +1,11 @@
-import { bindingsAt, Frame } from '../frame.ts';
+import { types } from 'node:util';
+import { bindingsAt } from '../frame.ts';
 import { Continuation } from '../continuation.ts';
 import type { CellFrame } from '../../servlet/context.ts';
 import type { Visit } from '../../servlet/instance.ts';
 import type { WebCell } from '../../servlet/web-cell.ts';
 import { DecodeError, UnserializableError } from './errors.ts';
+import { isFrame } from './frame-kinds.ts';
 import { decodeGraph, encodeGraph } from './graph.ts';
 
 /** All that is needed to go on from a page, in any process that has loaded the servlet. */
@@ -35,8 +37,8 @@ export function encode({ continuation, cells, visit }: Saved): Uint8Array {
 export function decode(bytes: Uint8Array): Saved {
   const [frames, cells, visit, ...more] = decodeGraph(bytes);
   if (
-    !(frames === null || frames instanceof Frame) ||
-    !(cells === null || cells instanceof Map) ||
+    !(frames === null || isFrame(frames)) ||
+    !(cells === null || types.isMap(cells)) ||
     !(visit === null || typeof visit === 'function') ||
     more.length > 0
   )
