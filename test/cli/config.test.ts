@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { MockAgent } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCommand } from '../../packages/host/src/cli/arguments.ts';
 import { optionsOf } from '../../packages/host/src/cli/serve-command.ts';
@@ -52,6 +53,8 @@ describe('checkConfig()', () => {
       weakerProfile: 'guest',
       limits: { wallMs: 1000, heapMb: Infinity },
       continuations: { transform: [] },
+      fetch: { origins: ['https://api.example.com'], addresses: ['10.0.0.0/8'] },
+      fetchDispatcher: new MockAgent(),
       warmCells: 0,
       isDevelopment: false,
       log: false,
@@ -104,6 +107,8 @@ describe('checkConfig()', () => {
     [{ servlets: 5 }, ['servlets is not a list']],
     [{ servlets: [5] }, ['servlets[0] is not an object']],
     [{ port: '80' }, ['port is "80", not a port from 0 to 65535']],
+    [{ fetch: {} }, ['fetch.origins is missing']],
+    [{ fetchDispatcher: 5 }, ['fetchDispatcher is 5, no Dispatcher of undici']],
     [{ ports: [80, 65_536] }, ['ports[1] is 65536, not a port from 0 to 65535']],
     [{ ipsAndPorts: [['::1', 80]] }, ['ipsAndPorts[0][1] is not a list']],
     [

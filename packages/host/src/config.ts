@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { LIMITS } from './limits.ts';
 import { didYouMean } from './cli/nearest-name.ts';
 import type { FilesOptions } from './dispatcher/files.ts';
+import type { FetchOptions } from './fetch/fetch-rules.ts';
 import type { Realm } from './dispatcher/realms.ts';
 import type { ServletsRootOptions } from './dispatcher/servlets-root.ts';
 import type { CacheOptions } from './http/cache-control.ts';
@@ -18,6 +19,10 @@ export const PROFILES: readonly Profile[] = ['trusted', 'guest', 'jail'];
 type Check = (value: unknown, place: string) => string[];
 
 const CONTINUATION_CHECKS = { transform: listOf(aString) } satisfies Record<keyof ContinuationOptions, Check>;
+const FETCH_CHECKS = { origins: listOf(aString), addresses: listOf(aString) } satisfies Record<
+  keyof FetchOptions,
+  Check
+>;
 const LIMIT_CHECKS: Record<string, Check> = Object.fromEntries(Object.keys(LIMITS).map((name) => [name, aNumberFrom0]));
 
 // `satisfies` makes the checker name the option that was added to serve() and not here.
@@ -36,6 +41,7 @@ const SERVLET_CHECKS = {
   isEager: aBoolean,
   canary: aPathOrFalse,
   continuations: record(CONTINUATION_CHECKS),
+  fetch: record(FETCH_CHECKS, ['origins']),
 } satisfies Record<keyof ServletOptions, Check>;
 
 const FILES_CHECKS = {
@@ -90,6 +96,8 @@ const CONFIG_CHECKS = {
   weakerProfile: oneOf(PROFILES),
   limits: record(LIMIT_CHECKS),
   continuations: record(CONTINUATION_CHECKS),
+  fetch: record(FETCH_CHECKS, ['origins']),
+  fetchDispatcher: aDispatcher,
   warmCells: aWholeNumber,
   isDevelopment: aBoolean,
   log: oneOf([false, 'events', 'requests']),
@@ -240,6 +248,11 @@ function aPathOr(check: Check): Check {
 
 function aBooleanOr(check: Check): Check {
   return (value, place) => (typeof value === 'boolean' ? [] : check(value, place));
+}
+
+function aDispatcher(value: unknown, place: string): string[] {
+  if (typeof (value as { dispatch?: unknown } | null)?.dispatch === 'function') return [];
+  return [`${place} is ${show(value)}, no Dispatcher of undici`];
 }
 
 function aPathOrFalse(value: unknown, place: string): string[] {

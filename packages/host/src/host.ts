@@ -14,6 +14,7 @@ import { WarmCells } from './cell/warm-cells.ts';
 import { Custodian } from './custodian.ts';
 import { chain } from './dispatcher/dispatcher.ts';
 import { standardDispatchers } from './dispatcher/standard.ts';
+import { FetchService } from './fetch/fetch-service.ts';
 import { FileBoxService } from './file-box/file-box-service.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -97,6 +98,7 @@ export class ServletHost implements Host {
     this.#services = new Services([
       this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error)))),
       new AccountService(this.ledger),
+      this.custodian.own(new FetchService(this.ledger, options.fetchDispatcher ?? null)),
       new KeyService(keyRing(options.keyFile, this.#stateDir)),
       new FileBoxService(join(this.#stateDir, 'file-boxes')),
       ...services,

@@ -51,7 +51,10 @@ export type LimitName =
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
   | 'storeMb'
-  | 'fileBoxMb';
+  | 'fileBoxMb'
+  | 'fetchesMaxCount'
+  | 'fetchTimeoutMs'
+  | 'fetchMaxBytes';
 
 export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
   // The host and its listeners.
@@ -271,6 +274,28 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     0,
     'LIMIT_FILE_BOX',
     "What a servlet's file boxes hold together; setting one beyond it fails.",
+  ),
+  // Fetching for guests.
+  fetchesMaxCount: row(
+    16,
+    'servlet',
+    0,
+    'LIMIT_FETCHES',
+    'Fetches of a servlet that are under way at once; further ones wait, as far as 1,024 of them.',
+  ),
+  fetchTimeoutMs: row(
+    30_000,
+    'servlet',
+    0,
+    'LIMIT_FETCH_TIMEOUT',
+    'From a fetch to the last byte of its answer, with the wait for its turn.',
+  ),
+  fetchMaxBytes: row(
+    16 * MB,
+    'servlet',
+    0,
+    'LIMIT_FETCH_BYTES',
+    'The body that a fetch sends, and the one that it gets, as they are on the wire.',
   ),
 };
 

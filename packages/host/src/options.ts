@@ -1,8 +1,10 @@
+import type { Dispatcher as FetchDispatcher } from 'undici';
 import type { AdminOptions } from './admin/admin.ts';
 import type { Limits } from './limits.ts';
 import type { Ledger } from './cell/ledger.ts';
 import type { Custodian } from './custodian.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { FetchOptions } from './fetch/fetch-rules.ts';
 import type { FilesOptions } from './dispatcher/files.ts';
 import type { NotFoundResponder } from './dispatcher/not-found.ts';
 import type { Realm } from './dispatcher/realms.ts';
@@ -55,6 +57,8 @@ export interface ServletOptions {
    */
   canary?: string | false;
   continuations?: ContinuationOptions;
+  /** What a guest's `fetch` may reach, by way of the host. Default: nothing. A trusted servlet has the network itself. */
+  fetch?: FetchOptions;
 }
 
 /** What belongs to a servlet's continuations. */
@@ -142,6 +146,9 @@ export interface ServeOptions {
   weakerProfile?: Profile;
   limits?: Partial<Limits>;
   continuations?: ContinuationOptions;
+  fetch?: FetchOptions;
+  /** What makes the guests' fetches, in the place of connections of the host's own: undici's `MockAgent` in tests. It looks at no address. */
+  fetchDispatcher?: FetchDispatcher;
   /** Empty cells kept booted, so that a new or a replaced cell costs no wait. Default 1. */
   warmCells?: number;
   /** Error pages with causes, stacks and settings. Default: `NODE_ENV` is not `production`. */

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Persistence } from '@custodian/protocol';
 import type { HeldServlet } from './cell/pool.ts';
 import { ConfigError } from './config-error.ts';
+import { type FetchOptions, FetchRules } from './fetch/fetch-rules.ts';
 import { pathOf } from './paths.ts';
 import { resolveLimits } from './limits.ts';
 import type { ServeOptions, ServletOptions } from './options.ts';
@@ -66,7 +67,7 @@ function listEntry(entry: string | URL | ServletOptions, options: ServeOptions):
 }
 
 /** How a servlet is held: its own options before those for all. */
-type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'weakerProfile' | 'limits' | 'continuations'>;
+type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'weakerProfile' | 'limits' | 'continuations' | 'fetch'>;
 
 /** @throws ConfigError */
 export function listOne(servlet: ServletOptions, options: Holding): ListedServlet {
@@ -117,6 +118,7 @@ export function holdingOf(
     limits: resolveLimits(servlet.limits, resolveLimits(options.limits)),
     spareThreads: servlet.spareThreads ?? 1,
     persistence: persistenceFrom(servlet, name),
+    fetch: fetchRules(servlet.fetch ?? options.fetch, name),
   };
 }
 
@@ -139,6 +141,15 @@ function manifestOf(packageName: string, file: string): string | null {
     return findPackageJSON(packageName, pathToFileURL(file)) ?? null;
   } catch {
     return null;
+  }
+}
+
+function fetchRules(given: FetchOptions | undefined, name: string): FetchRules | null {
+  if (given === undefined) return null;
+  try {
+    return new FetchRules(given);
+  } catch (cause) {
+    throw new ConfigError(`Cannot serve "${name}": of its "fetch", ${(cause as Error).message}`, { cause });
   }
 }
 

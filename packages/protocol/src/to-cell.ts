@@ -27,6 +27,8 @@ export interface GuestOrder {
   tempDir: string;
   /** What the files of the servlet's threads there may take together. */
   tempMaxBytes: number;
+  /** Its `fetch` goes by way of the acceptor; else it has none. */
+  hasFetch: boolean;
 }
 
 /** All that a thread needs to know to run one servlet. */

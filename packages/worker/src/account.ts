@@ -25,6 +25,11 @@ export interface Account {
     peakBytes: number;
     /** Threads and cells that died. */
     deaths: number;
+    /** What its guests had fetched for them, what of it failed, and the bytes of bodies that were sent and received. */
+    fetches: number;
+    fetchFailures: number;
+    fetchBytesOut: number;
+    fetchBytesIn: number;
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type FrameHandler,
   FrameReader,
   FrameWriter,
+  type GuestOrder,
   type LeaseOrder,
   type Ready,
   RunningRequest,
@@ -114,7 +115,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
 
 async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel: Socket): Promise<Servlet> {
   if (compile === null) {
-    if (order.guest !== null) enclose(order.guest, channel);
+    if (order.guest !== null) await encloseGuest(order.guest, channel);
     return loadServlet(order.servletUrl);
   }
   const { installCompiler } = await import('./servlet/compile-hook.ts');
@@ -124,7 +125,7 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel:
   const isStateless = compile.persistence === 'stateless';
   // Before the servlet, which may seal with it as it is loaded.
   if (isStateless) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
-  if (order.guest !== null) enclose(order.guest, channel);
+  if (order.guest !== null) await encloseGuest(order.guest, channel);
   const servlet = await loadServlet(order.servletUrl, compile.persistence);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();
@@ -132,6 +133,11 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel:
   const Kind = isStateless ? (await import('./servlet/stateless-servlet.ts')).StatelessServlet : ContinuationServlet;
   const { place, servletName: name } = order;
   return new Kind(servlet, manager, { place, name, isSequential: order.unit !== 'servlet' });
+}
+
+async function encloseGuest(guest: GuestOrder, channel: Socket): Promise<void> {
+  const fetch = guest.hasFetch ? (await import('./guest/brokered-fetch.ts')).brokeredFetch : null;
+  enclose(guest, channel, fetch);
 }
 
 /** The lease has no end of its own: its supervisor ends the thread. */

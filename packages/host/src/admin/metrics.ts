@@ -53,6 +53,28 @@ export function renderMetrics(snapshot: HostSnapshot): string {
         Object.entries(account.deaths).map(([cause, count]): Sample => [{ servlet: name, cause }, count]),
       ),
     ),
+    counter(
+      'custodian_fetches',
+      'What guests had fetched for them.',
+      ofEach((servlet) => servlet.account.fetches),
+    ),
+    counter(
+      'custodian_fetch_failures',
+      'Fetches of guests that failed or were refused.',
+      ofEach((servlet) => servlet.account.fetchFailures),
+    ),
+    counter(
+      'custodian_fetch_sent_bytes',
+      'Bytes of bodies that guests sent by fetch.',
+      ofEach((servlet) => servlet.account.fetchBytesOut),
+      'bytes',
+    ),
+    counter(
+      'custodian_fetch_received_bytes',
+      'Bytes of bodies that guests got by fetch, as they were on the wire.',
+      ofEach((servlet) => servlet.account.fetchBytesIn),
+      'bytes',
+    ),
     durations(servlets),
     gauge(
       'custodian_servlet_state',

@@ -220,7 +220,9 @@ export class Lease implements Carrier, Closable {
   }
 
   abort(exchange: Exchange): void {
-    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frame(ToWorker.Abort, exchange.requestId);
+    if (this.exchanges.get(exchange.requestId) !== exchange) return;
+    this.#writer.frame(ToWorker.Abort, exchange.requestId);
+    this.#asks?.onClientGone(exchange.requestId);
   }
 
   grant(exchange: Exchange, bytes: number): void {

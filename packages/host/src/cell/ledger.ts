@@ -32,6 +32,11 @@ export interface Account {
   bytesOut: number;
   peakBytes: number;
   kills: number;
+  /** What its guests had fetched for them, what of it failed, and the bytes of bodies that were sent and received. */
+  fetches: number;
+  fetchFailures: number;
+  fetchBytesOut: number;
+  fetchBytesIn: number;
   /** Its deaths, by cause. */
   deaths: Partial<Record<DeathCause, number>>;
   /** How many requests took so long from arrival to last byte: one count for each of {@link DURATION_BOUNDS_MS}, and one for more. */
@@ -73,6 +78,10 @@ export class Ledger {
         bytesOut: 0,
         peakBytes: 0,
         kills: 0,
+        fetches: 0,
+        fetchFailures: 0,
+        fetchBytesOut: 0,
+        fetchBytesIn: 0,
         deaths: {},
         durationCounts: Array.from({ length: DURATION_BOUNDS_MS.length + 1 }, () => 0),
       };

@@ -9,6 +9,7 @@ import {
   type Usage,
   withoutToken,
 } from '@custodian/protocol';
+import type { FetchRules } from '../fetch/fetch-rules.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
@@ -42,6 +43,8 @@ export interface HeldServlet {
   spareThreads: number;
   /** What the operator asked for; null: what the module says. */
   persistence: Persistence | null;
+  /** What its guests may fetch; null: nothing. */
+  fetch: FetchRules | null;
   /** `file:` URLs, ending in a slash, of the packages that are compiled with it. */
   compiledPackages: readonly string[];
 }
@@ -362,7 +365,10 @@ export class ServletPool implements LeaseFollower {
       heapMaxBytes,
       execArgv: threadFlags(servlet.profile, servlet.file, dirname(tempDir), servlet.compiledPackages),
       compiledPackages: servlet.compiledPackages,
-      guest: servlet.profile === 'trusted' ? null : { tempDir, tempMaxBytes: this.limits.tempMb * MB },
+      guest:
+        servlet.profile === 'trusted'
+          ? null
+          : { tempDir, tempMaxBytes: this.limits.tempMb * MB, hasFetch: servlet.fetch !== null },
       isDevelopment: this.#site.isDevelopment,
     };
     cell.booted.then(

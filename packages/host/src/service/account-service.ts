@@ -11,9 +11,13 @@ export class AccountService implements Service {
   }
 
   answer({ servlet }: Ask): Answer {
-    const { requests, failures, cpuMs, wallMs, bytesIn, bytesOut, peakBytes, kills } = this.#ledger.account(
-      servlet.name,
-    );
-    return { head: { requests, failures, cpuMs, wallMs, bytesIn, bytesOut, peakBytes, deaths: kills } };
+    const {
+      kills,
+      durationCounts: _counts,
+      deaths: _deaths,
+      totalMs: _total,
+      ...account
+    } = this.#ledger.account(servlet.name);
+    return { head: { ...account, deaths: kills } };
   }
 }

@@ -16,6 +16,7 @@ import {
 import type { HeldServlet } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { type Answer, type Ask, readJsonHead, type Service, ServiceError, type Services } from './service.ts';
+import { Turns } from './turns.ts';
 
 /** What the asks of a thread need from its lease. */
 export interface AskSite {
@@ -74,6 +75,13 @@ export class LeaseAsks {
         ask.fail(new ServiceError('ASK_CANCELLED', 'Cannot answer an ask: its request is over'));
   }
 
+  /** Nobody will read the answer to a request. What it does goes on; what it only waits for does not. */
+  onClientGone(request: number): void {
+    for (const ask of this.#open.values())
+      if (ask.request === request && ask.isForClient)
+        ask.fail(new ServiceError('ASK_CANCELLED', 'Cannot answer an ask: the client of its request is gone'));
+  }
+
   /** The thread ends, and with it all that it waits for. */
   close(): void {
     this.#isClosed = true;
@@ -92,7 +100,10 @@ export class LeaseAsks {
     const service = this.#site.services.find(frame.service);
     if (service === undefined)
       ask.fail(new ServiceError('ASK_NO_SERVICE', `Cannot ask for "${frame.service}": there is no such service`));
-    else void this.#answer(ask, service);
+    else {
+      ask.isForClient = service.isForClient === true;
+      void this.#answer(ask, service);
+    }
   }
 
   async #answer(ask: OpenAsk, service: Service): Promise<void> {
@@ -120,6 +131,7 @@ class OpenAsk implements Ask {
   readonly head: Buffer;
   readonly body: CreditedReceiver | null;
   readonly request: number;
+  isForClient = false;
   readonly #id: number;
   readonly #writer: FrameWriter;
   readonly #abort = new AbortController();
@@ -215,33 +227,4 @@ class OpenAsk implements Ask {
 function headBytes(head: unknown): Uint8Array {
   if (head === undefined) return new Uint8Array();
   return head instanceof Uint8Array ? head : Buffer.from(JSON.stringify(head));
-}
-
-/** Lets so many go at once; the others wait, first come, first served. */
-class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  release(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
-  }
-
-  /** Nobody has to wait any more. */
-  close(): void {
-    for (const next of this.#waiting.splice(0)) next();
-  }
 }

@@ -30,6 +30,8 @@ export interface Answer {
  */
 export interface Service {
   readonly name: string;
+  /** What it does is of no use when the client of the request is gone: it is aborted then. Default `false`. */
+  readonly isForClient?: boolean;
   /**
    * @throws ServiceError whose code and message the asker gets; a ProtocolError kills the cell; anything else is a
    *   fault of the service, which is logged, and of which the asker learns no more than `ASK_FAILED`.

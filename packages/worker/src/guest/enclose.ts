@@ -25,8 +25,9 @@ const EMITTED = new URL(`continuation/emitted${EXTENSION}`, SOURCE).href;
  * Draws the walls within a guest's thread, before its servlet is loaded and after everything else is. Node's permission
  * model, which stands around them, leaves the network (on Node 24), signals, descriptors and SQLite open; and a servlet
  * shares its realm with the runtime. What each of these stops, and what not: SECURITY.md.
+ * @param fetch the guest's; null: it has none
  */
-export function enclose(order: GuestOrder, channel: Socket): void {
+export function enclose(order: GuestOrder, channel: Socket, fetch: typeof globalThis.fetch | null): void {
   const real = process.getBuiltinModule.bind(process) as (name: string) => unknown;
   const withoutPrefix = (name: string): string => (startsWith(name, 'node:') ? sliceFrom(name, 5) : name);
   const commonJs: CommonJs = new CommonJs({
@@ -53,7 +54,7 @@ export function enclose(order: GuestOrder, channel: Socket): void {
     runtimes: [SOURCE, new URL('.', import.meta.resolve('@custodian/protocol')).href],
     published: [LIBRARY.url, EMITTED],
   });
-  restrictGlobals(guest);
+  restrictGlobals(guest, fetch);
 }
 
 function pinChannel(channel: Socket): void {

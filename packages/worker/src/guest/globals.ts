@@ -21,14 +21,14 @@ const KEPT: ReadonlySet<PropertyKey> = new Set([...`${WEB} ${LANGUAGE}`.split(' 
 /** Undici, which is behind `fetch`, keeps its connections at these, where whoever finds them can use them. */
 const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'];
 
-/** Removes every global that is not known to be harmless: those of later versions of Node too. */
-export function restrictGlobals(process: object): void {
+/** Removes every global that is not known to be harmless: those of later versions of Node too. `fetch`: the guest's. */
+export function restrictGlobals(process: object, fetch: typeof globalThis.fetch | null): void {
   const { userAgent, language, languages, platform, hardwareConcurrency } = navigator;
   for (const key of Reflect.ownKeys(globalThis)) if (!KEPT.has(key)) Reflect.deleteProperty(globalThis, key);
   define('process', process);
   // Without `locks`, whose names all threads of the process share.
   define('navigator', Object.freeze({ userAgent, language, languages, platform, hardwareConcurrency }));
-  define('fetch', fetchDenied);
+  define('fetch', fetch ?? fetchDenied);
   const dispatcher = Object.freeze({ dispatch: deny, close: deny, destroy: deny });
   for (const name of DISPATCHERS) Object.defineProperty(globalThis, Symbol.for(name), { value: dispatcher });
 }

@@ -1,0 +1,55 @@
+/* oxlint-disable promise/no-callback-in-promise -- net asks by callback, the resolver answers by promise */
+import type { LookupAddress, LookupOptions } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
+import { ServiceError } from '../service/service.ts';
+import { Turns } from '../service/turns.ts';
+import type { FetchRules } from './fetch-rules.ts';
+
+export type Resolve = (hostname: string, options: LookupOptions & { all: true }) => Promise<LookupAddress[]>;
+
+/** The system's resolver blocks one of Node's few threads, which the host's files need too. */
+const turns = new Turns(2);
+
+/**
+ * Resolves a name once, for one connection, to addresses that may be reached and no others: what is looked at is what is
+ * connected to, so that a name which answers otherwise the second time gains nothing.
+ */
+export function pinnedLookup(rules: FetchRules, resolve: Resolve = lookup): LookupFunction {
+  return (hostname, options, done) => {
+    allowedAddresses(hostname, options, rules, resolve).then(
+      (allowed) => {
+        if (options.all === true) return done(null, allowed);
+        const { address, family } = allowed[0] as LookupAddress;
+        done(null, address, family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, '', 0),
+    );
+  };
+}
+
+/** At least one. @throws ServiceError, or what the resolver says */
+async function allowedAddresses(
+  hostname: string,
+  { family, hints }: LookupOptions,
+  rules: FetchRules,
+  resolve: Resolve,
+): Promise<LookupAddress[]> {
+  await turns.take();
+  try {
+    const found = await resolve(hostname, { family: family ?? 0, hints: hints ?? 0, all: true });
+    const allowed = found.filter(({ address }) => rules.mayReach(address));
+    if (allowed.length === 0) throw privateAddress(hostname);
+    return allowed;
+  } finally {
+    turns.release();
+  }
+}
+
+/** What a guest is told of an address that it may not reach. */
+export function privateAddress(host: string): ServiceError {
+  return new ServiceError(
+    'FETCH_ADDRESS',
+    `Cannot fetch from "${host}": its address is not public, and nobody allowed it`,
+  );
+}
