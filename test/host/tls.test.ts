@@ -74,6 +74,23 @@ async function nameNow(port: number): Promise<unknown> {
 }
 
 describe.skipIf(!hasOpenssl)('HTTPS', () => {
+  it('a fetch handler has an https: URL, and an author the origin', async () => {
+    using servlets = new ServletDirectory({
+      app: `export default { fetch: (request) => new Response(request.url) };`,
+      origin: `export default (request) => request.origin + ' ' + request.isSecure;`,
+    });
+    await using secure = await start({ servlets: servlets.path });
+    const get = async (path: string): Promise<string> => {
+      const answer = await ask(
+        await dial(secure.host.port),
+        `GET ${path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n`,
+      );
+      return answer.split('\r\n\r\n')[1] ?? '';
+    };
+    expect(await get('/app?x=1')).toBe('https://shop.example/app?x=1');
+    expect(await get('/origin')).toBe('https://shop.example true');
+  });
+
   it('a servlet is served over TLS: bodies both ways, keep-alive, pipelines, refusals', async () => {
     using servlets = new ServletDirectory({ echo: ECHO, large: LARGE });
     await using secure = await start({ servlets: servlets.path, limits: { bodyMaxBytes: 4_000_000 } });

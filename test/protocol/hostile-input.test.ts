@@ -221,11 +221,13 @@ describe('RequestHead', () => {
           rawHeaders,
           hasBody,
           hasForm: !hasBody,
+          isSecure: hasBody,
         };
         const payload = payloadOf((writer) => writeRequest(writer, 7, request));
         const head = new RequestHead(payload, 0, payload.length);
         expect([head.method, head.url, head.clientIp, head.hasBody]).toEqual([method, url, '::1', hasBody]);
         expect([head.hostIp, head.hostPort, head.hasForm]).toEqual(['::2', 8080, !hasBody]);
+        expect(head.isSecure).toBe(hasBody);
         expect(head.rawHeaders).toEqual(rawHeaders);
       }),
     );

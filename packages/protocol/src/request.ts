@@ -4,6 +4,7 @@ import { ToWorker } from './to-worker.ts';
 const HAS_BODY = 1;
 const IS_SAFE = 2;
 const HAS_FORM = 4;
+const IS_SECURE = 8;
 
 /** Parts of a head before its headers. */
 const FIXED_PARTS = 5;
@@ -19,6 +20,8 @@ export class RequestHead {
   readonly isSafe: boolean;
   /** What comes as its body is a multipart form that the acceptor has read: see `form.ts`. */
   readonly hasForm: boolean;
+  /** It came over TLS. */
+  readonly isSecure: boolean;
   readonly #text: string;
   #parts: string[] | null = null;
 
@@ -27,7 +30,15 @@ export class RequestHead {
     this.hasBody = (flags & HAS_BODY) !== 0;
     this.isSafe = (flags & IS_SAFE) !== 0;
     this.hasForm = (flags & HAS_FORM) !== 0;
+    this.isSecure = (flags & IS_SECURE) !== 0;
     this.#text = buffer.toString('latin1', start + 1, end);
+  }
+
+  /** One that was kept: as on the wire, without its flags. */
+  static of(text: string, isSecure: boolean): RequestHead {
+    const bytes = Buffer.from(`\0${text}`, 'latin1');
+    bytes[0] = isSecure ? IS_SECURE : 0;
+    return new RequestHead(bytes, 0, bytes.length);
   }
 
   get method(): string {
@@ -76,6 +87,7 @@ export interface RequestHeadFields {
   rawHeaders: readonly string[];
   hasBody: boolean;
   hasForm: boolean;
+  isSecure: boolean;
 }
 
 export function writeRequest(writer: FrameWriter, id: number, head: RequestHeadFields): void {
@@ -83,6 +95,10 @@ export function writeRequest(writer: FrameWriter, id: number, head: RequestHeadF
   for (const part of head.rawHeaders) text += `\n${part}`;
   const start = writer.begin(ToWorker.Request, id, text.length + 1);
   const isSafe = head.method === 'GET' || head.method === 'HEAD';
-  writer.buffer[start] = (head.hasBody ? HAS_BODY : 0) | (isSafe ? IS_SAFE : 0) | (head.hasForm ? HAS_FORM : 0);
+  writer.buffer[start] =
+    (head.hasBody ? HAS_BODY : 0) |
+    (isSafe ? IS_SAFE : 0) |
+    (head.hasForm ? HAS_FORM : 0) |
+    (head.isSecure ? IS_SECURE : 0);
   writer.end(start + 1 + writer.buffer.write(text, start + 1, 'latin1'));
 }

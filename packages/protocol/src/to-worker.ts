@@ -10,6 +10,8 @@ export const ToWorker = {
   Abort: 4,
   /** u32: so many more bytes of the response's body may be sent. */
   Credit: 5,
+  /** The client has closed its side: probably it is gone, but it may wait for its answer. */
+  ClientEnd: 6,
   /** The answer to an ask; a flag says whether a body follows. */
   Answer: 16,
   /** The next bytes of an answer's body, within the window that the thread granted. */

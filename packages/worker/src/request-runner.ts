@@ -15,7 +15,7 @@ import type { Collector } from './collector.ts';
 import { authorsFailure, directoryOf } from './failure-source.ts';
 import { type Reply, toReply } from './http/reply.ts';
 import { MultipartForm } from './http/multipart-form.ts';
-import { needsForm, readForm, readWhole, ServletRequest } from './http/request.ts';
+import { isCoded, needsForm, readForm, readWhole, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
 import { ResponseBody } from './response-body.ts';
 import type { Servlet } from './servlet/servlet.ts';
@@ -43,6 +43,7 @@ interface Pending {
   pieces: AsyncIterator<Uint8Array | string> | null;
   startedAt: number;
   isAborted: boolean;
+  hasClientEnded: boolean;
 }
 
 /**
@@ -88,6 +89,7 @@ export class RequestRunner {
       pieces: null,
       startedAt: 0,
       isAborted: false,
+      hasClientEnded: false,
     };
     this.#pending.set(id, request);
     if (this.#isSequential) this.#queue.push(request);
@@ -116,6 +118,14 @@ export class RequestRunner {
     if (request.pieces === null && this.#isSequential) return;
     if (request.servletRequest !== null) this.#servlet.giveUp?.(request.servletRequest);
     this.#fail(request, new ClientGoneError('Cannot send the response: the client is gone'));
+  }
+
+  /** Who waits for something on the client's behalf can stop; an answer is sent nevertheless. */
+  onClientEnd(id: number): void {
+    const request = this.#pending.get(id);
+    if (request === undefined) return;
+    request.hasClientEnded = true;
+    request.servletRequest?.setGone();
   }
 
   onCredit(id: number, bytes: number): void {
@@ -153,6 +163,7 @@ export class RequestRunner {
     try {
       const servletRequest = new ServletRequest(request.head, request.requestBody);
       request.servletRequest = servletRequest;
+      if (request.hasClientEnded) servletRequest.setGone();
       if (request.requestBody !== null && this.#needsForm(request.head))
         void this.#runForm(request, servletRequest, request.requestBody);
       else this.#settle(request, this.#servlet.handle(servletRequest));
@@ -169,6 +180,7 @@ export class RequestRunner {
     try {
       if (request.head.hasForm)
         servletRequest.setMultipart(new MultipartForm(await readWhole(body, Infinity), readUpload));
+      else if (isCoded(request.head)) servletRequest.setFormCoded();
       else servletRequest.setForm(await readForm(body));
       this.#settle(request, this.#servlet.handle(servletRequest));
     } catch (error) {

@@ -82,6 +82,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
         return runner?.onBodyEnd(id);
       case ToWorker.Abort:
         return runner?.onAbort(id);
+      case ToWorker.ClientEnd:
+        return runner?.onClientEnd(id);
       case ToWorker.Credit:
         return runner?.onCredit(id, buffer.readUInt32BE(start));
       case ToWorker.AnswerBody:

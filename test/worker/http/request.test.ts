@@ -276,8 +276,38 @@ describe('ServletRequest.toRequest()', () => {
     ['/x', ['Host', 'a b'], undefined, 'http://localhost/x'],
     ['/x', [], undefined, 'http://localhost/x'],
     ['*', ['Host', 'a.example'], undefined, 'http://a.example/*'],
+    ['ftp://c.example/y', ['Host', 'a.example'], undefined, 'ftp://c.example/y'],
+    ['http://[nonsense/y', ['Host', 'a.example'], undefined, 'http://a.example/y'],
   ])('ServletRequest.toRequest() for %s, headers %j, base %s, has the URL %s', (target, rawHeaders, base, url) => {
     expect(new ServletRequest(head('OPTIONS', target, rawHeaders), null).toRequest(base).url).toBe(url);
+  });
+
+  it.each([
+    ['/x', ['Host', 'a.example:444'], 'https://a.example:444'],
+    ['/x', ['Host', 'a b'], 'https://localhost'],
+    ['/x', [], 'https://localhost'],
+    ['http://c.example:81/x', ['Host', 'a.example'], 'http://c.example:81'],
+  ])(
+    'ServletRequest.origin of %s over TLS, headers %j, is %s, and toRequest() has it',
+    (target, rawHeaders, origin) => {
+      const text = ['GET', target, '::1', '::2', '443', ...rawHeaders].join('\n');
+      const request = new ServletRequest(RequestHead.of(text, true), null);
+      expect([request.isSecure, request.origin, request.toRequest().url]).toEqual([true, origin, `${origin}/x`]);
+      const saved = ServletRequest.fromSaved(request.toSaved());
+      expect([saved.isSecure, saved.origin]).toEqual([true, origin]);
+    },
+  );
+
+  it('ServletRequest.toRequest() has the signal of the request, and makes none before it is asked for', () => {
+    const request = new ServletRequest(head('GET', '/x', ['Host', 'a.example']), null);
+    const [early, late] = [request.toRequest(), request.toRequest()];
+    expect(early).toBeInstanceOf(Request);
+    expect(early.signal.aborted).toBe(false);
+    let heard = 0;
+    early.signal.addEventListener('abort', () => heard++);
+    request.setGone();
+    expect([heard, early.signal.aborted, late.signal.aborted, request.signal.aborted]).toEqual([1, true, true, true]);
+    expect(new Request(late).url).toBe('http://a.example/x');
   });
 
   it('ServletRequest.toRequest() never leaves the site that the Host header names, whatever the path', () => {

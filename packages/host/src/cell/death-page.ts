@@ -95,6 +95,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['SERVLET_BINDING', 400],
   ['SERVLET_BODY_JSON', 400],
   ['SERVLET_FORM_TOO_LARGE', 413],
+  ['SERVLET_BODY_CODING', 415],
   ['SERVLET_FORMLET', 400],
 ]);
 

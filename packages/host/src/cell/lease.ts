@@ -203,6 +203,7 @@ export class Lease implements Carrier, Closable {
       rawHeaders: exchange.decodedHeaders,
       hasBody: exchange.hasBody,
       hasForm: exchange.hasForm,
+      isSecure: exchange.connection.isSecure,
     });
     exchange.carriedBy(this);
   }
@@ -223,6 +224,10 @@ export class Lease implements Carrier, Closable {
     if (this.exchanges.get(exchange.requestId) !== exchange) return;
     this.#writer.frame(ToWorker.Abort, exchange.requestId);
     this.#asks?.onClientGone(exchange.requestId);
+  }
+
+  endClient(exchange: Exchange): void {
+    if (this.exchanges.get(exchange.requestId) === exchange) this.#writer.frame(ToWorker.ClientEnd, exchange.requestId);
   }
 
   grant(exchange: Exchange, bytes: number): void {

@@ -468,7 +468,7 @@ export class ServletPool implements LeaseFollower {
     const isPassed = failure?.code === 'SERVLET_NEXT_DISPATCHER' && pass !== null && !exchange.isHeadSent;
     if (failure !== null && !isPassed) {
       failure.id = failureId();
-      exchange.refuse(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
+      exchange.refuseKept(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
     }
     this.#pace.add(usage);
     this.#site.onCharge(exchange, usage, lease.requestPeakBytes, isPassed ? null : failure);

@@ -81,6 +81,14 @@ export class Servlets {
     return this.#patterns.find(({ regexp }) => regexp.test(path))?.pool ?? null;
   }
 
+  /** Who is asked when that one has left a request to others: the next one by its regexp. */
+  findNext(exchange: Exchange, pool: ServletPool): ServletPool | null {
+    const path = this.#patterns.length === 0 ? null : (exchange.path ?? slashedPath(exchange.url));
+    if (path === null) return null;
+    const asked = this.#patterns.findIndex((pattern) => pattern.pool === pool);
+    return this.#patterns.slice(asked + 1).find((next) => next.regexp.test(path) && next.pool !== pool)?.pool ?? null;
+  }
+
   /** A servlet more, at its mounts. @throws TypeError when another one is there */
   add(servlet: ListedServlet): ServletPool {
     const { held } = servlet;

@@ -58,13 +58,13 @@ export function servletsRoot({ root, ...held }: ServletsRootOptions): Dispatcher
       const pool = open(found.file);
       known.set(`/${elements.slice(0, found.depth).join('/')}`, pool);
       depth = Math.max(depth, found.depth);
-      runIn(pool, exchange);
+      runIn(pool, exchange, pass);
     };
     return (exchange) => {
       const { elements } = exchange;
       if (elements === null || elements.length === 0) return pass(exchange);
       const pool = findKnown(elements);
-      return pool === undefined ? find(exchange, elements) : runIn(pool, exchange);
+      return pool === undefined ? find(exchange, elements) : runIn(pool, exchange, pass);
     };
   };
 }

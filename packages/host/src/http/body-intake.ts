@@ -6,6 +6,9 @@ const PIECE_COST_BYTES = 256;
 /** So much of a body must arrive for its client to count as sending. */
 const PROGRESS_MIN_BYTES = 16 * 1024;
 
+/** A body of more than this is not kept for a servlet that another one may leave it to. */
+const REPEATABLE_MAX_BYTES = 64 * 1024;
+
 /** Who takes a body in the place of a thread. */
 export interface BodySink {
   /** `false`: no more before the intake is told to resume. */
@@ -126,10 +129,21 @@ export class BodyIntake {
     for (const piece of pieces) this.#hold(piece.length + PIECE_COST_BYTES);
   }
 
-  /** The thread works on it: it can't be given to another any more. */
+  /** The thread works on it: it can't be given to another any more, but for one that this one leaves it to. */
   begun(): void {
     this.#isBegun = true;
-    if (this.#sent.length > 0) this.#sent = [];
+    const { pass, isHeadSent, complete } = this.#exchange;
+    const isKept = pass !== null && !isHeadSent && complete && this.bytes <= REPEATABLE_MAX_BYTES;
+    if (this.#sent.length > 0 && !isKept) this.#sent = [];
+  }
+
+  /** A servlet has left the request to others: the next one gets the body from its first byte. `false`: it can't. */
+  rewind(): boolean {
+    const isWhole = bytesOf(this.#sent) + bytesOf(this.#queue) === this.bytes;
+    if (this.#exchange.hasForm || !isWhole) return false;
+    this.#isBegun = false;
+    this.takeBack();
+    return true;
   }
 
   /** It comes back from a thread that has not begun it: the next one gets it from its first byte. */
@@ -173,6 +187,10 @@ export class BodyIntake {
     if (!this.#isBegun) this.#sent.push(chunk);
     carrier.sendBody(this.#exchange, chunk);
   }
+}
+
+function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((bytes, piece) => bytes + piece.length, 0);
 }
 
 /**

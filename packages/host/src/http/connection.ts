@@ -61,10 +61,14 @@ export class Connection implements Closable {
   /** The address and port of this host that the client has connected to. */
   readonly hostIp: string;
   readonly hostPort: number;
+  /** Over TLS. */
+  readonly isSecure: boolean;
   readonly label: string;
   readonly custodian: Custodian;
   /** No further request is taken. */
   isClosing = false;
+  /** The client has closed its side; it may still read. */
+  hasClientEnded = false;
   current: Exchange | null = null;
   readonly site: ConnectionSite;
   readonly #waiting: Exchange[] = [];
@@ -84,6 +88,7 @@ export class Connection implements Closable {
     this.clientIp = socket.remoteAddress ?? '';
     this.hostIp = socket.localAddress ?? '';
     this.hostPort = socket.localPort ?? 0;
+    this.isSecure = 'encrypted' in socket;
     this.label = `connection ${this.clientIp}:${socket.remotePort ?? 0}`;
     this.custodian = new Custodian(this.label, listener);
     this.custodian.own(this);
@@ -92,6 +97,7 @@ export class Connection implements Closable {
       throw new Error('Cannot serve a connection: this Node has no HTTP parser on its sockets');
     socket.parser.onIncoming = (exchange, keepAlive) => this.#onIncoming(exchange, keepAlive);
     socket.once('close', () => this.#onClose());
+    socket.once('end', () => this.#onClientEnd());
   }
 
   /** Ends the connection now. */
@@ -267,6 +273,11 @@ export class Connection implements Closable {
     }
     this.#lingersSince = performance.now();
     socket.end(bareAnswer(page), 'latin1');
+  }
+
+  #onClientEnd(): void {
+    this.hasClientEnded = true;
+    this.current?.carrier?.endClient(this.current);
   }
 
   #onClose(): void {

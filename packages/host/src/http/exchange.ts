@@ -20,6 +20,8 @@ export interface Carrier {
   endBody(exchange: Exchange): void;
   /** The client is gone. */
   abort(exchange: Exchange): void;
+  /** The client has closed its side. */
+  endClient(exchange: Exchange): void;
   /** So many more bytes of the response may be sent. */
   grant(exchange: Exchange, bytes: number): void;
 }
@@ -202,12 +204,18 @@ export class Exchange {
   carriedBy(carrier: Carrier): void {
     this.carrier = carrier;
     if (this.hasBody) this.intake().drain(carrier);
+    if (this.connection.hasClientEnded) carrier.endClient(this);
   }
 
   /** It comes back from a thread that has not begun it. */
   takeBack(): void {
     this.carrier = null;
     this.#intake?.takeBack();
+  }
+
+  /** For another servlet than the one that has had it: its body comes from its first byte. `false`: it can't. */
+  rewindBody(): boolean {
+    return this.#intake === null || this.#intake.rewind();
   }
 
   // -- The response --------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ export class FileBody implements Carrier {
   sendBody(): void {}
   endBody(): void {}
   abort(): void {}
+  endClient(): void {}
 
   #pump(): void {
     if (this.#isReading || this.#sent.length >= PIECES_MAX_COUNT || this.#exchange.isDone) return;

@@ -2,7 +2,8 @@ import type { ServletPool } from '../cell/pool.ts';
 import { bufferBody } from './body-intake.ts';
 import type { Exchange } from './exchange.ts';
 
-const MULTIPART = /^[ \t]*multipart\/form-data[ \t]*(?:;|$)/i;
+/** The type of a form with files. */
+export const MULTIPART: RegExp = /^[ \t]*multipart\/form-data[ \t]*(?:;|$)/i;
 
 /**
  * Lets a request's body arrive, as far as is good before a thread has it, then gives the request to the servlet. A

@@ -1,6 +1,7 @@
 import type { Limits } from '../limits.ts';
 import type { ErrorPage } from './error-page.ts';
 import type { Exchange } from './exchange.ts';
+import { MULTIPART } from './receive-body.ts';
 
 /**
  * Reads from the headers how the request is framed, and holds its head to the limits. Node's parser has refused what
@@ -29,6 +30,8 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
       limits,
     );
   }
+  let hostCount = 0;
+  let isForm = false;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     const value = rawHeaders[at + 1] as string;
@@ -42,8 +45,15 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
         limits,
       );
     }
-    // Only the three names that matter here, told apart by their lengths first.
+    // Only the names that matter here, told apart by their lengths first.
     switch (name.length) {
+      case 4:
+        if (name.toLowerCase() === 'host') {
+          hostCount++;
+          if (value !== lastHost && !HOST.test(value)) return hostPage('the name in it is none');
+          lastHost = value;
+        }
+        break;
       case 6:
         if (name.toLowerCase() === 'expect') {
           if (value.toLowerCase() !== '100-continue') {
@@ -56,6 +66,9 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
           }
           exchange.expectsContinue = exchange.httpVersionMinor >= 1;
         }
+        break;
+      case 12:
+        if (name.toLowerCase() === 'content-type') isForm = MULTIPART.test(value);
         break;
       case 14:
         if (name.toLowerCase() === 'content-length') {
@@ -78,6 +91,23 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
         break;
     }
   }
+  // Two may be read differently by a proxy and by us (RFC 9112 §3.2).
+  if (hostCount > 1) return hostPage('it has more than one');
+  // A form has its closing line at least: what comes next on the connection may be the form, and no request.
+  if (
+    isForm &&
+    !exchange.hasBody &&
+    exchange.bodyBytes < 0 &&
+    exchange.method !== 'GET' &&
+    exchange.method !== 'HEAD'
+  ) {
+    return {
+      status: 411,
+      title: 'Length required',
+      text: 'This request says that it brings a form, and not how long it is.',
+      code: 'REQUEST_LENGTH',
+    };
+  }
   if (exchange.method === 'CONNECT') {
     return { status: 501, title: 'Not implemented', text: 'This server is no proxy.', code: 'REQUEST_METHOD' };
   }
@@ -90,6 +120,20 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
     };
   }
   return null;
+}
+
+/** RFC 3986 §3.2.2 and §3.2.3; a host may be empty (RFC 9110 §7.2). */
+const HOST = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-f:.v]+\])(?::\d*)?$/i;
+/** Clients ask for few hosts, and a good one is not looked at twice in a row. */
+let lastHost = '';
+
+function hostPage(state: string): ErrorPage {
+  return {
+    status: 400,
+    title: 'Bad request',
+    text: `The Host header of this request can not be relied on: ${state}.`,
+    code: 'REQUEST_HOST',
+  };
 }
 
 function limitPage(

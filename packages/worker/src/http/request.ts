@@ -2,6 +2,7 @@ import { RequestHead, withoutPayload } from '@custodian/protocol';
 import { type Binding, Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
 import { parseCookies, RequestCookies } from '../cookie/request-cookies.ts';
 import type { MultipartForm } from './multipart-form.ts';
+import { servedRequest } from './served-request.ts';
 
 /** Where a request's body comes from. */
 export interface BodySource {
@@ -30,6 +31,12 @@ export class BodyJsonError extends Error {
   readonly code = 'SERVLET_BODY_JSON';
 }
 
+/** A form, or JSON, was asked for of a body that has a content coding, such as gzip: nothing is decompressed here. */
+export class BodyCodingError extends Error {
+  override readonly name = 'BodyCodingError';
+  readonly code = 'SERVLET_BODY_CODING';
+}
+
 const FORM_TYPE = /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /**
@@ -40,6 +47,16 @@ export function needsForm(head: RequestHead): boolean {
   return head.hasBody && head.method !== 'GET' && FORM_TYPE.test(headerOf(head.rawHeaders, 'content-type') ?? '');
 }
 
+/** Has the request's body a content coding (RFC 9110 §8.4)? */
+export function isCoded(head: RequestHead): boolean {
+  return codingOf(head.rawHeaders) !== null;
+}
+
+function codingOf(rawHeaders: readonly string[]): string | null {
+  const coding = headerOf(rawHeaders, 'content-encoding')?.trim().toLowerCase() ?? '';
+  return coding === '' || coding === 'identity' ? null : coding;
+}
+
 /** Reads the body of a request that {@link needsForm}. @throws FormTooLargeError */
 export function readForm(source: BodySource): Promise<Uint8Array> {
   return readWhole(source, FORM_MAX_BYTES);
@@ -47,6 +64,7 @@ export function readForm(source: BodySource): Promise<Uint8Array> {
 
 /** What a page keeps of a request. */
 export interface SavedRequest {
+  isSecure: boolean;
   /** Method, target, client address, then names and values of headers, a line each. */
   head: string;
   form: string | null;
@@ -68,6 +86,7 @@ export class ServletRequest {
   #cookies: RequestCookies | null = null;
   #form: Uint8Array | null = null;
   #multipart: MultipartForm | null = null;
+  #isFormCoded = false;
   #gone: AbortController | null = null;
   #isGone = false;
   #whole: Promise<Uint8Array> | null = null;
@@ -112,7 +131,31 @@ export class ServletRequest {
     return this.#head.hostPort;
   }
 
-  /** Aborted when the client goes away before it has its answer. @example await fetch(url, { signal: request.signal }) */
+  /** The client has connected to this host by TLS. What a proxy has before it is not looked at. */
+  get isSecure(): boolean {
+    return this.#head.isSecure;
+  }
+
+  /**
+   * The site that was asked, `https://shop.example`: that of an absolute {@link url}, else by {@link isSecure} and the Host
+   * header, which any client can write. Without a usable one it is `localhost`.
+   */
+  get origin(): string {
+    const target = this.#head.url;
+    if (pathStart(target) > 0 && URL.canParse(target)) {
+      const { protocol, host } = new URL(target);
+      return `${protocol}//${host}`;
+    }
+    const scheme = this.#head.isSecure ? 'https' : 'http';
+    const host = this.header('host') ?? '';
+    return HOST.test(host) && URL.canParse(`${scheme}://${host}`) ? `${scheme}://${host}` : `${scheme}://localhost`;
+  }
+
+  /**
+   * Aborted when the client goes away before it has its answer, and when a shared thread's request has run out of time. A client that has
+   * closed its side only counts as gone, since TCP tells no difference; if it still reads, it gets the answer.
+   * @example await fetch(url, { signal: request.signal })
+   */
   get signal(): AbortSignal {
     this.#gone ??= new AbortController();
     if (this.#isGone) this.#gone.abort();
@@ -152,6 +195,7 @@ export class ServletRequest {
   /**
    * All fields. Of a urlencoded body they come first, then those of the query; of a multipart body those of the query
    * come first, then its fields and files. A GET's body is not looked at.
+   * @throws BodyCodingError for a form that is compressed, for which the client gets 415
    * @see Racket `request-bindings/raw`
    */
   get bindings(): Bindings {
@@ -187,9 +231,11 @@ export class ServletRequest {
   /**
    * The value that the whole body is the JSON of, whatever its media type is.
    * @throws BodyJsonError, for which the client gets 400
+   * @throws BodyCodingError for one that is compressed, for which the client gets 415
    * @throws BodyUsedError
    */
   async json(): Promise<unknown> {
+    this.#refuseCoding();
     const text = await this.text();
     try {
       return JSON.parse(text) as unknown;
@@ -209,14 +255,14 @@ export class ServletRequest {
 
   /**
    * The same request in WHATWG's form, its body streaming. `base` is the site's origin, for example
-   * `https://shop.example`; without it the Host header says which, over http.
+   * `https://shop.example`; default: {@link origin}. Its `signal` is {@link signal}; give that to a `Request` that is made of this one.
    * @throws BodyUsedError
    * @throws TypeError for what the Fetch standard forbids: the methods CONNECT, TRACE and TRACK.
    */
   toRequest(base?: string): Request {
     const method = this.#head.method;
     const hasBody = this.#source !== null && method !== 'GET' && method !== 'HEAD';
-    return new Request(this.#absoluteUrl(base), {
+    return servedRequest(this, this.#absoluteUrl(base), {
       method,
       headers: this.#multipart === null ? this.headers : withLength(this.headers, this.#multipart.bodyBytes),
       ...(hasBody ? { body: this.#form === null ? streamOf(this.#take()) : ownBytes(this.#form), duplex: 'half' } : {}),
@@ -226,6 +272,11 @@ export class ServletRequest {
   /** The thread's: the body of a request that {@link needsForm}, read in advance. */
   setForm(bytes: Uint8Array): void {
     this.#form = bytes;
+  }
+
+  /** The thread's: the body is a form that can't be read, since it {@link isCoded}. */
+  setFormCoded(): void {
+    this.#isFormCoded = true;
   }
 
   /** The thread's: the form that the host has read. */
@@ -244,21 +295,21 @@ export class ServletRequest {
    * that went before. So are files, and a body that was not read in advance.
    */
   toSaved(): SavedRequest {
-    const { method, url, clientIp, hostIp, hostPort, rawHeaders } = this.#head;
+    const { method, url, clientIp, hostIp, hostPort, rawHeaders, isSecure } = this.#head;
     const query = url.indexOf('?');
     const target = withoutPayload(url) + (query < 0 ? '' : url.slice(query));
     const fields = this.#formBindings()?.filter((binding) => binding instanceof FormBinding);
     const kept = fields?.filter((field) => field.name !== STATE_FIELD).map(({ name, value }) => [name, value]);
     return {
+      isSecure,
       head: [method, target, clientIp, hostIp, String(hostPort), ...rawHeaders].join('\n'),
       form: kept === undefined ? null : new URLSearchParams(kept as [string, string][]).toString(),
     };
   }
 
   /** The library's. */
-  static fromSaved({ head, form }: SavedRequest): ServletRequest {
-    const bytes = Buffer.from(`\0${head}`, 'latin1');
-    const request = new ServletRequest(new RequestHead(bytes, 0, bytes.length), null);
+  static fromSaved({ head, form, isSecure }: SavedRequest): ServletRequest {
+    const request = new ServletRequest(RequestHead.of(head, isSecure), null);
     if (form !== null) request.setForm(Buffer.from(form, 'latin1'));
     return request;
   }
@@ -266,7 +317,15 @@ export class ServletRequest {
   /** The body's alone; null when it is no form. */
   #formBindings(): readonly Binding[] | null {
     if (this.#multipart !== null) return this.#multipart.bindings;
-    return this.#form === null ? null : parseUrlencoded(asBuffer(this.#form).toString('latin1'));
+    if (this.#form !== null) return parseUrlencoded(asBuffer(this.#form).toString('latin1'));
+    if (this.#isFormCoded) this.#refuseCoding();
+    return null;
+  }
+
+  #refuseCoding(): void {
+    const coding = codingOf(this.#raw());
+    if (coding !== null)
+      throw new BodyCodingError(`Cannot read the body of the request: it is coded with ${JSON.stringify(coding)}`);
   }
 
   #raw(): string[] {
@@ -297,10 +356,7 @@ export class ServletRequest {
     // Put together as text: resolving `//elsewhere/` against a base would leave the site.
     const rest = target.slice(pathStart(target));
     const path = rest.startsWith('/') ? rest : `/${rest}`;
-    const host = this.header('host') ?? '';
-    const url = `${base?.replace(/\/$/, '') ?? `http://${host}`}${path}`;
-    const isUsable = base !== undefined || (HOST.test(host) && URL.canParse(url));
-    return isUsable ? url : `http://localhost${path}`;
+    return `${base?.replace(/\/$/, '') ?? this.origin}${path}`;
   }
 }
 

@@ -175,9 +175,6 @@ function redirection(url: string, headers: HeaderValues | undefined): ServletRes
   return { status: 303, headers: [...headerPairs(headers), ['Location', url]], body: null };
 }
 
-const HOST = /^[^\s/?#@\\]+$/;
-
 function absolute(url: string, { request }: RequestContext): URL {
-  const host = request.header('host') ?? '';
-  return new URL(url, `http://${HOST.test(host) ? host : 'localhost'}`);
+  return new URL(url, request.origin);
 }
