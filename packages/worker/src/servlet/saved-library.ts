@@ -97,8 +97,9 @@ registerSerializable(
   ServletRequest,
   (request) => request.toSaved(),
   (saved) => {
-    const [head, form] = ['head', 'form'].map((key) => ownValue(saved as object, key));
+    const [isSecure, head, form] = ['isSecure', 'head', 'form'].map((key) => ownValue(saved as object, key));
     return ServletRequest.fromSaved({
+      isSecure: isSecure === true,
       head: expected(isString, head),
       form: form === null ? null : expected(isString, form),
     });
