@@ -26,6 +26,8 @@ export function servedRequest(served: Served, url: string, init: RequestInit): R
         return this.#served.signal;
       };
       Object.defineProperty(this.prototype, 'signal', { get, configurable: true, enumerable: true });
+      // Nobody who asks what it is need know.
+      Object.defineProperty(this.prototype, 'constructor', { value: Request });
     }
   };
   return new Class(served, url, init);
