@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { LIMITS } from '../../packages/host/src/limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST|ASK|STORE|FILE|FETCH)_[A-Z][A-Z_]*)['"`]/g;
+const CODE = /['"`]((?:LIMIT|CUSTODIAN|SERVLET|REQUEST|ASK|STORE|FILE|FETCH|CHECKPOINT)_[A-Z][A-Z_]*)['"`]/g;
 // Names of environment variables, which look like codes.
 const NO_CODES = new Set(['CUSTODIAN_FOUND_NODE', 'CUSTODIAN_KEYS']);
 

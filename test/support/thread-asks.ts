@@ -2,8 +2,11 @@ import { FrameReader, FrameWriter } from '../../packages/protocol/src/index.ts';
 import type { HeldServlet } from '../../packages/host/src/cell/pool.ts';
 import { DEFAULT_LIMITS } from '../../packages/host/src/limits.ts';
 import { LeaseAsks } from '../../packages/host/src/service/lease-asks.ts';
-import { type Service, Services } from '../../packages/host/src/service/service.ts';
+import { type Holder, type Service, Services } from '../../packages/host/src/service/service.ts';
 import { openAsks } from '../../packages/worker/src/asks.ts';
+
+/** A thread that has no instances. */
+export const HOLDS_NOTHING: Holder = { holds: () => false, adopt: () => false, isLost: () => false };
 
 /** Lets this very thread ask services, over frames as every thread does. @returns faults of the services, as they come */
 export function connectAsks(servlet: string, services: readonly Service[]): unknown[] {
@@ -14,6 +17,7 @@ export function connectAsks(servlet: string, services: readonly Service[]): unkn
   const lease = new LeaseAsks(toThread, {
     services: new Services(services),
     servlet: { name: servlet, limits: { ...DEFAULT_LIMITS } } as HeldServlet,
+    holder: HOLDS_NOTHING,
     exchange: () => null,
     onMalformed: (error) => faults.push(error),
     onFault: (_service, error) => faults.push(error),

@@ -12,6 +12,7 @@ import type { HeldServlet } from './cell/pool.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
 import { Custodian } from './custodian.ts';
+import { CheckpointService } from './checkpoint/checkpoint-service.ts';
 import { chain } from './dispatcher/dispatcher.ts';
 import { standardDispatchers } from './dispatcher/standard.ts';
 import { FetchService } from './fetch/fetch-service.ts';
@@ -95,8 +96,10 @@ export class ServletHost implements Host {
     mkdirSync(cacheDir, { recursive: true });
     mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
     const store = openStore(options.store ?? 'sqlite', this.#stateDir);
+    const stores = this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error))));
     this.#services = new Services([
-      this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error)))),
+      stores,
+      new CheckpointService(store, () => stores.keepSwept()),
       new AccountService(this.ledger),
       this.custodian.own(new FetchService(this.ledger, options.fetchDispatcher ?? null)),
       new KeyService(keyRing(options.keyFile, this.#stateDir)),

@@ -266,7 +266,7 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     'servlet',
     0,
     'LIMIT_STORE',
-    'What the store keeps for the pages of a stateless servlet; beyond it, those that were shown longest ago expire.',
+    'What the store keeps for a servlet: pages of a stateless one, instances of a checkpointed one; beyond it, those that were shown longest ago expire.',
   ),
   fileBoxMb: row(
     16,

@@ -1,6 +1,6 @@
 /**
  * A continuation's address in a URL: the path parameter `;k=<place>.<instance>.<continuation>.<nonce>`. The place,
- * `<replica>.<cell>-<lease>-<random>`, says which thread holds it; the acceptor reads no more than that.
+ * `<replica>.<cell>-<lease>-<random>`, says which thread held the instance first.
  */
 export interface ContinuationToken {
   /** As in `r0.12-3-x0Fq_2ab`. */
@@ -25,6 +25,18 @@ export function readToken(target: string): ContinuationToken | null {
     continuation: Number(match[3]),
     nonce: match[4] as string,
   };
+}
+
+/** Names an instance wherever it is now: by the place that it was born at, and its number there. */
+export function homeOf({ place, instance }: Pick<ContinuationToken, 'place' | 'instance'>): string {
+  return `${place}.${instance}`;
+}
+
+const HOME = /^(\w{1,16}\.[\w-]{1,32})\.([1-9]\d{0,8})$/;
+
+/** The place in an instance's name; null when it is none. */
+export function placeOfHome(home: string): string | null {
+  return HOME.exec(home)?.[1] ?? null;
 }
 
 /** A path without its continuation; other parameters stay, and the query goes. */

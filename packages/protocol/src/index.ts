@@ -13,6 +13,8 @@ export type { AskFrame } from './ask.ts';
 export {
   readNear,
   readPayload,
+  homeOf,
+  placeOfHome,
   readToken,
   withoutPayload,
   withoutToken,

@@ -23,7 +23,7 @@ export const ToHost = {
   Log: 73,
   /** The request was given back unstarted, because its thread is stalled on an earlier one. */
   NotStarted: 74,
-  /** What the thread holds for visitors who may come back; payload: u32 continuations, u32 bytes. */
+  /** What the thread holds for visitors who may come back; payload: u32 continuations, u32 bytes, u32 how much of that is nowhere else. */
   Holding: 75,
   /** The thread asks for something; see `ask.ts`. */
   Ask: 80,
@@ -46,6 +46,8 @@ export interface Ready {
   limits: ServletLimits;
   /** Multipart forms are not to be read by the acceptor, but sent as they arrive. */
   takesRawBody: boolean;
+  /** The thread can make instances again that another one has saved. */
+  revives?: boolean;
   /** Where the servlet wants a visitor to start again whose page has expired. */
   startUrl?: string;
 }

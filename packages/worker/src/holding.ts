@@ -5,22 +5,32 @@ const REPORT_EVERY_MS = 100;
 
 /**
  * Tells the acceptor what the thread holds: at once when it begins or ceases to hold anything, since that decides
- * where requests go and whether the thread may end; else now and then.
+ * where requests go and whether the thread may end; else now and then. `unsavedCount`: how much of it nobody else has.
+ * @returns to be called when that has changed
  */
-export function reportHolding(manager: ContinuationManager, writer: FrameWriter): void {
+export function reportHolding(
+  manager: ContinuationManager,
+  writer: FrameWriter,
+  unsavedCount: () => number = () => manager.count,
+): () => void {
   let told = 0;
+  let toldUnsaved = 0;
   let timer: NodeJS.Timeout | null = null;
   const tell = (): void => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
     told = manager.count;
-    const payload = Buffer.allocUnsafe(8);
+    toldUnsaved = unsavedCount();
+    const payload = Buffer.allocUnsafe(12);
     payload.writeUInt32BE(Math.min(0xffffffff, told), 0);
     payload.writeUInt32BE(Math.min(0xffffffff, Math.round(manager.bytes)), 4);
+    payload.writeUInt32BE(Math.min(0xffffffff, toldUnsaved), 8);
     writer.frame(ToHost.Holding, 0, payload);
   };
-  manager.onChange = () => {
-    if ((told === 0) !== (manager.count === 0)) tell();
+  const changed = (): void => {
+    if ((told === 0) !== (manager.count === 0) || (toldUnsaved === 0) !== (unsavedCount() === 0)) tell();
     else timer ??= setTimeout(tell, REPORT_EVERY_MS).unref();
   };
+  manager.onChange = changed;
+  return changed;
 }

@@ -110,6 +110,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   runner = new RequestRunner(servlet, order, { writer, asks, running: new RunningRequest(task.memory), collector });
   const takesRawBody = servlet.kind === 'fetch' || servlet.takesRawBody;
   const ready: Ready = { kind: servlet.kind, limits: servlet.limits, takesRawBody };
+  if (servlet.persistence === 'checkpoint') ready.revives = true;
   if (servlet.startUrl !== undefined) ready.startUrl = servlet.startUrl;
   writer.frame(ToHost.Ready, 0, Buffer.from(JSON.stringify(ready)));
   return never();
@@ -124,17 +125,24 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel:
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
   setThreadCap(order.heapMaxBytes);
   installCompiler(compile);
-  const isStateless = compile.persistence === 'stateless';
   // Before the servlet, which may seal with it as it is loaded.
-  if (isStateless) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
+  if (compile.persistence !== null) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
   if (order.guest !== null) await encloseGuest(order.guest, channel);
   const servlet = await loadServlet(order.servletUrl, compile.persistence);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();
+  const { place, servletName: name, isDevelopment } = order;
+  const at = { place, name, isSequential: order.unit !== 'servlet' };
+  if (compile.persistence === 'checkpoint') {
+    const { CheckpointedServlet } = await import('./servlet/checkpointed-servlet.ts');
+    const checkpointed = new CheckpointedServlet(servlet, manager, { ...at, isDevelopment });
+    checkpointed.onChange = reportHolding(manager, writer, () => checkpointed.unsavedCount);
+    return checkpointed;
+  }
   reportHolding(manager, writer);
-  const Kind = isStateless ? (await import('./servlet/stateless-servlet.ts')).StatelessServlet : ContinuationServlet;
-  const { place, servletName: name } = order;
-  return new Kind(servlet, manager, { place, name, isSequential: order.unit !== 'servlet' });
+  if (compile.persistence === null) return new ContinuationServlet(servlet, manager, at);
+  const { StatelessServlet } = await import('./servlet/stateless-servlet.ts');
+  return new StatelessServlet(servlet, manager, at);
 }
 
 async function encloseGuest(guest: GuestOrder, channel: Socket): Promise<void> {

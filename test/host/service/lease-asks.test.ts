@@ -15,6 +15,7 @@ import {
 import type { HeldServlet } from '../../../packages/host/src/cell/pool.ts';
 import { LeaseAsks } from '../../../packages/host/src/service/lease-asks.ts';
 import { type Ask, type Service, ServiceError, Services } from '../../../packages/host/src/service/service.ts';
+import { HOLDS_NOTHING } from '../../support/thread-asks.ts';
 
 interface Sent {
   type: number;
@@ -44,6 +45,7 @@ class Thread {
     this.asks = new LeaseAsks(this.#writer, {
       services: new Services(services),
       servlet: { name: 'asker' } as HeldServlet,
+      holder: HOLDS_NOTHING,
       exchange: () => null,
       onMalformed: (error) => this.malformed.push(error),
       onFault: (_service, error) => this.faults.push(error),

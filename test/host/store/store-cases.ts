@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ContinuationStore, ENTRY_COST_BYTES, keyOf } from '../../../packages/host/src/store/store.ts';
+import { type ContinuationStore, ENTRY_COST_BYTES, keyOf, keyOfName } from '../../../packages/host/src/store/store.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const HOUR_MS = 3_600_000;
@@ -17,7 +17,7 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
     const entry = (
       servlet: string,
       bytes: Uint8Array,
-      more: { expiresAt?: number; quotaBytes?: number } = {},
+      more: { name?: string; expiresAt?: number; quotaBytes?: number } = {},
     ): Parameters<ContinuationStore['put']>[0] => ({
       servlet,
       bytes,
@@ -69,6 +69,26 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
       await new Promise((resolve) => setTimeout(resolve, 400));
       await store.sweep();
       expect(await store.get(servlet, key)).not.toBeNull();
+    });
+
+    test('what is kept under a name takes the place of what was, counts once, and is gone when it is removed', async () => {
+      const servlet = freshServlet();
+      const content = await store.put(entry(servlet, Buffer.from('r0.1-1-abc.1')));
+      let key = '';
+      for (const length of [700, 10, 2000]) {
+        const bytes = randomBytes(length);
+        key = await store.put(entry(servlet, bytes, { name: 'r0.1-1-abc.1' }));
+        expect(Buffer.from((await store.get(servlet, key))!).equals(bytes)).toBe(true);
+        expect(await store.usage(servlet)).toBe(12 + length + 2 * ENTRY_COST_BYTES);
+      }
+      expect(key).toBe(keyOfName('r0.1-1-abc.1'));
+      expect(key).not.toBe(content);
+      await store.remove(freshServlet(), key);
+      expect(await store.get(servlet, key)).not.toBeNull();
+      await store.remove(servlet, key);
+      await store.remove(servlet, key);
+      expect(await store.get(servlet, key)).toBeNull();
+      expect(await store.usage(servlet)).toBe(12 + ENTRY_COST_BYTES);
     });
 
     test('what has expired is gone, and a sweep takes it out of the books', async () => {

@@ -5,6 +5,7 @@ import {
   FRAME_HEAD_BYTES,
   FrameReader,
   FrameWriter,
+  placeOfHome,
   ProtocolError,
   readFailure,
   readReply,
@@ -20,7 +21,7 @@ import {
 import { type Closable, Custodian } from '../custodian.ts';
 import type { Carrier, Exchange } from '../http/exchange.ts';
 import { LeaseAsks } from '../service/lease-asks.ts';
-import type { Services } from '../service/service.ts';
+import type { Holder, Services } from '../service/service.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './pool.ts';
@@ -61,6 +62,10 @@ export interface LeaseFollower {
   onReturned(lease: Lease, exchanges: Exchange[]): void;
   /** The thread holds other continuations than before. */
   onHolding(lease: Lease): void;
+  /** The thread makes an instance again. @returns false when another living thread has it */
+  onAdopt(lease: Lease, home: string): boolean;
+  /** A thread has died that had of the instance what was saved nowhere. */
+  isLost(home: string): boolean;
   /** It is to end, or does: somebody must see to it that it does. */
   onEnding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
@@ -71,7 +76,7 @@ export interface LeaseFollower {
 }
 
 /** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
-export class Lease implements Carrier, Closable {
+export class Lease implements Carrier, Closable, Holder {
   readonly number: number;
   readonly cell: Cell;
   readonly custodian: Custodian;
@@ -108,6 +113,10 @@ export class Lease implements Carrier, Closable {
   /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
   continuations = 0;
   continuationBytes = 0;
+  /** How much of that nobody else has: 0 when the thread can be ended without loss. */
+  unsavedCount = 0;
+  /** Instances that were born elsewhere and made again here. */
+  readonly adopted: Set<string> = new Set();
   readonly #channel: Socket;
   readonly #writer: FrameWriter;
   readonly #follower: LeaseFollower;
@@ -233,6 +242,23 @@ export class Lease implements Carrier, Closable {
   grant(exchange: Exchange, bytes: number): void {
     if (this.exchanges.get(exchange.requestId) === exchange)
       this.#writer.frameU32(ToWorker.Credit, exchange.requestId, bytes);
+  }
+
+  // -- Whose instances it has ----------------------------------------------------------------------------------------
+
+  holds(home: string): boolean {
+    return this.adopted.has(home) || placeOfHome(home) === this.place;
+  }
+
+  adopt(home: string): boolean {
+    if (this.holds(home)) return true;
+    if (!this.#follower.onAdopt(this, home)) return false;
+    this.adopted.add(home);
+    return true;
+  }
+
+  isLost(home: string): boolean {
+    return this.#follower.isLost(home);
   }
 
   // -- What the watchdog does ----------------------------------------------------------------------------------------
@@ -488,6 +514,7 @@ export class Lease implements Carrier, Closable {
     this.#asks ??= new LeaseAsks(this.#writer, {
       services: this.#follower.services,
       servlet: this.#follower.servlet,
+      holder: this,
       exchange: (request) => this.exchanges.get(request) ?? null,
       onMalformed: (error) => this.#onMalformed(error),
       onFault: (service, error) => this.#follower.onServiceFault(this, service, error),
@@ -516,9 +543,10 @@ export class Lease implements Carrier, Closable {
   }
 
   #onHolding(buffer: Buffer, start: number, end: number): void {
-    if (end - start < 8) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
+    if (end - start < 12) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
     this.continuations = buffer.readUInt32BE(start);
     this.continuationBytes = buffer.readUInt32BE(start + 4);
+    this.unsavedCount = buffer.readUInt32BE(start + 8);
     this.#follower.onHolding(this);
   }
 
@@ -566,10 +594,12 @@ function readReady(json: string): Ready {
       kind?: unknown;
       limits?: Record<string, unknown>;
       takesRawBody?: unknown;
+      revives?: unknown;
       startUrl?: unknown;
     };
     if (typeof value.startUrl === 'string' && START_URL.test(value.startUrl)) ready.startUrl = value.startUrl;
     if (value.kind === 'fetch') ready.kind = 'fetch';
+    ready.revives = value.revives === true;
     ready.takesRawBody = value.takesRawBody === true;
     for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
       const limit = value.limits?.[name];

@@ -1,3 +1,4 @@
+import { type ContinuationToken, homeOf, placeOfHome } from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
 import type { Lease } from './lease.ts';
 import type { Obituary } from './obituary.ts';
@@ -7,6 +8,8 @@ const EPITAPHS_MAX_COUNT = 2000;
 /** Where the continuations of one servlet are: the threads that hold them, who waits for one, and which have died. */
 export class Places {
   readonly #leases = new Map<string, Lease>();
+  /** Instances that another thread has than the one that they were born in. */
+  readonly #moved = new Map<string, Lease>();
   readonly #waiting = new Map<Lease, Exchange[]>();
   readonly #epitaphs = new Map<string, Obituary>();
 
@@ -19,9 +22,32 @@ export class Places {
     return this.#leases.get(place);
   }
 
-  /** What that place's thread died of, if it took continuations with it. */
-  epitaph(place: string): Obituary | undefined {
-    return this.#epitaphs.get(place);
+  /** The thread that has the instance, or is asked whether it can make it again. */
+  holderOf(token: ContinuationToken): Lease | undefined {
+    return this.#moved.get(homeOf(token)) ?? this.#leases.get(token.place);
+  }
+
+  holderOfHome(home: string): Lease | undefined {
+    return this.#moved.get(home) ?? this.#leases.get(placeOfHome(home) ?? '');
+  }
+
+  /** What is asked for an instance goes to this thread from now on. */
+  move(home: string, lease: Lease): void {
+    this.#moved.set(home, lease);
+  }
+
+  /** Not any more, if it was that thread's. */
+  moveBack(home: string, lease: Lease): void {
+    if (this.#moved.get(home) === lease) this.#moved.delete(home);
+  }
+
+  /** What an instance's last thread died of, if it took with it what was saved nowhere. */
+  epitaph(token: ContinuationToken): Obituary | undefined {
+    return this.#epitaphs.get(homeOf(token)) ?? this.#epitaphs.get(token.place);
+  }
+
+  isLost(home: string): boolean {
+    return this.#epitaphs.has(home) || this.#epitaphs.has(placeOfHome(home) ?? '');
   }
 
   hasWaiting(lease: Lease): boolean {
@@ -72,15 +98,18 @@ export class Places {
   /** The thread is gone: returns who waited for it. `epitaph`: what to tell those who come for its continuations. */
   remove(lease: Lease, epitaph: Obituary | null): Exchange[] {
     this.#leases.delete(lease.place);
-    if (epitaph !== null) {
-      if (this.#epitaphs.size >= EPITAPHS_MAX_COUNT) {
-        const [oldest] = this.#epitaphs.keys();
-        this.#epitaphs.delete(oldest as string);
-      }
-      this.#epitaphs.set(lease.place, epitaph);
-    }
+    for (const [home, holder] of this.#moved) if (holder === lease) this.#moved.delete(home);
+    if (epitaph !== null) for (const name of [lease.place, ...lease.adopted]) this.#bury(name, epitaph);
     const waiting = this.#waiting.get(lease) ?? [];
     this.#waiting.delete(lease);
     return waiting.filter((exchange) => !exchange.isDone);
+  }
+
+  #bury(name: string, epitaph: Obituary): void {
+    if (this.#epitaphs.size >= EPITAPHS_MAX_COUNT) {
+      const [oldest] = this.#epitaphs.keys();
+      this.#epitaphs.delete(oldest as string);
+    }
+    this.#epitaphs.set(name, epitaph);
   }
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import {
   type Failure,
+  homeOf,
   type LeaseOrder,
   type Persistence,
   type Ready,
@@ -89,6 +90,8 @@ export class ServletPool implements LeaseFollower {
   readonly #queue: Exchange[] = [];
   readonly #places = new Places();
   #startUrl: string | null = null;
+  /** Its threads make again what others have saved. */
+  #revives = false;
   readonly #pace = new Pace();
   #isShut = false;
   #onSettled: (() => void)[] = [];
@@ -152,13 +155,13 @@ export class ServletPool implements LeaseFollower {
   /** Gives a request to a thread, or lets it wait for one. */
   dispatch(exchange: Exchange): void {
     this.lastUsedAt = exchange.arrivedAt;
-    const place = readToken(exchange.url)?.place;
-    if (place !== undefined) {
-      const holder = this.#places.find(place);
+    const token = readToken(exchange.url);
+    if (token !== null) {
+      const holder = this.#places.holderOf(token);
       if (holder !== undefined) return this.#dispatchTo(holder, exchange);
-      const obituary = this.#places.epitaph(place);
-      if (obituary !== undefined) return this.#answerGone(exchange, obituary);
-      // Any thread will do: it knows nothing of that place, and answers as for a page that has expired.
+      const obituary = this.#places.epitaph(token);
+      if (obituary !== undefined && !this.#revives) return this.#answerGone(exchange, obituary);
+      // Any thread will do: it finds what was saved of the instance, or answers as for a page that has expired.
     }
     const near = readNear(exchange.url);
     const holder = near === null ? undefined : this.#places.find(near);
@@ -182,9 +185,14 @@ export class ServletPool implements LeaseFollower {
     if (this.#queue.length > 0 && (this.#currentCount() === 0 || this.#isInstanceEach) && this.#startingCount() === 0)
       this.#grow();
     const { cellIdleTimeoutMs } = this.limits;
-    if (cellIdleTimeoutMs === 0 || now - this.lastUsedAt < cellIdleTimeoutMs) return false;
-    // Threads that hold continuations stay until their managers have let go of the last one.
-    for (const lease of this.#leases) if (!lease.isIdle || lease.continuations > 0) return false;
+    if (cellIdleTimeoutMs === 0) return false;
+    if (this.#isInstanceEach)
+      for (const lease of this.#leases)
+        if (this.#isParkable(lease) && now - lease.progressAt >= cellIdleTimeoutMs) lease.end('idle');
+    if (now - this.lastUsedAt < cellIdleTimeoutMs) return false;
+    // Threads that hold continuations stay until their managers have let go of the last one, or have saved all of them.
+    for (const lease of this.#leases)
+      if (!lease.isIdle || (lease.continuations > 0 && !this.#isParkable(lease))) return false;
     for (const lease of this.#leases) lease.end('idle');
     return true;
   }
@@ -278,11 +286,28 @@ export class ServletPool implements LeaseFollower {
   }
 
   #runOn(lease: Lease, exchange: Exchange): void {
+    if (this.#revives) this.#moveTo(lease, exchange);
     lease.run(exchange);
     // A lease that is busy already is followed, and was counted as no spare.
     if (lease.exchanges.size > 1) return;
     this.#site.watchdog.follow(lease, this);
     this.#keepSpare();
+  }
+
+  /** Whose instance no thread has: it is asked of this one, and whoever else comes for it waits for the same. */
+  #moveTo(lease: Lease, exchange: Exchange): void {
+    const token = readToken(exchange.url);
+    if (token !== null && this.#places.holderOf(token) === undefined) this.#places.move(homeOf(token), lease);
+  }
+
+  #holderFor(exchange: Exchange): Lease | undefined {
+    const token = readToken(exchange.url);
+    return token === null ? undefined : this.#places.holderOf(token);
+  }
+
+  /** Nothing would be lost with the thread: all that it holds is saved, and can be made again in the same code. */
+  #isParkable(lease: Lease): boolean {
+    return this.#revives && lease.isIdle && lease.continuations > 0 && lease.unsavedCount === 0 && !lease.isOutdated;
   }
 
   #enqueue(exchange: Exchange): void {
@@ -341,7 +366,10 @@ export class ServletPool implements LeaseFollower {
     }
     if (this.bench.isBenched && !this.bench.mayTryAgain()) return;
     const heapMaxBytes = this.limits.heapMb * MB;
-    if (!this.#site.budget.reserve(heapMaxBytes)) return;
+    if (!this.#site.budget.reserve(heapMaxBytes)) {
+      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom();
+      return;
+    }
     const lease = this.#openLease(heapMaxBytes);
     if (lease === null) {
       this.#site.budget.release(heapMaxBytes);
@@ -382,16 +410,21 @@ export class ServletPool implements LeaseFollower {
     );
   }
 
-  /** Ends the instance that has rested longest, if that is long. */
+  /** Ends the instance that has rested longest: one that can be made again, or else one that has rested for long. */
   #makeRoom(): void {
+    const now = performance.now();
     let oldest: Lease | null = null;
+    let ending = 0;
     for (const lease of this.#leases) {
-      // One is ending already: its place is about to be free.
-      if (lease.state === 'ending') return;
-      if (lease.isIdle && !this.#places.hasWaiting(lease) && (oldest === null || lease.progressAt < oldest.progressAt))
-        oldest = lease;
+      if (lease.state === 'ending') ending++;
+      if (!lease.isIdle || this.#places.hasWaiting(lease)) continue;
+      const isParkable = this.#isParkable(lease);
+      if (!isParkable && now - lease.progressAt < INSTANCE_REST_MIN_MS) continue;
+      const isRatherKept = oldest !== null && this.#isParkable(oldest) !== isParkable;
+      if (oldest === null || (isRatherKept ? isParkable : lease.progressAt < oldest.progressAt)) oldest = lease;
     }
-    if (oldest !== null && performance.now() - oldest.progressAt >= INSTANCE_REST_MIN_MS)
+    // The places of those that are ending already are about to be free.
+    if (oldest !== null && ending < Math.min(STARTING_MAX_COUNT, this.#queue.length))
       oldest.end('idle', 'it made room for another visitor');
   }
 
@@ -427,6 +460,12 @@ export class ServletPool implements LeaseFollower {
   #pullQueue(): void {
     for (let at = 0; at < this.#queue.length;) {
       const exchange = this.#queue[at] as Exchange;
+      const holder = this.#revives && !exchange.isDone ? this.#holderFor(exchange) : undefined;
+      if (holder !== undefined) {
+        this.#queue.splice(at, 1);
+        this.#dispatchTo(holder, exchange);
+        continue;
+      }
       const lease = exchange.isDone ? null : this.#pick(exchange);
       if (lease !== null || exchange.isDone) {
         this.#queue.splice(at, 1);
@@ -445,6 +484,7 @@ export class ServletPool implements LeaseFollower {
   onReady(lease: Lease, ready: Ready): void {
     this.kind = ready.kind;
     this.takesRawBody = ready.takesRawBody;
+    this.#revives = ready.revives === true;
     this.#startUrl = ready.startUrl ?? null;
     const { limits } = this.servlet;
     this.limits = { ...limits };
@@ -464,6 +504,13 @@ export class ServletPool implements LeaseFollower {
   }
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
+    const token = this.#revives ? readToken(exchange.url) : null;
+    if (token !== null && !lease.adopted.has(homeOf(token))) this.#places.moveBack(homeOf(token), lease);
+    const obituary = token !== null && failure?.code === 'CHECKPOINT_LOST' ? this.#places.epitaph(token) : undefined;
+    if (obituary !== undefined && !exchange.isDone) {
+      this.#answerGone(exchange, obituary);
+      failure = null;
+    }
     const { pass } = exchange;
     const isPassed = failure?.code === 'SERVLET_NEXT_DISPATCHER' && pass !== null && !exchange.isHeadSent;
     if (failure !== null && !isPassed) {
@@ -480,6 +527,17 @@ export class ServletPool implements LeaseFollower {
 
   onHolding(lease: Lease): void {
     this.#endIfOver(lease);
+  }
+
+  onAdopt(lease: Lease, home: string): boolean {
+    const holder = this.#places.holderOfHome(home);
+    if (holder !== undefined && holder !== lease) return false;
+    this.#places.move(home, lease);
+    return true;
+  }
+
+  isLost(home: string): boolean {
+    return this.#places.isLost(home);
   }
 
   onReturned(lease: Lease, exchanges: Exchange[]): void {
@@ -507,7 +565,7 @@ export class ServletPool implements LeaseFollower {
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
     const guilty = isOrderly ? null : guiltyOf(lease, running);
     const obituary = obituaryOf(lease, guilty, this.servlet.name, this.limits);
-    const waiting = this.#places.remove(lease, lease.continuations > 0 ? obituary : null);
+    const waiting = this.#places.remove(lease, lease.unsavedCount > 0 ? obituary : null);
     for (const exchange of waiting) this.dispatch(exchange);
     if (!isOrderly) {
       const { cell } = lease;
@@ -547,7 +605,7 @@ export class ServletPool implements LeaseFollower {
         this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
       } else if (exchange.isDone) continue;
       else if (exchange.isHeadSent) exchange.cut();
-      else if (readToken(exchange.url)?.place === lease.place) this.#answerGone(exchange, obituary);
+      else if (!this.#revives && readToken(exchange.url)?.place === lease.place) this.#answerGone(exchange, obituary);
       else if (!exchange.isRetry && !exchange.hasBody && (exchange.isSafe || (lease.isSequential && isBehindGuilty))) {
         // Safe to repeat, or never begun: threads run strictly one after another.
         exchange.isRetry = true;

@@ -15,13 +15,22 @@ import {
 } from '@custodian/protocol';
 import type { HeldServlet } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type Answer, type Ask, readJsonHead, type Service, ServiceError, type Services } from './service.ts';
+import {
+  type Answer,
+  type Ask,
+  type Holder,
+  readJsonHead,
+  type Service,
+  ServiceError,
+  type Services,
+} from './service.ts';
 import { Turns } from './turns.ts';
 
 /** What the asks of a thread need from its lease. */
 export interface AskSite {
   readonly services: Services;
   readonly servlet: HeldServlet;
+  readonly holder: Holder;
   exchange(request: number): Exchange | null;
   /** A service found what no thread's runtime sends. */
   onMalformed(error: ProtocolError): void;
@@ -128,6 +137,7 @@ export class LeaseAsks {
 class OpenAsk implements Ask {
   readonly servlet: HeldServlet;
   readonly exchange: Exchange | null;
+  readonly holder: Holder;
   readonly head: Buffer;
   readonly body: CreditedReceiver | null;
   readonly request: number;
@@ -142,6 +152,7 @@ class OpenAsk implements Ask {
     this.#writer = writer;
     this.#id = id;
     this.servlet = site.servlet;
+    this.holder = site.holder;
     this.exchange = frame.request === 0 ? null : site.exchange(frame.request);
     this.head = frame.head;
     this.request = frame.request;

@@ -3,11 +3,22 @@ import { type CreditedReceiver, isServiceName, ProtocolError } from '@custodian/
 import type { HeldServlet } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
 
+/** The thread that asks, as who has instances of a servlet: see `homeOf` of the protocol. */
+export interface Holder {
+  /** Is the instance the thread's: born there, or made again there? */
+  holds(home: string): boolean;
+  /** It is from now on, unless another living thread has it. */
+  adopt(home: string): boolean;
+  /** A thread has died that had of the instance what was saved nowhere. */
+  isLost(home: string): boolean;
+}
+
 /** What a thread asks a service for. All of it is hostile input. */
 export interface Ask {
   readonly servlet: HeldServlet;
   /** The request in whose course it is asked; null: in none's. */
   readonly exchange: Exchange | null;
+  readonly holder: Holder;
   readonly head: Buffer;
   /** The head as a JSON object. @throws ProtocolError when it is none: no thread's runtime sends that */
   json(): Record<string, unknown>;

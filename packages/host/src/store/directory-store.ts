@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
-import { available, type ContinuationStore, costOf, ENTRY_COST_BYTES, isKey, keyOf, type StoreEntry } from './store.ts';
+import {
+  available,
+  type ContinuationStore,
+  costOf,
+  ENTRY_COST_BYTES,
+  isKey,
+  keyFor,
+  type StoreEntry,
+} from './store.ts';
 
 /** Left behind by a process that died while it wrote. */
 const PARTIAL_MAX_AGE_MS = 60_000;
@@ -45,7 +53,7 @@ export class DirectoryStore implements ContinuationStore {
   put(entry: StoreEntry): Promise<string> {
     return available('keep a continuation', async () => {
       const cost = costOf(entry);
-      const key = keyOf(entry.bytes);
+      const key = keyFor(entry);
       const name = directoryName(entry.servlet);
       const shelf = await this.#shelf(name);
       const expiresAt = Math.max(entry.expiresAt, shelf.entries.get(key)?.expiresAt ?? 0);
@@ -66,6 +74,14 @@ export class DirectoryStore implements ContinuationStore {
       if (file === null) return null;
       const { mtimeMs } = await file.stat();
       return mtimeMs > Date.now() ? await file.readFile() : null;
+    });
+  }
+
+  remove(servlet: string, key: string): Promise<void> {
+    return available('let go of a continuation', async () => {
+      const name = directoryName(servlet);
+      (await this.#shelf(name)).delete(key);
+      await this.#remove(name, key);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { available, type ContinuationStore, costOf, isKey, keyOf, type StoreEntry } from './store.ts';
+import { available, type ContinuationStore, costOf, isKey, keyFor, type StoreEntry } from './store.ts';
 
 const CONNECTIONS_MAX_COUNT = 4;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -27,15 +27,22 @@ const SCHEMA = `
 `;
 /** One statement is one transaction. Kept again, an entry moves to the end of the order. */
 const PUT = `
-  WITH put AS (
+  WITH before AS (
+    SELECT cost FROM custodian_kept WHERE servlet = $1 AND key = $2 FOR UPDATE
+  ), put AS (
     INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (servlet, key) DO UPDATE
-      SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires)
+      SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires), cost = excluded.cost,
+        bytes = CASE WHEN $6 THEN excluded.bytes ELSE custodian_kept.bytes END
     RETURNING (xmax = 0) AS is_new
   )
-  INSERT INTO custodian_used SELECT $1, CASE WHEN is_new THEN $3::bigint ELSE 0 END FROM put
+  INSERT INTO custodian_used
+  SELECT $1, $3::bigint - CASE WHEN is_new THEN 0 ELSE coalesce((SELECT cost FROM before), $3::bigint) END FROM put
   ON CONFLICT (servlet) DO UPDATE SET bytes = custodian_used.bytes + excluded.bytes
   RETURNING bytes`;
+const REMOVE = `
+  WITH gone AS (DELETE FROM custodian_kept WHERE servlet = $1 AND key = $2 RETURNING cost)
+  UPDATE custodian_used SET bytes = bytes - gone.cost FROM gone WHERE servlet = $1`;
 const MAKE_ROOM = `
   WITH oldest AS (
     SELECT key, sum(cost) OVER (ORDER BY number) - cost AS before
@@ -72,8 +79,9 @@ export class PostgresStore implements ContinuationStore {
     return available('keep a continuation', async () => {
       const { servlet, bytes, expiresAt, quotaBytes } = entry;
       const cost = costOf(entry);
-      const key = keyOf(bytes);
-      let used = await this.#number(PUT, [servlet, key, cost, Math.ceil(expiresAt), Buffer.from(bytes)]);
+      const key = keyFor(entry);
+      const values = [servlet, key, cost, Math.ceil(expiresAt), Buffer.from(bytes), entry.name !== undefined];
+      let used = await this.#number(PUT, values);
       while (used > quotaBytes) used = await this.#number(MAKE_ROOM, [servlet, used - quotaBytes]);
       return key;
     });
@@ -87,6 +95,12 @@ export class PostgresStore implements ContinuationStore {
         [servlet, key, Date.now()],
       );
       return (row?.['bytes'] as Buffer | undefined) ?? null;
+    });
+  }
+
+  remove(servlet: string, key: string): Promise<void> {
+    return available('let go of a continuation', async () => {
+      await this.#query(REMOVE, [servlet, key]);
     });
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientType } from '@redis/client';
-import { available, type ContinuationStore, costOf, isKey, keyOf, type StoreEntry } from './store.ts';
+import { available, type ContinuationStore, costOf, isKey, keyFor, type StoreEntry } from './store.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const COMMAND_TIMEOUT_MS = 3000;
@@ -27,7 +27,9 @@ const SETTLE = `
 const PUT = `${SETTLE}
   local expiry = math.max(tonumber(ARGV[5]), tonumber(redis.call('ZSCORE', KEYS[3], ARGV[2]) or '0'))
   redis.call('SET', KEYS[5] .. ARGV[2], ARGV[3], 'PXAT', string.format('%.0f', expiry))
-  if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[4]) == 1 then redis.call('INCRBY', KEYS[4], ARGV[4]) end
+  local before = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
+  redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
+  redis.call('INCRBY', KEYS[4], tonumber(ARGV[4]) - before)
   redis.call('ZADD', KEYS[2], redis.call('INCR', KEYS[5] .. 'number'), ARGV[2])
   redis.call('ZADD', KEYS[3], expiry, ARGV[2])
   while tonumber(redis.call('GET', KEYS[4])) > tonumber(ARGV[6]) do
@@ -35,6 +37,11 @@ const PUT = `${SETTLE}
     redis.call('DEL', KEYS[5] .. oldest)
     forget(oldest)
   end
+`;
+/** KEYS[5]: prefix of entries. ARGV: now, key. */
+const REMOVE = `${SETTLE}
+  redis.call('DEL', KEYS[5] .. ARGV[2])
+  forget(ARGV[2])
 `;
 const SWEEP = `${SETTLE} return #expired`;
 
@@ -60,7 +67,7 @@ export class RedisStore implements ContinuationStore {
     return available('keep a continuation', async () => {
       const { servlet, bytes, expiresAt, quotaBytes } = entry;
       const cost = costOf(entry);
-      const key = keyOf(bytes);
+      const key = keyFor(entry);
       const client = await this.#ready();
       const texts = [String(Date.now()), key, Buffer.from(bytes), String(cost), String(Math.ceil(expiresAt))];
       // Sent together. The arguments' types have strings only; the protocol takes bytes.
@@ -81,6 +88,13 @@ export class RedisStore implements ContinuationStore {
         .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
         .get(`${this.#entriesOf(servlet)}${key}`);
       return found as Buffer | null;
+    });
+  }
+
+  remove(servlet: string, key: string): Promise<void> {
+    return available('let go of a continuation', async () => {
+      const client = await this.#ready();
+      await client.eval(REMOVE, { keys: this.#keysOf(servlet), arguments: [String(Date.now()), key] });
     });
   }
 

@@ -12,7 +12,10 @@ export type SqliteQuestion =
       cost: number;
       expiresAt: number;
       quotaBytes: number;
+      /** What is there under the key is something else. */
+      isReplaced: boolean;
     }
+  | { type: 'remove'; servlet: string; key: string }
   | { type: 'get'; servlet: string; key: string }
   | { type: 'usage'; servlet: string }
   | { type: 'sweep' };
@@ -42,6 +45,9 @@ const SCHEMA = `
   CREATE TRIGGER IF NOT EXISTS kept_out AFTER DELETE ON kept BEGIN
     UPDATE used SET bytes = bytes - old.cost WHERE servlet = old.servlet;
   END;
+  CREATE TRIGGER IF NOT EXISTS kept_change AFTER UPDATE OF cost ON kept BEGIN
+    UPDATE used SET bytes = bytes + new.cost - old.cost WHERE servlet = new.servlet;
+  END;
 `;
 /** Pages of expired entries that are given back to the disk at a sweep. */
 const FREED_PAGES = 1000;
@@ -56,9 +62,14 @@ const insert = database.prepare(`
   INSERT INTO kept (servlet, key, cost, expires, bytes) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (servlet, key) DO UPDATE
     SET number = (SELECT max(number) + 1 FROM kept), expires = max(expires, excluded.expires)`);
+const replace = database.prepare(`
+  INSERT INTO kept (servlet, key, cost, expires, bytes) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (servlet, key) DO UPDATE
+    SET number = (SELECT max(number) + 1 FROM kept), expires = excluded.expires, cost = excluded.cost, bytes = excluded.bytes`);
 const used = database.prepare('SELECT bytes FROM used WHERE servlet = ?');
 const oldest = database.prepare('SELECT number, cost FROM kept WHERE servlet = ? ORDER BY number LIMIT 100');
 const remove = database.prepare('DELETE FROM kept WHERE number = ?');
+const forget = database.prepare('DELETE FROM kept WHERE servlet = ? AND key = ?');
 const find = database.prepare('SELECT bytes FROM kept WHERE servlet = ? AND key = ? AND expires > ?');
 const expire = database.prepare('DELETE FROM kept WHERE expires <= ?');
 
@@ -69,11 +80,14 @@ function usedBytes(servlet: string): number {
 function answer(question: SqliteQuestion): unknown {
   switch (question.type) {
     case 'put': {
-      const { servlet, key, cost, expiresAt, bytes, quotaBytes } = question;
-      insert.run(servlet, key, cost, Math.ceil(expiresAt), bytes);
+      const { servlet, key, cost, expiresAt, bytes, quotaBytes, isReplaced } = question;
+      (isReplaced ? replace : insert).run(servlet, key, cost, Math.ceil(expiresAt), bytes);
       makeRoom(servlet, quotaBytes);
       return null;
     }
+    case 'remove':
+      forget.run(question.servlet, question.key);
+      return null;
     case 'get':
       return find.get(question.servlet, question.key, Date.now())?.['bytes'] ?? null;
     case 'usage':

@@ -7,6 +7,8 @@ export interface StoreEntry {
   /** The servlet's name: the same on every replica. */
   servlet: string;
   bytes: Uint8Array;
+  /** Under which it is kept, in the place of what was kept under it; absent: under a key that is made of its content. */
+  name?: string;
   /** ms since 1970. */
   expiresAt: number;
   /** What the servlet may have kept in all. At the quota, what was kept longest ago goes first. */
@@ -20,12 +22,14 @@ export interface StoreEntry {
 export interface ContinuationStore extends Closable {
   /**
    * Keeps an entry; kept again, it lives longer and counts as new. Resolves when it can be told to a visitor.
-   * @returns its {@link keyOf}
+   * @returns its {@link keyOf}, or its {@link keyOfName}
    * @throws StoreTooLargeError, StoreUnavailableError
    */
   put(entry: StoreEntry): Promise<string>;
   /** What was kept; null when it has expired, made room, or never was. @throws StoreUnavailableError */
   get(servlet: string, key: string): Promise<Uint8Array | null>;
+  /** Lets go of an entry, if it is there. @throws StoreUnavailableError */
+  remove(servlet: string, key: string): Promise<void>;
   /** Bytes that are kept for a servlet, with {@link ENTRY_COST_BYTES} for each. @throws StoreUnavailableError */
   usage(servlet: string): Promise<number>;
   /** Lets go of what has expired. @returns how many. @throws StoreUnavailableError */
@@ -37,10 +41,27 @@ export interface ContinuationStore extends Closable {
 export const ENTRY_COST_BYTES = 256;
 
 const KEY = /^[\w-]{43}$/;
+/** The last of 43 characters has four bits of the hash's 256, so that no hash ends in this. */
+const NAME_MARK = '-';
 
 /** An entry's key: SHA-256 of its bytes, base64url. */
 export function keyOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64url');
+}
+
+/** The key of what is kept under a name. No content has such a key. */
+export function keyOfName(name: string): string {
+  return keyOf(Buffer.from(name)).slice(0, -1) + NAME_MARK;
+}
+
+/** Under which key an entry is kept. */
+export function keyFor({ name, bytes }: StoreEntry): string {
+  return name === undefined ? keyOf(bytes) : keyOfName(name);
+}
+
+/** Is it the key of what is kept under a name? */
+export function isNamesKey(key: string): boolean {
+  return key.endsWith(NAME_MARK);
 }
 
 /** Can it be the key of anything? */

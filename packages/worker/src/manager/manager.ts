@@ -39,6 +39,38 @@ export interface ContinuationManager {
   close(): void;
 }
 
+/** A continuation as it is saved with its instance. */
+export interface SavedEntry {
+  id: number;
+  nonce: string;
+  k: unknown;
+  handler: ExpirationHandler | null;
+  bytes: number;
+  /** The manager's own: how long it has, or how many lives. */
+  mark: number;
+}
+
+/** What a manager keeps of an instance. Times are what is left of them. */
+export interface SavedInstance {
+  nextId: number;
+  mark: number;
+  timeoutMs: number;
+  /** Oldest first. */
+  entries: SavedEntry[];
+}
+
+/** A manager whose instances can be saved, and made again in another thread. */
+export interface SavingManager extends ContinuationManager {
+  /** @throws NoInstanceError */
+  save(instance: number): SavedInstance;
+  /** Makes an instance of what was saved so many ms ago. @returns its number here */
+  revive(saved: SavedInstance, elapsedMs: number): number;
+}
+
+export function isSavingManager(manager: ContinuationManager): manager is SavingManager {
+  return 'save' in manager && 'revive' in manager;
+}
+
 /** What every manager can be told. */
 export interface ManagerOptions {
   /** Answers for expired pages; default: a page with status 410 and the way to start again. */

@@ -1,17 +1,18 @@
 import {
   type Clock,
-  type ContinuationManager,
   type ExpirationHandler,
   type ManagerOptions,
   NoContinuationError,
   NoInstanceError,
+  type SavedInstance,
+  type SavingManager,
   systemClock,
 } from './manager.ts';
 import { isSameNonce } from './nonce.ts';
 import { ContinuationTable, type Entry, type Instance } from './table.ts';
 
 /** What the managers that keep something have in common. They differ in what ends a continuation. */
-export abstract class TableManager implements ContinuationManager {
+export abstract class TableManager implements SavingManager {
   readonly onExpired: ExpirationHandler | null;
   protected readonly table: ContinuationTable = new ContinuationTable();
   protected readonly clock: Clock;
@@ -47,6 +48,11 @@ export abstract class TableManager implements ContinuationManager {
   createInstance(): number {
     const instance = this.table.createInstance();
     this.onInstance(instance);
+    this.#startTicks();
+    return instance.id;
+  }
+
+  #startTicks(): void {
     if (this.#stops.length === 0) {
       this.#stops = this.ticks().map(([everyMs, tick]) =>
         this.clock.every(everyMs, () => {
@@ -55,7 +61,36 @@ export abstract class TableManager implements ContinuationManager {
         }),
       );
     }
+  }
+
+  save(instance: number): SavedInstance {
+    const found = this.table.instances.get(instance);
+    if (found === undefined) throw new NoInstanceError(instance, this.onExpired);
+    const entries = Array.from(found.entries(), ({ id, nonce, k, handler, bytes, mark }) => {
+      return { id, nonce, k, handler, bytes, mark: this.markToSave(mark) };
+    });
+    const { nextId, timeoutMs } = found;
+    return { nextId, timeoutMs, mark: this.markToSave(found.mark), entries: entries.reverse() };
+  }
+
+  revive(saved: SavedInstance, elapsedMs: number): number {
+    const instance = this.table.createInstance();
+    this.onInstance(instance);
+    instance.timeoutMs = saved.timeoutMs;
+    instance.mark = this.savedMark(saved.mark, elapsedMs);
+    for (const each of saved.entries) this.table.restore(instance, each).mark = this.savedMark(each.mark, elapsedMs);
+    instance.nextId = saved.nextId;
+    this.#startTicks();
     return instance.id;
+  }
+
+  /** A mark as another thread, at another time, can take it up. */
+  protected markToSave(mark: number): number {
+    return mark;
+  }
+
+  protected savedMark(mark: number, _elapsedMs: number): number {
+    return mark;
   }
 
   protected onInstance(_instance: Instance): void {}

@@ -1,6 +1,14 @@
 import type { ExpirationHandler } from './manager.ts';
 import { createNonce } from './nonce.ts';
 
+export interface EntryContent {
+  id: number;
+  nonce: string;
+  k: unknown;
+  handler: ExpirationHandler | null;
+  bytes: number;
+}
+
 /** A continuation that is kept. */
 export class Entry {
   readonly instance: Instance;
@@ -16,10 +24,10 @@ export class Entry {
   /** The one stored before in the same instance. */
   previous: Entry | null;
 
-  constructor(instance: Instance, id: number, k: unknown, handler: ExpirationHandler | null, bytes: number) {
+  constructor(instance: Instance, { id, nonce, k, handler, bytes }: EntryContent) {
     this.instance = instance;
     this.id = id;
-    this.nonce = createNonce();
+    this.nonce = nonce;
     this.k = k;
     this.handler = handler;
     this.bytes = bytes;
@@ -107,11 +115,16 @@ export class ContinuationTable {
   }
 
   store(instance: Instance, k: unknown, handler: ExpirationHandler | null, bytes: number): Entry {
-    const entry = new Entry(instance, instance.nextId++, k, handler, bytes);
+    return this.restore(instance, { id: instance.nextId++, nonce: createNonce(), k, handler, bytes });
+  }
+
+  /** The same for one that has its number and its nonce. */
+  restore(instance: Instance, content: EntryContent): Entry {
+    const entry = new Entry(instance, content);
     entry.visited = ++this.visits;
     instance.add(entry);
     this.count++;
-    this.bytes += bytes;
+    this.bytes += content.bytes;
     this.onChange?.();
     return entry;
   }

@@ -39,6 +39,14 @@ class TimeoutManager extends TableManager {
     instance.mark = this.clock.now() + instance.timeoutMs;
   }
 
+  protected override markToSave(mark: number): number {
+    return mark - this.clock.now();
+  }
+
+  protected override savedMark(mark: number, elapsedMs: number): number {
+    return this.clock.now() + mark - elapsedMs;
+  }
+
   protected override onStore(entry: Entry): void {
     this.onVisit(entry);
   }

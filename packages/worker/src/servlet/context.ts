@@ -1,4 +1,5 @@
 import type { ContinuationManager, ExpirationHandler } from '../manager/manager.ts';
+import type { ContinuationToken } from '@custodian/protocol';
 import type { Html } from '../http/html.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { createParameter, currentContext, NoPromptError, type Parameter } from '../continuation/runtime.ts';
@@ -8,10 +9,15 @@ import type { WebCell } from './web-cell.ts';
 /** What web cells hold on one page: never changed, so that a page can keep it. */
 export type CellFrame = ReadonlyMap<WebCell<unknown>, unknown>;
 
+/** Where an instance was born, and its number there. */
+export type InstanceAddress = Pick<ContinuationToken, 'place' | 'instance'>;
+
 /** A thread's way of keeping continuations. */
 export interface ContinuationSite {
   readonly place: string;
   readonly manager: ContinuationManager;
+  /** How the instance of that number in the manager is called in URLs. */
+  addressOf(instance: number): InstanceAddress;
   /** Keeps a way to go on from what was captured, and returns its URL. @throws UnserializableError where it is written down */
   keep(captured: Captured, visit: Visit | null): string;
   /** The same for a form: where it is sent to, and the hidden field that it must have. */
@@ -43,7 +49,7 @@ export class RequestContext {
   }
 }
 
-const NO_CELLS: CellFrame = new Map();
+export const NO_CELLS: CellFrame = new Map();
 
 /** Answers for continuations that are captured while it is bound. @see Racket `current-servlet-continuation-expiration-handler` */
 export const expirationHandler: Parameter<ExpirationHandler | null> = createParameter<ExpirationHandler | null>(null);

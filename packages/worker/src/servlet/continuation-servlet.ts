@@ -17,7 +17,7 @@ import {
   NoContinuationError,
   NoInstanceError,
 } from '../manager/manager.ts';
-import { type ContinuationSite, RequestContext } from './context.ts';
+import { type ContinuationSite, type InstanceAddress, RequestContext } from './context.ts';
 import { baseOf, type Captured, InstanceTurns, keepInManager, type Suspension, type Visit } from './instance.ts';
 import { Jump } from './jump.ts';
 import type { NativeVisit } from './send.ts';
@@ -66,10 +66,30 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     if (token === null) return this.start(request, (fresh) => this.#servlet.handle(fresh));
     if (this.#turns === null) return this.#goOn(request, token);
     // Who has no page of the instance has no turn either: a guessed address makes none of its visitors wait.
-    if (!(this.#find(token, 'peek') instanceof Expiry)) {
-      return this.#turns.run(token.instance, request, () => this.#goOn(request, token));
+    const instance = this.instanceOf(token);
+    if (instance !== null && !(this.#find(token, 'peek') instanceof Expiry)) {
+      return this.#turns.run(instance, request, () => this.#goOn(request, token));
     }
     return this.#goOn(request, token);
+  }
+
+  addressOf(instance: number): InstanceAddress {
+    return { place: this.place, instance };
+  }
+
+  /** The number, in the manager, of the instance that a URL is of; null: it is not here. */
+  protected instanceOf({ place, instance }: InstanceAddress): number | null {
+    return place === this.place ? instance : null;
+  }
+
+  /** Who answers for a URL that leads to nothing here. */
+  protected expired(_token: ContinuationToken, handler: ExpirationHandler | null): ExpirationHandler | null {
+    return handler;
+  }
+
+  /** Called when a run has ended, and before its page goes out: what has to be done about the instance that it belongs to. */
+  protected settle(_context: RequestContext): Promise<void> | null {
+    return null;
   }
 
   keep(captured: Captured, visit: Visit | null): string {
@@ -91,15 +111,17 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
       const { handler } = found;
       return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? baseOf(request))));
     }
-    return this.resume(request, found, token.instance);
+    return this.resume(request, found, this.instanceOf(token) ?? 0);
   }
 
   #find(token: ContinuationToken, way: 'lookup' | 'peek'): Suspension | Expiry {
-    if (token.place !== this.place) return new Expiry(this.manager.onExpired);
+    const instance = this.instanceOf(token);
+    if (instance === null) return new Expiry(this.expired(token, this.manager.onExpired));
     try {
-      return this.manager[way](token.instance, token.continuation, token.nonce) as Suspension;
+      return this.manager[way](instance, token.continuation, token.nonce) as Suspension;
     } catch (error) {
-      if (error instanceof NoInstanceError || error instanceof NoContinuationError) return new Expiry(error.handler);
+      if (error instanceof NoInstanceError || error instanceof NoContinuationError)
+        return new Expiry(this.expired(token, error.handler));
       throw error;
     }
   }
@@ -134,13 +156,21 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   }
 
   async #answer(run: Promise<Outcome>, context: RequestContext): Promise<Reply> {
+    let prepared: PreparedReply;
     try {
       const { value, continuation } = await this.#deliver(await run, context);
       const reply = await toReply(value, this.#name);
-      return new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
-    } finally {
+      prepared = new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
+    } catch (error) {
       context.isAnswered = true;
+      // The run's own error is what its author has to see, whatever becomes of this.
+      await this.settle(context)?.catch(() => {});
+      throw error;
     }
+    context.isAnswered = true;
+    const settled = this.settle(context);
+    if (settled !== null) await settled;
+    return prepared;
   }
 }
 

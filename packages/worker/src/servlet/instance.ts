@@ -18,7 +18,7 @@ export interface Suspension {
 }
 
 /** A place in the manager, its token in the URL, and the cells. */
-const ENTRY_BYTES = 320;
+export const ENTRY_BYTES = 320;
 
 /** What was captured, before anything is kept of it. */
 export interface Captured {
@@ -33,7 +33,7 @@ export interface Captured {
 /** Keeps a way to go on from what was captured, and returns its URL. A run gets its instance here, with its first. */
 export function keepInManager(captured: Captured, visit: Visit | null): string {
   const { context, continuation, cells, handler } = captured;
-  const { manager, place } = context.site;
+  const { manager } = context.site;
   // It may have expired while it ran.
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
   let bytes = ENTRY_BYTES;
@@ -44,7 +44,8 @@ export function keepInManager(captured: Captured, visit: Visit | null): string {
   }
   const suspension: Suspension = { continuation, cells, visit, heavy: captured.estimate.heavy };
   const [id, nonce] = manager.store(context.instance, suspension, handler, bytes);
-  return withToken(baseOf(context.request), { place, instance: context.instance, continuation: id, nonce });
+  const address = context.site.addressOf(context.instance);
+  return withToken(baseOf(context.request), { ...address, continuation: id, nonce });
 }
 
 function weigh({ context, continuation, cells }: Captured): Estimate {

@@ -14,6 +14,15 @@ export class NoServerRefError extends Error {
 /** What a value is taken to weigh: nobody knows what is behind it. */
 const VALUE_BYTES = 1024;
 
+/** What the manager keeps of a reference: it is no page. */
+export class ServerValue<Value> {
+  readonly value: Value;
+
+  constructor(value: Value) {
+    this.value = value;
+  }
+}
+
 interface Address {
   place: string;
   instance: number;
@@ -37,7 +46,7 @@ export class ServerRef<Value> {
     const { place, manager } = contextFor('read a server reference').site;
     const { instance, id, nonce } = this.#address;
     try {
-      if (place === this.#address.place) return manager.lookup(instance, id, nonce) as Value;
+      if (place === this.#address.place) return (manager.lookup(instance, id, nonce) as ServerValue<Value>).value;
     } catch {
       // It has expired there: the same to whoever asks.
     }
@@ -83,6 +92,6 @@ export function serverRef<Value>(value: Value): ServerRef<Value> {
   const { place, manager } = context.site;
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
   const { instance } = context;
-  const [id, nonce] = manager.store(instance, value, null, VALUE_BYTES);
+  const [id, nonce] = manager.store(instance, new ServerValue(value), null, VALUE_BYTES);
   return new ServerRef({ place, instance, id, nonce });
 }

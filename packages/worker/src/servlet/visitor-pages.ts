@@ -24,6 +24,18 @@ export function changedPage(startUrl: string): PlainReply {
   });
 }
 
+/** The answer for a page whose thread has ended, and that could not be saved before. `why`: for its author. */
+export function unsavedPage(startUrl: string, why: string | null): PlainReply {
+  return page({
+    status: 410,
+    code: 'SERVLET_UNSERIALIZABLE',
+    title: 'This page could not be kept',
+    text: 'The program behind it was stopped, and had left something open that can’t be kept. Pages of this visit from before may still go on.',
+    detail: why,
+    startUrl,
+  });
+}
+
 /** The answer where what the page holds can’t be kept, or found, at the moment. */
 export function unavailablePage(): PlainReply {
   const reply = page({
@@ -41,10 +53,12 @@ interface VisitorPage {
   code: string;
   title: string;
   text: string;
+  detail?: string | null;
   startUrl: string | null;
 }
 
-function page({ status, code, title, text, startUrl }: VisitorPage): PlainReply {
+function page({ status, code, title, text, detail = null, startUrl }: VisitorPage): PlainReply {
+  const shown: Html = detail === null ? html`` : html`<pre style="white-space: pre-wrap">${detail}</pre>`;
   const again: Html = startUrl === null ? html`` : html`<p><a href="${startUrl}">Start again</a></p>`;
   return {
     status,
@@ -75,7 +89,7 @@ function page({ status, code, title, text, startUrl }: VisitorPage): PlainReply 
           <main>
             <h1>${title}</h1>
             <p>${text}</p>
-            ${again}
+            ${shown} ${again}
             <small>${status} · <code>${code}</code></small>
           </main>
         </body>

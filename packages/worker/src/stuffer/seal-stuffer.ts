@@ -33,6 +33,12 @@ export async function fetchKeys(servlet: string): Promise<void> {
   );
 }
 
+/** A seal with this thread's servlet's own keys. */
+export function createSeal(lifetimeMs: number): Seal {
+  if (threads === null) throw new Error('Cannot seal: nothing of the servlet is saved, or it runs in no host');
+  return new Seal({ ...threads, lifetimeMs });
+}
+
 /**
  * Seals with the servlet's own key: nobody can read, change or make what it seals. Under a chain that ends in a URL,
  * follow it with `base64UrlStuffer`.
@@ -40,10 +46,7 @@ export async function fetchKeys(servlet: string): Promise<void> {
  */
 export function sealStuffer({ lifetimeMs = LIFETIME_MS, bindTo }: SealOptions = {}): Stuffer<Uint8Array, Uint8Array> {
   let seal: Seal | null = null;
-  const sealing = (): Seal => {
-    if (threads === null) throw new Error('Cannot seal: the servlet is not stateless, or runs in no host');
-    return (seal ??= new Seal({ ...threads, lifetimeMs }));
-  };
+  const sealing = (): Seal => (seal ??= createSeal(lifetimeMs));
   const binding = (): string | null => {
     const request = currentStuffing()?.request;
     return bindTo === undefined || request === undefined ? null : (bindTo(request) ?? null);

@@ -1,0 +1,98 @@
+import { homeOf, placeOfHome, ProtocolError, readToken } from '@custodian/protocol';
+import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
+import { bodyOf, ENTRY_MAX_BYTES, LIFETIME_MAX_MS } from '../store/store-service.ts';
+import { type ContinuationStore, keyOfName } from '../store/store.ts';
+
+const MB = 1 << 20;
+
+/**
+ * Lets threads save instances and make them again. `{ save: home, lifetimeMs }` with the bytes as a body is answered once
+ * they are safe; `{ forget: home }` when they are gone; `{ revive: true }` with the bytes of the instance that the request's
+ * own URL leads to, which is the thread's from then on; `{ read: home }` with those of one that is. A thread saves what is its own, and learns nothing of what nobody
+ * has asked it for. The bytes are sealed by the threads; here nobody looks into them.
+ */
+export class CheckpointService implements Service {
+  readonly name = 'checkpoint';
+  readonly #store: ContinuationStore;
+  readonly #onKept: () => void;
+  /** What is under way for an instance: what is asked later comes later, whatever the store does. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  /** `onKept`: is told when there is something in the store. */
+  constructor(store: ContinuationStore, onKept: () => void) {
+    this.#store = store;
+    this.#onKept = onKept;
+  }
+
+  answer(ask: Ask): Promise<Answer> {
+    const { save, forget, read, revive, lifetimeMs } = ask.json();
+    if (revive === true) return this.#revive(ask);
+    if (typeof read === 'string') return this.#read(ask, read);
+    if (typeof forget === 'string') return this.#forget(ask, forget);
+    if (typeof save === 'string' && typeof lifetimeMs === 'number' && lifetimeMs > 0 && lifetimeMs <= LIFETIME_MAX_MS)
+      return this.#save(ask, save, lifetimeMs);
+    throw new ProtocolError('Cannot read an ask for a checkpoint: it is neither save, forget, read nor revive');
+  }
+
+  async #save(ask: Ask, home: string, lifetimeMs: number): Promise<Answer> {
+    checkOwn(ask, home);
+    const { name: servlet, limits } = ask.servlet;
+    const quotaBytes = limits.storeMb * MB;
+    const bytes = await bodyOf(ask, Math.min(quotaBytes, ENTRY_MAX_BYTES));
+    return this.#inTurn(ask, home, async () => {
+      await this.#store.put({ servlet, name: home, bytes, expiresAt: Date.now() + lifetimeMs, quotaBytes });
+      this.#onKept();
+      return {};
+    });
+  }
+
+  async #forget(ask: Ask, home: string): Promise<Answer> {
+    checkOwn(ask, home);
+    await this.#inTurn(ask, home, () => this.#store.remove(ask.servlet.name, keyOfName(home)));
+    return {};
+  }
+
+  async #read(ask: Ask, home: string): Promise<Answer> {
+    checkOwn(ask, home);
+    const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
+    if (bytes === null) throw missing(false);
+    return { body: bytes };
+  }
+
+  async #revive(ask: Ask): Promise<Answer> {
+    const token = ask.exchange === null ? null : readToken(ask.exchange.url);
+    if (token === null) throw missing(false);
+    const home = homeOf(token);
+    const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
+    if (bytes === null || ask.signal.aborted || !ask.holder.adopt(home)) throw missing(ask.holder.isLost(home));
+    return { body: bytes };
+  }
+
+  async #inTurn<Result>(ask: Ask, home: string, run: () => Promise<Result>): Promise<Result> {
+    const name = `${ask.servlet.name}\0${home}`;
+    const before = this.#turns.get(name);
+    const turn = before === undefined ? run() : before.then(run, run);
+    this.#turns.set(name, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(name) === turn) this.#turns.delete(name);
+    }
+  }
+}
+
+/** @throws ProtocolError: no thread's runtime saves what it does not have */
+function checkOwn({ holder }: Ask, home: string): void {
+  if (placeOfHome(home) === null || !holder.holds(home))
+    throw new ProtocolError('Cannot read an ask for a checkpoint: the instance is not this thread’s');
+}
+
+/** `isLost`: a thread has died that had more of it than was saved. */
+function missing(isLost: boolean): ServiceError {
+  return isLost
+    ? new ServiceError(
+        'CHECKPOINT_LOST',
+        'Cannot make an instance again: its thread has died, and nothing of it was saved',
+      )
+    : new ServiceError('CHECKPOINT_MISSING', 'Cannot make an instance again: it has expired, made room, or never was');
+}

@@ -1,0 +1,299 @@
+import { type ContinuationToken, homeOf } from '@custodian/protocol';
+import { UnserializableError } from '../continuation/serialize/errors.ts';
+import { NoInstanceError, type SavedEntry, type SavedInstance, type SavingManager } from '../manager/manager.ts';
+import { isSameNonce } from '../manager/nonce.ts';
+import { crypto } from '../node-crypto.ts';
+import type { InstanceAddress } from '../servlet/context.ts';
+import { ServerValue } from '../servlet/server-ref.ts';
+import { asBuffer } from '../stuffer/bytes.ts';
+import { type Seal, StateTooLargeError } from '../stuffer/seal.ts';
+import { putCheckpoint, readCheckpoint, removeCheckpoint, takeCheckpoint } from './checkpoint-store.ts';
+import { decodePages, encodePages, unserializable } from './pages.ts';
+import { type CheckpointHead, readRecord, writeRecord } from './record.ts';
+
+/** Of what could not be saved, so many are remembered with an instance. */
+const LOSSES_MAX_COUNT = 50;
+const LOSS_MAX_CHARS = 600;
+/** What is the same as before is written again after this part of its lifetime. */
+const RENEWALS = 64;
+/** Instances that the manager has given up are looked for when there are so many more than it has. */
+const SLACK_COUNT = 64;
+
+type Losses = Map<number, { nonce: string; why: string }>;
+
+/** What is known here of an instance that was saved, or was to be. */
+class Saved {
+  readonly home: string;
+  readonly address: InstanceAddress;
+  /** Pages that are in the checkpoint. */
+  pages: Set<number>;
+  readonly losses: Losses;
+  isStored: boolean;
+  /** Of what is stored, and when that was. */
+  digest = '';
+  storedAt = 0;
+  /** The thread has something of it that would be lost. */
+  hasUnsaved = false;
+  /** One after the other. */
+  turn: Promise<void> = Promise.resolve();
+
+  constructor(address: InstanceAddress, losses: Losses = new Map(), pages: Iterable<number> | null = null) {
+    this.address = address;
+    this.home = homeOf(address);
+    this.losses = losses;
+    this.isStored = pages !== null;
+    this.pages = new Set(pages);
+  }
+}
+
+export interface CheckpointOptions {
+  manager: SavingManager;
+  /** Where the thread stands: instances that are born here are named by it. */
+  place: string;
+  seal: Seal;
+  lifetimeMs: number;
+}
+
+/** Saves the instances of a thread, each as a whole, and makes those again that another thread has saved. */
+export class Checkpoints {
+  /** Called when {@link unsavedCount} may have changed. */
+  onChange: () => void = () => {};
+  readonly #manager: SavingManager;
+  readonly #place: string;
+  readonly #seal: Seal;
+  readonly #lifetimeMs: number;
+  /** By their number in the manager. */
+  readonly #saved = new Map<number, Saved>();
+  /** Instances that were born elsewhere: their numbers here. */
+  readonly #revived = new Map<string, number>();
+  readonly #reviving = new Map<string, Promise<void>>();
+
+  constructor({ manager, place, seal, lifetimeMs }: CheckpointOptions) {
+    this.#manager = manager;
+    this.#place = place;
+    this.#seal = seal;
+    this.#lifetimeMs = lifetimeMs;
+  }
+
+  /** Instances of which something would be lost with the thread. */
+  get unsavedCount(): number {
+    let count = 0;
+    for (const [instance, { hasUnsaved }] of this.#saved)
+      if (hasUnsaved && this.#manager.hasInstance(instance)) count++;
+    return count;
+  }
+
+  addressOf(instance: number): InstanceAddress {
+    return this.#saved.get(instance)?.address ?? { place: this.#place, instance };
+  }
+
+  /** The number of an instance in the manager; null: it is not here. */
+  instanceOf(address: InstanceAddress): number | null {
+    const revived = this.#revived.get(homeOf(address));
+    if (revived !== undefined) return this.#manager.hasInstance(revived) ? revived : null;
+    if (address.place !== this.#place || !this.#manager.hasInstance(address.instance)) return null;
+    // Numbers are given to all instances here; one that was born elsewhere answers to its own name only.
+    return this.addressOf(address.instance).place === this.#place ? address.instance : null;
+  }
+
+  /** Why the page that a URL leads to could not be saved; null: it is no such page. */
+  lossOf(token: ContinuationToken): string | null {
+    const instance = this.instanceOf(token);
+    const loss = instance === null ? undefined : this.#saved.get(instance)?.losses.get(token.continuation);
+    return loss !== undefined && isSameNonce(token.nonce, loss.nonce) ? loss.why : null;
+  }
+
+  /** Saves an instance as it is now. Resolves when it is safe. @throws AskError `STORE_UNAVAILABLE` */
+  save(instance: number): Promise<void> {
+    const saved = this.#savedFor(instance);
+    const turn = saved.turn.then(async () => {
+      try {
+        await this.#write(instance, saved);
+      } catch (error) {
+        saved.hasUnsaved = true;
+        throw error;
+      } finally {
+        this.onChange();
+      }
+    });
+    saved.turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
+   * Makes the instance of a URL again, if it was saved.
+   * @throws CodeChangedError, DecodeError, SealError, and AskError `STORE_UNAVAILABLE`, `CHECKPOINT_LOST`
+   */
+  async revive(token: ContinuationToken): Promise<void> {
+    const home = homeOf(token);
+    for (;;) {
+      if (this.instanceOf(token) !== null) return;
+      const underWay = this.#reviving.get(home);
+      if (underWay === undefined) break;
+      // It may fail for a reason of that request's own.
+      await underWay.catch(() => {});
+    }
+    const reviving = this.#revive(token, home).finally(() => this.#reviving.delete(home));
+    this.#reviving.set(home, reviving);
+    await reviving;
+  }
+
+  async #revive({ place, instance: number }: ContinuationToken, home: string): Promise<void> {
+    const sealed = await takeCheckpoint();
+    if (sealed === null) return;
+    const { head, graph } = this.#open(sealed, home);
+    const entries = decodePages(graph, head.pages);
+    const instance = this.#manager.revive({ ...head, entries }, Math.max(0, Date.now() - head.savedAt));
+    const losses: Losses = new Map(head.losses.map(([id, nonce, why]) => [id, { nonce, why }]));
+    const pages = head.pages.map(([id]) => id);
+    this.#saved.set(instance, new Saved({ place, instance: number }, losses, pages));
+    this.#revived.set(home, instance);
+  }
+
+  #savedFor(instance: number): Saved {
+    let saved = this.#saved.get(instance);
+    if (saved === undefined) {
+      if (this.#saved.size > this.#manager.count + SLACK_COUNT) this.#prune();
+      this.#saved.set(instance, (saved = new Saved({ place: this.#place, instance })));
+    }
+    return saved;
+  }
+
+  #prune(): void {
+    for (const [instance, { home }] of this.#saved) {
+      if (this.#manager.hasInstance(instance)) continue;
+      this.#saved.delete(instance);
+      this.#revived.delete(home);
+    }
+  }
+
+  async #write(instance: number, saved: Saved): Promise<void> {
+    const state = this.#stateOf(instance);
+    if (state === null) return;
+    const pages = state.entries.filter(({ k }) => !(k instanceof ServerValue));
+    if (pages.length === 0 && state.entries.length === 0) return this.#forget(saved);
+    const written = this.#encode(pages, saved);
+    try {
+      await (written === null ? this.#putLosses(saved) : this.#put(saved, state, written));
+    } catch (error) {
+      const isTooLarge =
+        error instanceof StateTooLargeError || (error as { code?: unknown }).code === 'STORE_TOO_LARGE';
+      if (!isTooLarge || written === null) throw error;
+      this.#lose(saved, pages, (error as Error).message);
+      await this.#putLosses(saved);
+    }
+    // Losses of threads before are lost already.
+    const isLosable = pages.some(({ id }) => saved.losses.has(id));
+    saved.hasUnsaved = written === null || isLosable || pages.length < state.entries.length;
+  }
+
+  /** null: the manager has given it up. */
+  #stateOf(instance: number): SavedInstance | null {
+    try {
+      return this.#manager.save(instance);
+    } catch (error) {
+      if (error instanceof NoInstanceError) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * What can be written of the pages; null: not what could be before, so that the checkpoint stands as it is. What
+   * can't is in the losses then.
+   */
+  #encode(pages: readonly SavedEntry[], saved: Saved): { pages: readonly SavedEntry[]; graph: Uint8Array } | null {
+    const able = pages.filter(({ id }) => !saved.losses.has(id));
+    try {
+      return { pages: able, graph: encodePages(able) };
+    } catch (error) {
+      if (!(error instanceof UnserializableError)) throw error;
+      const failing = unserializable(able);
+      if (able.some(({ id }) => failing.has(id) && saved.pages.has(id))) {
+        this.#lose(saved, able, error.message);
+        return null;
+      }
+      for (const entry of able) if (failing.has(entry.id)) this.#lose(saved, [entry], failing.get(entry.id) as string);
+      const rest = able.filter(({ id }) => !failing.has(id));
+      return { pages: rest, graph: encodePages(rest) };
+    }
+  }
+
+  /** Of these pages, those that are not in the checkpoint will be lost with the thread. */
+  #lose(saved: Saved, pages: readonly SavedEntry[], why: string): void {
+    let isNew = false;
+    for (const { id, nonce } of pages) {
+      if (saved.pages.has(id) || saved.losses.has(id)) continue;
+      saved.losses.set(id, { nonce, why: why.slice(0, LOSS_MAX_CHARS) });
+      isNew = true;
+    }
+    if (isNew) console.warn(`A page would not outlive its thread. ${why}`);
+    for (const id of saved.losses.keys()) {
+      if (saved.losses.size <= LOSSES_MAX_COUNT) break;
+      saved.losses.delete(id);
+    }
+  }
+
+  async #put(
+    saved: Saved,
+    state: SavedInstance,
+    { pages, graph }: { pages: readonly SavedEntry[]; graph: Uint8Array },
+  ): Promise<void> {
+    const { nextId, mark, timeoutMs } = state;
+    const head: CheckpointHead = {
+      savedAt: 0,
+      nextId,
+      mark,
+      timeoutMs,
+      pages: pages.map(({ id, nonce, mark: own }) => [id, nonce, own]),
+      losses: lossesOf(saved),
+    };
+    const digest = crypto().createHash('sha256').update(JSON.stringify(head)).update(graph).digest('base64');
+    const now = Date.now();
+    if (saved.isStored && digest === saved.digest && now - saved.storedAt < this.#lifetimeMs / RENEWALS) return;
+    await this.#store(saved, { ...head, savedAt: now }, graph);
+    saved.pages = new Set(pages.map(({ id }) => id));
+    saved.digest = digest;
+    saved.storedAt = now;
+  }
+
+  /** The checkpoint stays what it was, and says besides what is not in it. */
+  async #putLosses(saved: Saved): Promise<void> {
+    const sealed = saved.isStored ? await readCheckpoint(saved.home) : null;
+    const { head, graph } =
+      sealed === null ? { head: EMPTY_HEAD, graph: encodePages([]) } : this.#open(sealed, saved.home);
+    const losses = lossesOf(saved);
+    if (sealed !== null && JSON.stringify(losses) === JSON.stringify(head.losses)) return;
+    saved.digest = '';
+    const nextId = Math.max(head.nextId, ...losses.map(([id]) => id + 1));
+    await this.#store(saved, { ...head, nextId, losses }, graph);
+  }
+
+  async #store(saved: Saved, head: CheckpointHead, graph: Uint8Array): Promise<void> {
+    const sealed = this.#seal.seal(writeRecord(head, graph), bindingOf(saved.home));
+    await putCheckpoint(saved.home, this.#lifetimeMs, sealed);
+    saved.isStored = true;
+  }
+
+  async #forget(saved: Saved): Promise<void> {
+    if (saved.isStored) await removeCheckpoint(saved.home);
+    saved.isStored = false;
+    saved.pages.clear();
+    saved.losses.clear();
+    saved.hasUnsaved = false;
+  }
+
+  #open(sealed: Uint8Array, home: string): ReturnType<typeof readRecord> {
+    return readRecord(asBuffer(this.#seal.open(sealed, bindingOf(home))));
+  }
+}
+
+const EMPTY_HEAD: CheckpointHead = { savedAt: 0, nextId: 1, mark: 0, timeoutMs: 0, pages: [], losses: [] };
+
+function lossesOf({ losses }: Saved): CheckpointHead['losses'] {
+  return Array.from(losses, ([id, { nonce, why }]) => [id, nonce, why]);
+}
+
+/** A checkpoint opens for the instance that it is of, and for no other. */
+function bindingOf(home: string): string {
+  return `checkpoint ${home}`;
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { DatabaseServer, redisMissing } from '../../support/database-server.ts';
+import { startTrusted, StartedHost } from '../../support/started-host.ts';
+import { Visitor } from '../../support/visitor.ts';
+
+const ASKS = JSON.stringify(new URL('../../../packages/worker/src/asks.ts', import.meta.url).href);
+/** A servlet with checkpoints that asks for whatever its query says. */
+const ASKER = `
+  import { html, sendSuspend } from '@custodian/worker';
+  import { ask } from ${ASKS};
+  export const checkpoint = true;
+  export default async function asker({ query }) {
+    if (!query.has('head')) {
+      const request = await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+      return request.query.has('head') ? tell(request.query.get('head')) : 'done';
+    }
+    return tell(query.get('head'));
+  }
+  async function tell(head) {
+    const body = head.includes('save') ? Buffer.from('forged') : null;
+    try { return String((await (await ask('checkpoint', JSON.parse(head), { body })).bytes(1e6)).length); }
+    catch (error) { return error.code; }
+  }`;
+
+describe('CheckpointService', () => {
+  test('a thread gets no instance that nobody has asked it for, and may not touch one that is not its own', async () => {
+    await using started = await startTrusted({ asker: ASKER }, { store: 'memory', unit: 'instance' });
+    const visitor = new Visitor(started.url);
+    const page = await visitor.get('/asker');
+    const home = /;k=(.*?\.\d+)\.\d+\./.exec(page.text)![1]!;
+    const asked = (head: object): string => `/asker?head=${encodeURIComponent(JSON.stringify(head))}`;
+    expect((await visitor.get(asked({ revive: true }))).text).toBe('CHECKPOINT_MISSING');
+    for (const head of [
+      { read: home },
+      { forget: home },
+      { save: home, lifetimeMs: 60_000 },
+      { save: 'nothing', lifetimeMs: 60_000 },
+      { save: home },
+      {},
+    ]) {
+      expect((await visitor.get(asked(head))).status, JSON.stringify(head)).toBe(500);
+      expect(started.host.ledger.obituaries.at(-1)?.cause).toBe('protocol');
+    }
+    // Its thread went down with the others' cell, and what it had saved is untouched.
+    expect((await visitor.follow(page)).text).toBe('done');
+  });
+
+  test('what a thread has saved under its own name and not sealed is no instance: the page has expired', async () => {
+    await using started = await startTrusted({ asker: ASKER }, { store: 'memory', unit: 'instance' });
+    const visitor = new Visitor(started.url);
+    const page = await visitor.get('/asker');
+    const home = /;k=(.*?\.\d+)\.\d+\./.exec(page.text)![1]!;
+    expect((await visitor.follow(page, { head: JSON.stringify({ read: home }) })).text).toMatch(/^\d{2,4}$/);
+    const other = await visitor.get('/asker');
+    const others = /;k=(.*?)\.\d+\.\d+\./.exec(other.text)![1]!;
+    // An instance that its own manager knows nothing of.
+    const head = JSON.stringify({ save: `${others}.77`, lifetimeMs: 60_000 });
+    expect((await visitor.follow(other, { head })).text).toBe('0');
+    expect((await visitor.get(`/asker;k=${others}.77.1.${'x'.repeat(22)}`)).status).toBe(410);
+  });
+});
+
+const missing = redisMissing();
+if (missing !== null) console.warn(`test/host/checkpoint: Redis is skipped: ${missing}`);
+
+const COUNTER = `
+  import { html, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    for (let i = 0; ; i++) await sendSuspend((url) => html\`<a href="\${url}">\${i}</a> pid \${process.pid}\`);
+  }`;
+
+test.skipIf(missing !== null)(
+  'while its store is killed a checkpointed servlet shows no page that would not be safe, and goes on when it is back',
+  async () => {
+    await using server = await DatabaseServer.redis();
+    await using started = await StartedHost.start({ counter: COUNTER }, { store: server.url });
+    const visitor = new Visitor(started.url);
+    const page = await visitor.follow(await visitor.get('/counter'));
+    await server.kill();
+    const refused = await visitor.follow(page);
+    expect(refused.status).toBe(503);
+    expect(refused.text).toContain('STORE_UNAVAILABLE');
+    await server.start();
+    await started.host.killCell(Number(/pid (\d+)/.exec(page.text)![1]));
+    expect((await visitor.follow(page)).text).toContain('>2<');
+  },
+  60_000,
+);
