@@ -15,6 +15,7 @@ const SURFACE: Record<string, string[]> = {
     'serve',
   ],
   '@custodian/host/testing': ['Page', 'PageElement', 'Tab', 'VisitError', 'browse', 'testHost', 'testServlet'],
+  '@custodian/worker/check': ['checkServlet'],
   '@custodian/worker': [
     'BindingError',
     'CookieError',
@@ -191,7 +192,7 @@ test('@custodian/host exports the dispatchers that it promises', async () => {
 
 test.each([
   ['host', { '.': './src/index.ts', './testing': './src/testing/index.ts' }],
-  ['worker', { '.': './src/index.ts' }],
+  ['worker', { '.': './src/index.ts', './check': './src/continuation/check/check.ts' }],
   ['protocol', { '.': './src/index.ts' }],
 ])('packages/%s has these entries', async (name, entries) => {
   const text = await readFile(new URL(`../../packages/${name}/package.json`, import.meta.url), 'utf8');

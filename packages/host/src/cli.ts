@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { type Command, parseCommand, UsageError } from './cli/arguments.ts';
-import { DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
+import { CHECK_HELP, DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
 import { createPaint } from './cli/paint.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -10,6 +10,7 @@ const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 const HELP_ABOUT = {
   custodian: HELP,
   serve: SERVE_HELP,
+  check: CHECK_HELP,
   doctor: DOCTOR_HELP,
   ps: PS_HELP,
   kill: KILL_HELP,
@@ -48,6 +49,10 @@ async function run(command: Command): Promise<number> {
       const paint = createPaint(process.stdout, process.env);
       process.stdout.write(command.isJson ? `${JSON.stringify(report, null, 2)}\n` : render(report, paint));
       return report.isAble ? EXIT.done : EXIT.failed;
+    }
+    case 'check': {
+      const { runCheck } = await import('./cli/check-command.ts');
+      return runCheck(command);
     }
     case 'ps':
     case 'kill':

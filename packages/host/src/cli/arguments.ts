@@ -13,8 +13,9 @@ export class UsageError extends Error {
 
 /** What was asked for on the command line. */
 export type Command =
-  | { name: 'help'; about: 'custodian' | 'serve' | 'doctor' | 'ps' | 'kill' | 'top' }
+  | { name: 'help'; about: 'custodian' | 'serve' | 'check' | 'doctor' | 'ps' | 'kill' | 'top' }
   | { name: 'version' }
+  | { name: 'check'; paths: string[]; isJson: boolean; isStateless: boolean }
   | { name: 'doctor'; isJson: boolean }
   | { name: 'ps'; stateDir: string | null; pid: number | null; isJson: boolean }
   | { name: 'kill'; stateDir: string | null; pid: number | null; target: string }
@@ -52,7 +53,7 @@ export type ServeFlags = Partial<
   >
 >;
 
-const COMMANDS = ['serve', 'doctor', 'ps', 'kill', 'top', 'help', 'version'];
+const COMMANDS = ['serve', 'check', 'doctor', 'ps', 'kill', 'top', 'help', 'version'];
 
 const SERVE_FLAGS = {
   port: { type: 'string', short: 'p' },
@@ -85,6 +86,12 @@ const SERVE_FLAGS = {
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
+const CHECK_FLAGS = {
+  json: { type: 'boolean' },
+  stateless: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
 const DOCTOR_FLAGS = {
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -108,6 +115,8 @@ export function parseCommand(argv: readonly string[]): Command {
   switch (first) {
     case 'serve':
       return parseServe(rest);
+    case 'check':
+      return parseCheck(rest);
     case 'doctor':
       return parseDoctor(rest);
     case 'ps':
@@ -129,8 +138,20 @@ export function parseCommand(argv: readonly string[]): Command {
 }
 
 function parseHelp(rest: readonly string[]): Command {
-  const about = (['serve', 'doctor', 'ps', 'kill', 'top'] as const).find((name) => name === rest[0]);
+  const about = (['serve', 'check', 'doctor', 'ps', 'kill', 'top'] as const).find((name) => name === rest[0]);
   return { name: 'help', about: about ?? 'custodian' };
+}
+
+function parseCheck(argv: readonly string[]): Command {
+  const { values, positionals } = parse(argv, CHECK_FLAGS, 'custodian check');
+  if (values['help'] === true) return { name: 'help', about: 'check' };
+  if (positionals.length === 0) throw new UsageError('Cannot check: name a servlet, or a directory of servlets');
+  return {
+    name: 'check',
+    paths: positionals,
+    isJson: values['json'] === true,
+    isStateless: values['stateless'] === true,
+  };
 }
 
 function parseDoctor(argv: readonly string[]): Command {

@@ -4,6 +4,7 @@ export const HELP: string = `custodian: a servlet host. Every servlet runs cappe
 
 Usage:
   custodian serve <file or directory>... [options]   serve a servlet, or every .ts, .js and .mjs in a directory
+  custodian check <file or directory>... [options]   what is provably wrong with flows of pages, before they run
   custodian doctor [--json]                          which walls this machine has, and what each stops
   custodian ps | top | kill TARGET                   what a running host does, live, and ending a part of it
   custodian --help | --version
@@ -89,6 +90,20 @@ export const KILL_HELP: string = `Usage: custodian kill TARGET
 Ends a cell (its pid), a thread (CELL.THREAD, as ps shows it) or all threads of a servlet (its name). What ran there is
 answered with a page that says so, and the servlet gets a fresh thread when it is asked for.
 ${OPERATOR_OPTIONS}`;
+
+export const CHECK_HELP: string = `Usage: custodian check <file or directory>... [--json] [--stateless]
+
+Reads servlets, and all that they import by relative paths, and tells what it can prove of their flows of pages: values
+that can't be saved and are held across a suspension of a stateless servlet, suspensions that can't be captured, and
+locals that all windows share. Nothing is run. What it does not find may be wrong all the same.
+
+      --stateless          as if they were stateless, for those that the config file makes so
+      --json               the same as JSON: files, and findings with severity, code, message, file, line, column,
+                           variable, path and suspension
+  -h, --help               this page
+
+Exits with 1 when there is an error (warnings are none), with 2 when a file is not there.
+`;
 
 export const DOCTOR_HELP: string = `Usage: custodian doctor [--json]
 

@@ -31,6 +31,8 @@ export interface Compiled {
   map: { toUrl(): string } | null;
   diagnostics: Diagnostic[];
   resumableCount: number;
+  /** The descriptions of its resumable functions. */
+  functions: readonly FunctionMeta[];
 }
 
 /**
@@ -49,7 +51,7 @@ export function compile(source: string, options: CompileOptions): Compiled {
   const diagnostics = diagnose(analysis, options.original ?? source, options);
   const resumable = analysis.functions.filter((fn) => fn.isResumable);
   if (!resumable.length && !(tokens && analysis.closures.length))
-    return { code: source, map: null, diagnostics, resumableCount: 0 };
+    return { code: source, map: null, diagnostics, resumableCount: 0, functions: [] };
 
   const words = vocabulary(names, sourceType),
     metas: FunctionMeta[] = [],
@@ -80,7 +82,7 @@ export function compile(source: string, options: CompileOptions): Compiled {
   body.push(...metaTable(words, metas, file, saved !== null));
   if (saved) body.push(...saved.registration(words, { module: savedAs!, file, tokens: tokens!, metas }));
   const { code, map } = print({ ...program, body }, options.original ?? source, file);
-  return { code, map, diagnostics, resumableCount: resumable.length };
+  return { code, map, diagnostics, resumableCount: resumable.length, functions: metas };
 }
 
 function vocabulary(names: Names, sourceType: 'module' | 'script'): Vocabulary {
