@@ -34,8 +34,10 @@ export class RestartableHost implements AsyncDisposable {
     servlets: Readonly<Record<string, string>>,
     options: Omit<Partial<ServeOptions>, 'servlets'> = {},
     heldAs: HeldAs = {},
+    prepare: (stateDir: string) => void = () => {},
   ): Promise<RestartableHost> {
     const host = new RestartableHost(servlets, options, heldAs);
+    prepare(host.stateDir);
     await host.start();
     return host;
   }
