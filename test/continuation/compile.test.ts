@@ -51,9 +51,20 @@ describe('compile()', () => {
     expect(compile(unsuspended, { file: 'a.js', runtime: 'rt' }).diagnostics).toEqual([]);
   });
 
-  test('a suspension written directly in an async generator does not load', () => {
-    const source =
-      "import { sendSuspend as ask } from '@custodian/worker';\nexport async function* pages() {\n  yield await ask(() => 'x');\n}";
+  test.each([
+    'sendSuspend',
+    'sendSuspendUrl',
+    'sendSuspendHidden',
+    'sendSuspendDispatch',
+    'sendSuspendUrlDispatch',
+    'sendForward',
+    'sendFormlet',
+    'redirectGet',
+    'redirectGetForget',
+    'captureContinuation',
+    'page',
+  ])('a suspension written directly in an async generator does not load: %s', (name) => {
+    const source = `import { ${name} as ask } from '@custodian/worker';\nexport async function* pages() {\n  yield await ask(() => 'x');\n}`;
     expect(() => compile(source, { file: 'a.js', runtime: 'rt' })).toThrow(
       expect.objectContaining({ code: 'SERVLET_SUSPEND_IN_GENERATOR', line: 3, column: 15 }),
     );
@@ -62,6 +73,17 @@ describe('compile()', () => {
   test('a syntax error carries its place', () => {
     expect(() => compile('let x = ;', { file: 'a.js', runtime: 'rt' })).toThrow(
       expect.objectContaining({ code: 'SERVLET_SYNTAX', line: 1, column: 9, file: 'a.js' }),
+    );
+  });
+
+  test('decorators, which neither Node nor the parser knows, are told by name', () => {
+    expect(() => compile('class A {\n  @logged m() {}\n}', { file: 'a.js', runtime: 'rt' })).toThrow(
+      expect.objectContaining({
+        code: 'SERVLET_SYNTAX',
+        line: 2,
+        column: 3,
+        message: expect.stringMatching(/^Decorators/),
+      }),
     );
   });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { codeFrame, prompt, type UnsafeContextError } from '../../packages/worker/src/continuation/runtime.ts';
 import { load, play, returned } from './support/compile-module.ts';
 
@@ -297,6 +297,43 @@ describe('unsafe contexts', () => {
     const { exports } = await load('export async function start() { exit("bye"); return "page"; }');
     const error = (await prompt(exports['start']!).catch((e: Error) => e)) as Error;
     expect(error.message).toMatch(/^Cannot leave the servlet in an unsafe context: its promise was not awaited/);
+  });
+
+  describe('leaving that something keeps, in code that never ends', () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    test('fails its run, if native code has swallowed it', async () => {
+      const { exports } = await load(
+        'export async function start() {\n  await exit("bye").catch(() => new Promise(() => {}));\n}',
+      );
+      let error: UnsafeContextError | undefined;
+      prompt(exports['start']!).catch((e: UnsafeContextError) => (error = e));
+      await turn();
+      await vi.advanceTimersByTimeAsync(4_900);
+      expect(error).toBe(undefined);
+      await vi.advanceTimersByTimeAsync(200);
+      expect(error?.code).toBe('SERVLET_UNSAFE_CONTEXT');
+      expect(error!.message).toMatch(/^Cannot leave the servlet in an unsafe context: [^]*servlet-\d+\.(ts|mjs):4:/);
+    });
+
+    test('fails no run whose finally blocks are at work, nor one that native code keeps for a while', async () => {
+      const { exports } = await load(`
+        const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+        async function transaction(f: () => unknown) { 'use native'; try { return await f(); } finally { await pause(4_000); } }
+        export async function start() {
+          try { await transaction(async () => { try { await exit('bye'); } finally { await pause(60_000); } }); } finally { await pause(8_000); }
+        }`);
+      const outcome = prompt(exports['start']!);
+      await turn();
+      await vi.advanceTimersByTimeAsync(72_000);
+      expect(await outcome).toMatchObject({ kind: 'exited', value: 'bye' });
+    });
   });
 
   test('the chain of calls is listed with file and line', async () => {

@@ -215,3 +215,53 @@ describe('routing', () => {
     expect([unknown.status, unknown.text.includes('This page has expired')]).toEqual([410, true]);
   });
 });
+
+const FETCH = `import { sendSuspend } from '@custodian/worker';
+  export default { async fetch(request) {
+    if (request.method === 'POST') return new Response(await request.text());
+    const reply = await sendSuspend((url) => new Response('<form action="' + url + '" method="post">'));
+    const form = await reply.toRequest().formData();
+    return Response.json([reply.bindings.get('name'), form.get('name'), await reply.text()]);
+  } };`;
+const FETCH_STATELESS = `import { html, sendSuspendHidden } from '@custodian/worker';
+  export const stateless = true;
+  export default { async fetch(request) {
+    if (request.method === 'POST') return new Response(await request.text());
+    const reply = await sendSuspendHidden((url, field) => html\`<form action="\${url}" method="post">\${field}</form>\`);
+    return Response.json([reply.bindings.get('name')]);
+  } };`;
+
+test('the page of a fetch function is answered by a form whose fields are there; other forms it reads itself', async () => {
+  await using started = await StartedHost.start({ own: FETCH, stateless: FETCH_STATELESS });
+  const visitor = new Visitor(started.url);
+  const first = await visitor.get('/own');
+  for (const name of ['Ada & Bob', 'Cy'])
+    expect(JSON.parse((await visitor.post(first, { name })).text)).toEqual([
+      name,
+      name,
+      new URLSearchParams({ name }).toString(),
+    ]);
+  for (const path of ['/own', '/stateless'])
+    expect((await visitor.get(path, { method: 'POST', body: new URLSearchParams({ a: '1' }) })).text).toBe('a=1');
+  const kont = /name="kont" value="([^"]+)"/.exec((await visitor.get('/stateless')).text)![1]!;
+  const reply = await visitor.get('/stateless', { method: 'POST', body: new URLSearchParams({ name: 'Ada', kont }) });
+  expect(JSON.parse(reply.text)).toEqual(['Ada']);
+});
+
+test('a suspension while a module is loaded is an error that shows its line: at the start, and in a module that a request imports', async () => {
+  const suspend = `import { html, sendSuspend } from '@custodian/worker';\n`;
+  const wizard = `${suspend}export const answer = (await sendSuspend((url) => html\`\${url}\`)).query.get('n');`;
+  await using started = await StartedHost.start({
+    early: `${wizard}\nexport default () => answer;`,
+    late: `${suspend}export default async () => (await import('./wizard.mjs')).answer;`,
+  });
+  started.directory.write('wizard.mjs', wizard);
+  const visitor = new Visitor(started.url);
+  const early = await visitor.get('/early');
+  expect(early.status).toBe(503);
+  expect(early.text).toContain('early.mjs:2:30');
+  expect(early.text).toContain('SERVLET_LOAD');
+  const late = await visitor.get('/late');
+  expect(late.status).toBe(500);
+  expect(late.text).toMatch(/Cannot capture a continuation in an unsafe context[^]*captured at: [^ ]*wizard\.mjs:2:30/);
+});

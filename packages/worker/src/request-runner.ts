@@ -173,7 +173,10 @@ export class RequestRunner {
   }
 
   #needsForm(head: RequestHead): boolean {
-    return head.hasForm || (this.#servlet.kind === 'servlet' && !this.#servlet.takesRawBody && needsForm(head));
+    if (head.hasForm) return true;
+    const servlet = this.#servlet;
+    if (servlet.readsForm !== undefined) return needsForm(head) && servlet.readsForm(head.url);
+    return servlet.kind === 'servlet' && !servlet.takesRawBody && needsForm(head);
   }
 
   async #runForm(request: Pending, servletRequest: ServletRequest, body: RequestBody): Promise<void> {

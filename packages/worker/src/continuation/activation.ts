@@ -39,6 +39,10 @@ export class Capture<Handler = unknown> extends Signal {
 export class Exit<Value = unknown> extends Signal {
   readonly message = 'the servlet is leaving with its response; let this pass';
   readonly value: Value;
+  /** How many frames it has come to or left. */
+  moves = 0;
+  /** A finally block runs for it. */
+  isHeld = false;
   constructor(value: Value) {
     super();
     this.value = value;
@@ -106,6 +110,10 @@ export class Activation {
       signal.frame = new Frame(meta, at, pick(locals, meta.awaits[at - 1]!.live), body);
       return signal;
     }
+    if (signal instanceof Exit) {
+      signal.isHeld = false;
+      signal.moves++;
+    }
     if (!(signal instanceof Capture)) return signal;
     if (!arrives(signal, awaited)) return refuse(signal, meta, at);
     const site = meta.awaits[at - 1]!;
@@ -172,6 +180,10 @@ export function passFinally(
   meta: FunctionDescription,
   at: number,
 ): unknown {
+  if (error instanceof Exit) {
+    error.isHeld = true;
+    error.moves++;
+  }
   if (!(error instanceof Signal) || error instanceof Exit) return error;
   if (error instanceof Capture && !arrives(error, awaited)) return refuse(error, meta, at);
   throw error;

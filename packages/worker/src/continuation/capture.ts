@@ -65,6 +65,22 @@ function watch(run: Run, signal: Signal): void {
   if (watched.push({ run, signal }) === 1) setImmediate(checkWatched);
 }
 function checkWatched(): void {
-  for (const { run, signal } of watched.splice(0))
-    if (signal instanceof Capture && run.isOpen(signal) && !run.isOver) run.fail(lostError(signal));
+  for (const { run, signal } of watched.splice(0)) {
+    if (run.isOver || !run.isOpen(signal)) continue;
+    if (signal instanceof Capture) run.fail(lostError(signal));
+    else if (signal instanceof Exit) watchExit(run, signal);
+  }
+}
+
+/** How long foreign code may keep an exit: a library that undoes a transaction before it throws on. */
+const exitGraceMs = 5_000;
+
+/** Finally blocks take their time, so that an exit may be long on its way. Lost is one that no block holds and that does not move. */
+function watchExit(run: Run, exit: Exit): void {
+  const { moves } = exit;
+  setTimeout(() => {
+    if (run.isOver || !run.isOpen(exit)) return;
+    if (exit.isHeld || exit.moves !== moves) watchExit(run, exit);
+    else run.fail(lostError(exit));
+  }, exitGraceMs).unref();
 }

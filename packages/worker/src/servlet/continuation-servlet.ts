@@ -61,6 +61,12 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     this.#turns = isSequential ? null : new InstanceTurns();
   }
 
+  readsForm(target: string): boolean {
+    if (this.kind === 'servlet') return !this.takesRawBody;
+    // A page of a fetch function is answered by a ServletRequest too.
+    return readToken(target) !== null;
+  }
+
   handle(request: ServletRequest): Promise<Reply> {
     const token = readToken(request.url);
     if (token === null) return this.start(request, (fresh) => this.#servlet.handle(fresh));

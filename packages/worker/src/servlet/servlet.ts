@@ -23,6 +23,8 @@ export interface Servlet {
   stuffer?: Stuffer<Saved, Uint8Array> | undefined;
   /** Whom its sealed pages are for, and how long. */
   sealing?: SealOptions | undefined;
+  /** Are a form's fields read before it is called? Absent: if it is a function, and takes no raw bodies. */
+  readsForm?(target: string): boolean;
   /** Answers one request; the result is for `toReply`. May return a promise; may throw. */
   handle(request: ServletRequest): unknown;
   /** Nobody waits for that request's answer any more. Only where a thread runs several side by side. */

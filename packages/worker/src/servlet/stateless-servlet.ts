@@ -41,6 +41,11 @@ export class StatelessServlet extends ContinuationServlet {
     this.#stuffer = servlet.stuffer ?? createDefaultStuffer(servlet.sealing);
   }
 
+  /** The state may be in any form. */
+  override readsForm(target: string): boolean {
+    return this.kind === 'fetch' || super.readsForm(target);
+  }
+
   override async handle(request: ServletRequest): Promise<Reply> {
     try {
       const payload = readToken(request.url) === null ? payloadOf(request) : null;

@@ -36,10 +36,13 @@ const suspending: ReadonlySet<string> = new Set([
   'sendSuspendHidden',
   'sendSuspendDispatch',
   'sendSuspendUrlDispatch',
+  'sendSuspendUrlDispatch',
   'sendForward',
   'redirectGet',
   'redirectGetForget',
   'captureContinuation',
+  'sendFormlet',
+  'page',
 ]);
 
 /** What can be said about a module before it runs. @throws ServletCompileError */

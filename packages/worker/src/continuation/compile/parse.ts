@@ -45,6 +45,14 @@ export function parse(source: string, file: string, sourceType: 'module' | 'scri
   } catch (error) {
     const at = (error as { loc?: { line: number; column: number } }).loc;
     if (!at) throw error;
-    throw new ServletSyntaxError((error as Error).message, file, at.line, at.column + 1);
+    const { message } = error as Error;
+    throw new ServletSyntaxError(
+      source[(error as { pos: number }).pos] === '@'
+        ? 'Decorators are not JavaScript yet, and Node runs none'
+        : message,
+      file,
+      at.line,
+      at.column + 1,
+    );
   }
 }
