@@ -2,11 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import { Agent } from 'node:http';
 import { get } from './support/client.ts';
-import { load, type Load } from './support/load.ts';
-import { pssMb, processTree, treeCpuMs } from './support/proc.ts';
+import { continuationAt, flowSpeeds, type Running } from './support/flow.ts';
+import { pssMb, processTree } from './support/proc.ts';
 import { hasRacket, startRacket } from './support/racket.ts';
 import { type Answer, type BenchOptions, main, type Table } from './support/report.ts';
-import { alternate, ratioOf, spreadOf } from './support/rounds.ts';
 import { startServer } from './support/server.ts';
 
 const SUM2 = fileURLToPath(new URL('servlets/sum2.ts', import.meta.url));
@@ -15,24 +14,10 @@ const CUSTODIAN = { servlets: [{ file: SUM2, limits: { heapMb: 500 } }] };
 /** All sessions in one thread, as Racket's are: what it holds can be asked of it. */
 const ONE_THREAD = { servlets: [{ file: SUM2, limits: { heapMb: 500, threadsMaxCount: 1 } }] };
 const SESSIONS = 10_000;
-const CONNECTIONS = 16;
-const WARM_UP_SECONDS = 3;
 /** Requests of the sessions that are under way at once. */
 const VISITORS = 32;
 
-const STEPS = ['capture', 'resume and capture', 'resume'] as const;
-type Step = (typeof STEPS)[number];
 type Name = 'custodian' | 'racket';
-
-interface Running {
-  url: string;
-  pid: number;
-  stop(): Promise<void>;
-}
-
-interface Sample extends Load {
-  cpuMicros: number;
-}
 
 const start = (name: Name, core: number | null, options: object = CUSTODIAN): Promise<Running> =>
   name === 'racket' ? startRacket('sum2.rkt', core) : startServer('custodian.ts', options, core);
@@ -41,60 +26,14 @@ export async function continuationHttp(options: BenchOptions): Promise<Answer> {
   const names: Name[] = hasRacket ? ['custodian', 'racket'] : ['custodian'];
   if (!hasRacket) console.warn('Racket is not installed: its rows are left out');
   const tables: Table[] = [];
-  for (const cores of options.cores) tables.push(...(await speeds(names, cores, options)));
+  for (const cores of options.cores)
+    tables.push(...(await flowSpeeds(names, { ...options, cores, start, path: '/sum2' })));
   tables.push(await weights(names));
   return {
     question: 'how many captures and resumptions a second, and what does a live session weigh, against Racket?',
     estimate: 'five times Racket at every step, a tenth of its memory',
     tables,
   };
-}
-
-/** Both servers are started afresh for each round, since captures leave them with ever more sessions. */
-async function speeds(names: Name[], cores: 1 | 2, { rounds, seconds }: BenchOptions): Promise<Table[]> {
-  const samples = await alternate(names, rounds, async (name): Promise<Record<Step, Sample>> => {
-    const server = await start(name, cores === 1 ? 0 : null);
-    try {
-      const first = await continuationAt(server, '/sum2');
-      const second = await continuationAt(server, `${first}?number=3`);
-      const targets: Record<Step, string> = {
-        capture: '/sum2',
-        'resume and capture': `${first}?number=3`,
-        resume: `${second}?number=4`,
-      };
-      const measured: Partial<Record<Step, Sample>> = {};
-      for (const step of ['resume', 'resume and capture', 'capture'] as const) {
-        const url = `${server.url}${targets[step]}`;
-        const about = { connections: CONNECTIONS, core: cores === 1 ? 1 : null };
-        // Racket's code was compiled ahead; ours is while it runs.
-        await load(url, { ...about, seconds: Math.max(seconds, WARM_UP_SECONDS) });
-        const before = treeCpuMs(server.pid);
-        const sample = await load(url, { ...about, seconds });
-        const requests = sample.requestsPerSecond * seconds;
-        measured[step] = { ...sample, cpuMicros: ((treeCpuMs(server.pid) - before) * 1000) / requests };
-      }
-      return measured as Record<Step, Sample>;
-    } finally {
-      await server.stop();
-    }
-  });
-  const where = cores === 1 ? 'server on one core, load on the other' : 'all on two cores';
-  return STEPS.map((step) => ({
-    title: `${step}, ${CONNECTIONS} connections, ${where}`,
-    columns: ['', 'req/s', 'against Racket', 'p50 us', 'p99 us', 'cpu us/req', 'errors'],
-    rows: names.map((name) => {
-      const of = (field: keyof Sample, by: Name = name): number[] => samples[by].map((sample) => sample[step][field]);
-      return [
-        name,
-        spreadOf(of('requestsPerSecond')),
-        names.length === 2 ? ratioOf(of('requestsPerSecond'), of('requestsPerSecond', 'racket')) : null,
-        spreadOf(of('p50Micros')),
-        spreadOf(of('p99Micros')),
-        spreadOf(of('cpuMicros')),
-        of('errors').reduce((sum, count) => sum + count, 0),
-      ];
-    }),
-  }));
 }
 
 /** What sessions weigh that have been asked for both numbers, and wait for the second: two continuations each. */
@@ -140,14 +79,6 @@ async function heldBy({ url, pid }: Running, agent: Agent): Promise<{ heapBytes:
   const { body } = await get(`${url}/sum2?memory`, agent);
   const heapBytes = Number(/<body>\s*(\d+)\s*</.exec(body)?.[1]);
   return { heapBytes, pssMb: processTree(pid).reduce((sum, member) => sum + pssMb(member), 0) };
-}
-
-/** The continuation on the page at `path`. */
-async function continuationAt({ url }: Running, path: string, agent?: Agent): Promise<string> {
-  const { status, body } = await get(`${url}${path}`, agent);
-  const action = /action="([^"]+)"/.exec(body)?.[1];
-  if (status !== 200 || action === undefined) throw new Error(`Cannot measure: ${path} answered ${status}: ${body}`);
-  return action;
 }
 
 await main(import.meta, 'continuation-http', continuationHttp);

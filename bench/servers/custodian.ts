@@ -15,7 +15,11 @@ const host = await serve({ log: false, ...givenOptions<ServeOptions>() });
 serving(
   host.port,
   () => host.close(),
-  (question) => (question === 'ready' ? host.ready() : stateOf(host)),
+  (question) => {
+    const [action, name] = question.split(' ');
+    if (action === 'reload') return host.reload(name as string);
+    return action === 'ready' ? host.ready() : stateOf(host);
+  },
 );
 
 function stateOf({ ledger, servlets, custodian }: Host): HostState {
