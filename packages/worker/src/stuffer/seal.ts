@@ -34,6 +34,23 @@ export class StateTooLargeError extends Error {
   }
 }
 
+/** As OpenSSL wants them: from bytes, they are made anew at every call, which costs more than the call. */
+interface KeyPair {
+  id: number;
+  encryption: NodeCrypto.KeyObject;
+  nonces: NodeCrypto.KeyObject;
+}
+const pairs = new WeakMap<SealKey, KeyPair>();
+function pairOf(key: SealKey): KeyPair {
+  let pair = pairs.get(key);
+  if (pair === undefined) {
+    const of = (from: number, to: number): NodeCrypto.KeyObject =>
+      crypto().createSecretKey(key.secret.subarray(from, to));
+    pairs.set(key, (pair = { id: key.id, encryption: of(0, 32), nonces: of(32, 64) }));
+  }
+  return pair;
+}
+
 /** Changes with the layout of what is sealed. */
 const VERSION = 1;
 const NONCE_BYTES = 12;
@@ -70,18 +87,18 @@ export class Seal {
   /** @param binding whom it is for; null: whoever has it. @throws StateTooLargeError */
   seal(state: Uint8Array, binding: string | null): Uint8Array {
     if (state.length > PLAIN_MAX_BYTES) throw new StateTooLargeError(state.length);
-    const [key] = this.#keys as [SealKey];
+    const key = pairOf(this.#keys[0] as SealKey);
     const deflated = state.length >= COMPRESSED_MIN_BYTES ? deflate(state) : null;
     const head = Buffer.from([...varint(this.#expiry()), ...varint(deflated === null ? 0 : state.length)]);
     const plain = Buffer.concat([head, deflated ?? state]);
     const associated = this.#associated(key.id, binding);
     const nonce = crypto()
-      .createHmac('sha256', key.secret.subarray(32))
+      .createHmac('sha256', key.nonces)
       .update(associated)
       .update(plain)
       .digest()
       .subarray(0, NONCE_BYTES);
-    const cipher = crypto().createCipheriv('aes-256-gcm', key.secret.subarray(0, 32), nonce, {
+    const cipher = crypto().createCipheriv('aes-256-gcm', key.encryption, nonce, {
       authTagLength: TAG_BYTES,
     });
     cipher.setAAD(associated);
@@ -104,7 +121,7 @@ export class Seal {
     const key = this.#keys.find(({ id }) => id === sealed[1]);
     if (sealed.length < HEAD_BYTES + TAG_BYTES || sealed[0] !== VERSION || key === undefined) throw new SealError();
     const nonce = sealed.subarray(2, HEAD_BYTES);
-    const cipher = crypto().createDecipheriv('aes-256-gcm', key.secret.subarray(0, 32), nonce, {
+    const cipher = crypto().createDecipheriv('aes-256-gcm', pairOf(key).encryption, nonce, {
       authTagLength: TAG_BYTES,
     });
     cipher.setAAD(this.#associated(key.id, binding));
