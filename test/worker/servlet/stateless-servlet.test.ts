@@ -467,6 +467,81 @@ describe('the rest of the family', () => {
   });
 });
 
+describe('what of the library can stand in a saved page', () => {
+  test('web cells and web parameters inside objects and arrays, by where the module made them', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, webCell, webParameter')}${ASK}
+      const cells = { count: webCell(0), all: [webCell('x')] }, tones = { tone: webParameter('plain') };
+      export default async function start() {
+        const { count } = cells, held = { count, tone: tones.tone, of: tones };
+        count.shadow(count.get() + 1);
+        return tones.tone.run('loud', async () => {
+          await ask(held.tone());
+          held.count.shadow(held.count.get() + 1);
+          return [count.get(), held.count === cells.count, held.tone(), held.tone === tones.tone].join();
+        });
+      }`);
+    const page = await program.text('/flow');
+    expect(page).toContain('loud');
+    expect(await (await program.elsewhere()).follow(page)).toBe('2,true,loud,true');
+  });
+
+  test('a web cell that a function makes is refused, by its name', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, webCell')}${ASK}
+      export default async function start() { const local = webCell(0); await ask('x'); return local.get(); }`);
+    await expect(program.ask('/flow')).rejects.toMatchObject({
+      code: 'SERVLET_UNSERIALIZABLE',
+      message: expect.stringMatching(/servlet\.ts:\d+:\d+\): "local" is an instance of /) as string,
+    });
+  });
+
+  test('pages: html, raw markup and X-expressions, as what they are', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, raw')}${ASK}
+      export default async function start({ query }) {
+        const head = html\`<b>\${query.get('q')}</b>\`, rule = raw('<hr>'), list = ['ul', ['li', { class: 'one' }, 'x < y']];
+        await ask('x');
+        return html\`\${head}\${rule}\${head instanceof Object}\${JSON.stringify(list)}\`;
+      }`);
+    const page = await program.text('/flow?q=a%3Cb');
+    expect(await (await program.elsewhere()).follow(page)).toMatch(/^<b>a&lt;b<\/b><hr>true\[&quot;ul&quot;/);
+  });
+
+  test('an expiration handler and what it has captured; the page goes on elsewhere under it', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, onExpired')}${ASK}
+      export default function start({ query }) {
+        const name = query.get('name');
+        return onExpired(() => 'gone, ' + name, async () => { await ask('one'); await ask('two'); return 'done, ' + name; });
+      }`);
+    const there = await program.elsewhere();
+    const two = await there.follow(await program.text('/flow?name=ada'));
+    expect(two).toContain('two');
+    expect(await program.follow(two)).toBe('done, ada');
+  });
+
+  test('a value in a page of withErrorsToBrowser() that can’t be saved is named, with the way to it and the line', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, sendBack, withErrorsToBrowser')}${ASK}
+      export default async function start() {
+        const cart = { items: [{ price: 1, lock: new WeakMap() }] };
+        const page = withErrorsToBrowser(sendBack, async () => { await ask('x'); return cart.items.length; });
+        return String(await page);
+      }`);
+    const page = await program.text('/flow');
+    expect(page).toMatch(/cart[^]*items\[0\]\.lock[^]*WeakMap/);
+  });
+
+  test('a captured continuation with a native part in it is refused', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, captureContinuation, native')}${ASK}
+      export default async function start() {
+        const k = await native(() => captureContinuation((captured) => captured));
+        await ask('x');
+        return String(k);
+      }`);
+    await expect(program.ask('/flow')).rejects.toMatchObject({
+      code: 'SERVLET_UNSERIALIZABLE',
+      message: expect.stringContaining('"k" has a native part in it') as string,
+    });
+  });
+});
+
 describe('fileBox()', () => {
   test('holds values of all kinds, for all threads; two changes at once both happen', async () => {
     const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, fileBox')}${ASK}
