@@ -24,12 +24,12 @@ const exported = [...readFileSync(at('emitted.ts'), 'utf8').matchAll(/export \{(
 const text = files
   .map((f) =>
     stripTypeScriptTypes(readFileSync(at(f), 'utf8'))
-      .replace(/^import .*$/gm, '')
+      .replace(/^import\b[^;]*;$/gm, '')
       .replace(/^export /gm, ''),
   )
   .join('\n');
 const runtime = new vm.Script(
-  `(() => {'use strict';\n${text}\nglobalThis.$rtStress = stressCount; return {${exported.join(', ')}} })()`,
+  `(() => {'use strict'; const ownFiles = /(?!)/;\n${text}\nglobalThis.$rtStress = stressCount; return {${exported.join(', ')}} })()`,
   { filename: 'continuation-runtime.js' },
 );
 

@@ -90,7 +90,11 @@ async function runBatch(batch) {
       });
       child.on('exit', () => {
         clearTimeout(alarm);
-        const lost = current && left.has(current) ? current : left.size === batch.length && !current ? batch[0] : null;
+        if (!current) {
+          console.error('Cannot run any case: case.mjs ends as it starts. Run it by itself to see why.');
+          process.exit(2);
+        }
+        const lost = left.has(current) ? current : null;
         if (lost) {
           results.set(lost, { native: 'crash' });
           left.delete(lost);
@@ -126,5 +130,5 @@ function report() {
       values.json,
       JSON.stringify({ options, cases: results.size - skipped, native: counted.length, failures }, null, 1),
     );
-  process.exitCode = failures.some((f) => !expected.has(f.file)) ? 1 : 0;
+  process.exitCode = counted.length === 0 || failures.some((f) => !expected.has(f.file)) ? 1 : 0;
 }
