@@ -6,6 +6,7 @@ import { continuation } from './continuation.ts';
 import { continuationHttp } from './continuation-http.ts';
 import { hello } from './hello.ts';
 import { neighbour } from './neighbour.ts';
+import { requests } from './requests.ts';
 import { benchOptions, type Question, report } from './support/report.ts';
 
 const QUESTIONS: Record<string, Question> = {
@@ -16,6 +17,7 @@ const QUESTIONS: Record<string, Question> = {
   accounting,
   continuation,
   'continuation-http': continuationHttp,
+  requests,
 };
 
 const options = benchOptions(process.argv.slice(2));

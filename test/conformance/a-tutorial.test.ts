@@ -18,7 +18,7 @@ const example = (name: string): string => fileURLToPath(new URL(`../../examples/
 
 /** The tutorial's server on its examples, which are the tutorial's servlets. */
 async function startTutorial(): Promise<HostProcess> {
-  const servlets = ['hello', 'many', 'reply', 'sum', 'one', 'two'].map(example);
+  const servlets = ['hello', 'many', 'reply', 'sum', 'one', 'two', 'sum2'].map(example);
   return HostProcess.start(process.execPath, { servlets, limits: { heapMb: 50 } });
 }
 
@@ -132,6 +132,15 @@ describe('A. the tutorial’s server', () => {
     const second = form(await page(host, '/one?number=3&hidden=&enter=Enter'));
     expect([second.action, second.fields.get('hidden')]).toEqual(['/two', '3']);
     expect(await page(host, '/two?number=4&hidden=3&enter=Enter')).toContain('The sum is 7');
+  });
+
+  it('C013 sum2 by sendSuspend(): each page leads to a fresh address, and the last one has the sum', async () => {
+    await using host = await startTutorial();
+    const first = form(await page(host, '/sum2')).action ?? '';
+    const second = form(await page(host, `${first}?number=3`)).action ?? '';
+    expect([first, second]).toEqual([expect.stringMatching(/^\/sum2;k=/), expect.stringMatching(/^\/sum2;k=/)]);
+    expect(second).not.toBe(first);
+    expect(await page(host, `${second}?number=4`)).toContain('The sum is 7');
   });
 
   it('C011 the memory cap kills only its own connection', async () => {

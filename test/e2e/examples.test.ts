@@ -1,264 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Host, serve } from '../../packages/host/src/index.ts';
+import { testHost, type TestHost } from '@custodian/host/testing';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
-import { Window } from './window.ts';
 
-if (CHROMIUM === undefined) console.warn('test/e2e/examples.test.ts is skipped: Chromium is not installed');
+const EXAMPLES = ['index', 'login', 'formlet', 'blog'];
+const file = (name: string): string => fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url));
 
-/** Chromium with JavaScript off. */
-describe.skipIf(CHROMIUM === undefined)('the examples in a browser', { timeout: 60_000 }, () => {
-  let host: Host;
+let host: TestHost;
+let state: string;
+beforeAll(async () => {
+  const servlets = EXAMPLES.map((name) => ({ file: file(name), cell: 'examples', spareThreads: 0 }));
+  state = mkdtempSync(join(tmpdir(), 'custodian-examples-'));
+  host = await testHost({ servlets, stateDir: state, isDevelopment: true, limits: { wallMs: 60_000 } });
+  await host.ready();
+}, 60_000);
+afterAll(async () => {
+  await host?.close();
+  rmSync(state, { recursive: true });
+});
+
+describe('the examples, by the testing kit', { timeout: 60_000 }, () => {
+  test('login lets in who knows the password, and nobody who makes a cookie of his own', async () => {
+    const tab = await host.browse('/login');
+    await tab.fill('Name', 'ada').fill('Password', 'wrong').submit('Log in');
+    expect([tab.status, tab.text]).toEqual([403, expect.stringContaining('do not belong together')]);
+    expect(tab.query('input[name=name]')?.attribute('value')).toBe('ada');
+    await tab.fill('Password', 'analytical').submit('Log in');
+    expect([tab.status, tab.url, tab.text]).toEqual([200, `${host.url}/login`, expect.stringContaining('as ada')]);
+    await tab.reload();
+    expect(tab.text).toContain('as ada');
+    await tab.submit('Log out');
+    expect(tab.text).not.toContain('as ada');
+    const forged = await host.browse('/login', { headers: { cookie: 'visitor=ada' } });
+    expect(forged.title).toBe('Log in');
+    const nobody = await host.browse('/login');
+    await nobody.fill('Name', 'eve').fill('Password', '').submit('Log in');
+    expect(nobody.status).toBe(403);
+  });
+
+  test('formlet shows what is not right beside each field, keeps the rest, and takes Back', async () => {
+    const tab = await host.browse('/formlet');
+    await tab.fill('Your name', 'Ada').fill('Cups', 20).check('Lemon').submit('Order');
+    for (const problem of ['From one to twelve.', 'Hot, or iced?', 'Which day?']) expect(tab.text).toContain(problem);
+    expect(tab.query('[name=input_0]')?.attribute('value')).toBe('Ada');
+    await tab.fill('Cups', 2).choose('iced').submit('Order');
+    expect(tab.text).not.toContain('From one to twelve.');
+    expect(tab.text).toContain('Which day?');
+    await tab.back();
+    expect(tab.text).toContain('From one to twelve.');
+  });
+
+  test('blog leads from its list to each post by readable addresses, and takes new ones', async () => {
+    const tab = await host.browse('/blog');
+    await tab.click('A first post');
+    expect([tab.url, tab.title]).toEqual([`${host.url}/blog/posts/A%20first%20post`, 'A first post']);
+    await tab.click('Write one');
+    await tab
+      .fill('Title', 'Tea & <b>bread</b>/50 %?')
+      .fill('Text', '<script>alert(1)</script>\n\nTwo.')
+      .submit('Publish');
+    expect(tab.url).toBe(`${host.url}/blog/posts/Tea%20%26%20%3Cb%3Ebread%3C%2Fb%3E%2F50%20%25%3F`);
+    expect(tab.text).toContain('<script>alert(1)</script>');
+    expect(tab.queryAll('p').length).toBe(2);
+    await tab.click('All posts');
+    expect(tab.queryAll('article h2').map(({ text }) => text)).toEqual(['Tea & <b>bread</b>/50 %?', 'A first post']);
+    await tab.click('January 2026');
+    expect([tab.url, tab.queryAll('article').length]).toEqual([`${host.url}/blog/archive/2026/01`, 1]);
+    for (const path of ['/blog/posts/none', '/blog/archive/2026/13', '/blog/archive/x/1', '/blog/other'])
+      expect((await host.browse(path)).status).toBe(404);
+  });
+});
+
+describe.skipIf(CHROMIUM === undefined)('the examples in a browser without JavaScript', { timeout: 60_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
-
+  let page: Page;
   beforeAll(async () => {
-    const names = ['checkout', 'count-dot-com', 'counters', 'guess'];
-    host = await serve({
-      servlets: names.map((name) => fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url))),
-    });
     browser = await chromium.launch({ executablePath: CHROMIUM!, args: CHROMIUM_ARGS });
   }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    await host?.close();
-  });
+  afterAll(() => browser?.close());
   beforeEach(async () => {
     context = await browser.newContext({ javaScriptEnabled: false });
+    page = await context.newPage();
   });
   afterEach(() => context.close());
 
-  const open = (name: string): Promise<Window> => Window.open(context, `${host.url}/${name}`);
-
-  describe('count-dot-com', () => {
-    const up = 'a:nth-of-type(2)';
-    const down = 'a:nth-of-type(1)';
-    const shown = (window: Window): Promise<string> => window.page.innerText('strong');
-
-    test('Back and the other link count from the page that is shown', async () => {
-      const window = await open('count-dot-com');
-      for (let i = 0; i < 3; i++) await window.press(up);
-      expect(await shown(window)).toBe('3');
-      await window.back();
-      await window.back();
-      expect(await shown(window)).toBe('1');
-      await window.press(down);
-      await window.press(down);
-      expect(await shown(window)).toBe('-1');
-    });
-
-    test('Forward leads to the count that was left, and Refresh counts once', async () => {
-      const window = await open('count-dot-com');
-      await window.press(up);
-      await window.press(up);
-      await window.back();
-      await window.forward();
-      await window.refresh();
-      await window.refresh();
-      expect(await shown(window)).toBe('2');
-      await window.press(up);
-      expect(await shown(window)).toBe('3');
-    });
-
-    test('a duplicated tab and a second window count by themselves', async () => {
-      const window = await open('count-dot-com');
-      await window.press(up);
-      const tab = await window.duplicate();
-      const second = await open('count-dot-com');
-      await window.press(up);
-      await tab.press(down);
-      await second.press(down);
-      await tab.press(down);
-      expect([await shown(window), await shown(tab), await shown(second)]).toEqual(['2', '-1', '-1']);
-    });
+  test('index leads to each of them, and no page is wider than a telephone', async () => {
+    await page.setViewportSize({ width: 360, height: 800 });
+    for (const name of EXAMPLES.slice(1)) {
+      await page.goto(host.url);
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.waitForURL(`${host.url}/${name}`);
+      const [box, wide] = [await page.locator('html').boundingBox(), await page.locator('body').boundingBox()];
+      expect([box!.width, wide!.x + wide!.width]).toEqual([360, expect.closeTo(360, -2)]);
+    }
   });
 
-  describe('guess', () => {
-    /** Plays on from the page that is shown. @returns how many guesses it says */
-    async function win(window: Window): Promise<number> {
-      for (let low = 1, high = 100; ;) {
-        const guess = Math.floor((low + high) / 2);
-        await window.send({ guess: String(guess) });
-        const text = await window.text();
-        const won = /took you (\d+) guess/.exec(text);
-        if (won) return Number(won[1]);
-        if (text.includes('too low')) low = guess + 1;
-        else high = guess - 1;
-      }
-    }
-
-    test('Back and another guess replaces the one that was made', async () => {
-      const window = await open('guess');
-      await window.send({ guess: '0' });
-      expect(await window.text()).toContain('0 is too low.');
-      await window.send({ guess: 'x' });
-      await window.back();
-      expect(await window.text()).toContain('Guess 2');
-      await window.send({ guess: '101' });
-      expect(await window.text()).toMatch(/101 is too high\.[^]*Guess 3/);
-      await window.back();
-      await window.back();
-      const guesses = await win(window);
-      expect(guesses).toBeLessThanOrEqual(7);
-    });
-
-    test('Forward and Refresh make no guess', async () => {
-      const window = await open('guess');
-      await window.send({ guess: '0' });
-      await window.back();
-      await window.forward();
-      await window.refresh();
-      await window.refresh();
-      expect(await window.text()).toContain('Guess 2');
-    });
-
-    test('duplicated tabs play one game, which is over in both when it is won in one; another window plays its own', async () => {
-      const window = await open('guess');
-      await window.send({ guess: '0' });
-      const tab = await window.duplicate();
-      const other = await open('guess');
-      await tab.send({ guess: '101' });
-      await win(window);
-      await tab.send({ guess: '50' });
-      expect(await tab.text()).toContain('This page has expired');
-      await win(other);
-    });
-
-    test('Back from the end says that the page has expired, and leads to another game', async () => {
-      const window = await open('guess');
-      await window.send({ guess: '0' });
-      await win(window);
-      await window.back();
-      expect(await window.text()).toContain('This page has expired');
-      await window.press('a');
-      expect(await window.text()).toContain('Guess 1');
-    });
+  test('login sets a cookie that scripts do not see, and Back after logging out shows no one', async () => {
+    await page.goto(`${host.url}/login`);
+    await page.getByLabel('Name').fill('grace');
+    await page.getByLabel('Password').fill('compiler');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByText('You are logged in as grace').waitFor();
+    const [cookie] = await context.cookies();
+    expect(cookie).toMatchObject({ name: 'visitor', httpOnly: true, sameSite: 'Lax', path: '/' });
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('button', { name: 'Log in' }).waitFor();
+    expect(await context.cookies()).toEqual([]);
   });
 
-  describe('checkout', () => {
-    async function toSummary(ware: string, address?: string): Promise<Window> {
-      const window = await open('checkout');
-      await window.check(ware);
-      await window.send();
-      await window.check(address === undefined ? 'fetched' : 'shipped');
-      await window.send();
-      if (address !== undefined) await window.send({ address });
-      return window;
+  test('formlet tells of a mistake beside its field, which has the focus; the right order is confirmed, and Back takes another', async () => {
+    await page.goto(`${host.url}/formlet`);
+    await page.getByLabel('Your name').fill('Ada');
+    await page.getByLabel('Tea').selectOption('Assam');
+    await page.getByLabel('Milk').check();
+    await page.getByLabel('hot').check();
+    const [from, until] = [page.getByRole('group', { name: 'From' }), page.getByRole('group', { name: 'Until' })];
+    for (const [group, day, month] of [
+      [from, '31', '2'],
+      [until, '1', '3'],
+    ] as const) {
+      await group.getByLabel('Day').fill(day);
+      await group.getByLabel('Month').fill(month);
     }
-    const receiptOf = async (window: Window): Promise<number> =>
-      Number(/Receipt number (\d+)/.exec(await window.text())?.[1]);
-    /** The number of payments so far, told by another visitor's. */
-    async function payOnceMore(): Promise<number> {
-      const window = await toSummary('Bread');
-      await window.send();
-      return receiptOf(window);
-    }
-
-    test('Back changes what was chosen, and the branch is taken anew', async () => {
-      const window = await toSummary('Tea', 'Home');
-      expect(await window.text()).toContain('Together 9 €');
-      await window.back();
-      await window.back();
-      await window.check('fetched');
-      await window.send();
-      expect(await window.text()).toContain('Together 4 €. You fetch it');
-      await window.back();
-      await window.back();
-      await window.check('Bread');
-      await window.send();
-      await window.send();
-      expect(await window.text()).toMatch(/Together (3|7) €/);
-    });
-
-    test('Forward and Refresh show the page again', async () => {
-      const window = await toSummary('Chess set', 'Home');
-      await window.back();
-      await window.forward();
-      await window.refresh();
-      expect(await window.text()).toContain('Together 30 €. It will be sent to Home.');
-    });
-
-    test('Back after the payment and paying again is not possible: one payment', async () => {
-      const window = await toSummary('Tea');
-      await window.send({ name: 'Ada' });
-      expect(await window.text()).toContain('Ada has paid 4 €, once.');
-      const receipt = await receiptOf(window);
-      await window.back();
-      expect(await window.text()).toContain('This page has expired');
-      await window.refresh();
-      await window.forward();
-      expect(await receiptOf(window)).toBe(receipt);
-      expect(await payOnceMore()).toBe(receipt + 1);
-    });
-
-    test('Refresh of the receipt does not pay again', async () => {
-      const window = await toSummary('Tea');
-      await window.send();
-      const receipt = await receiptOf(window);
-      for (let times = 0; times < 3; times++) await window.refresh();
-      expect(await receiptOf(window)).toBe(receipt);
-      expect(await payOnceMore()).toBe(receipt + 1);
-    });
-
-    test('a duplicated summary pays once, whichever tab is first', async () => {
-      const window = await toSummary('Tea');
-      const tab = await window.duplicate();
-      await tab.send({ name: 'Tab' });
-      const receipt = await receiptOf(tab);
-      await window.send({ name: 'Window' });
-      expect(await window.text()).toContain('This page has expired');
-      expect(await payOnceMore()).toBe(receipt + 1);
-    });
-
-    test('two windows buy beside each other', async () => {
-      const [first, second] = [await toSummary('Tea'), await toSummary('Chess set', 'Home')];
-      await second.send({ name: 'Second' });
-      await first.send({ name: 'First' });
-      expect(await first.text()).toContain('First has paid 4 €');
-      expect(await second.text()).toContain('Second has paid 30 €');
-    });
+    await page.getByRole('button', { name: 'Order' }).click();
+    await page.getByText('There is no such day.').waitFor();
+    expect(await page.locator('[aria-invalid=true]').count()).toBe(1);
+    expect(await from.getByLabel('Day').inputValue()).toBe('31');
+    expect(await page.getByLabel('Milk').isChecked()).toBe(true);
+    await from.getByLabel('Day').fill('28');
+    await page.getByRole('button', { name: 'Order' }).click();
+    await page.getByText('Ada: 1 cup of Assam, hot, milk, every day').waitFor();
+    await page.goBack();
+    await page.getByLabel('Cups').fill('2');
+    await page.getByRole('button', { name: 'Order' }).click();
+    await page.getByText('2 cups of Assam').waitFor();
   });
 
-  describe('the two counters', () => {
-    const plus = (which: 1 | 2): string => `p:nth-of-type(${which}) a`;
-    const shown = async (window: Window): Promise<string> =>
-      (await window.page.locator('strong').allInnerTexts()).join(' ');
-
-    test('Back and the other counter: every page has values of its own', async () => {
-      const window = await open('counters');
-      await window.press(plus(1));
-      expect(await shown(window)).toBe('1 0');
-      const branch = await window.duplicate();
-      await window.back();
-      await window.press(plus(2));
-      expect(await shown(window)).toBe('0 1');
-      await branch.press(plus(1));
-      expect(await shown(branch)).toBe('2 0');
-      await window.press(plus(1));
-      expect(await shown(window)).toBe('1 1');
-      await branch.back();
-      await branch.press(plus(2));
-      expect(await shown(branch)).toBe('1 1');
-    });
-
-    test('Forward and Refresh count nothing twice', async () => {
-      const window = await open('counters');
-      await window.press(plus(1));
-      await window.press(plus(2));
-      await window.back();
-      await window.forward();
-      await window.refresh();
-      await window.refresh();
-      expect(await shown(window)).toBe('1 1');
-    });
-
-    test('a second window has counters of its own', async () => {
-      const [first, second] = [await open('counters'), await open('counters')];
-      await first.press(plus(1));
-      await second.press(plus(2));
-      await first.press(plus(1));
-      expect([await shown(first), await shown(second)]).toEqual(['2 0', '0 1']);
-    });
+  test('blog shows what visitors wrote as text', async () => {
+    await page.goto(`${host.url}/blog/new`);
+    await page.getByLabel('Title').fill('Über <i>');
+    await page.getByLabel('Text').fill('<b>no</b>');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await page.waitForURL(/\/blog\/posts\//);
+    expect(await page.locator('h1').innerText()).toBe('Über <i>');
+    expect(await page.locator('p').innerText()).toBe('<b>no</b>');
+    await page.getByRole('link', { name: 'All posts' }).click();
+    await page.getByRole('link', { name: 'Über <i>' }).click();
+    expect(new URL(page.url()).pathname).toBe('/blog/posts/%C3%9Cber%20%3Ci%3E');
   });
 });

@@ -1,0 +1,65 @@
+import { access, glob, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const NUMBER = /^C\d{3}$/;
+
+/** The rows of docs/racket.md: Racket's name, ours, where it is tested, how they differ. */
+async function rows(): Promise<string[][]> {
+  const text = await readFile(`${ROOT}docs/racket.md`, 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => /^\| (?!Racket \|)/.test(line))
+    .map((line) =>
+      line
+        .replaceAll('\\|', '\u0001')
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+async function conformanceNumbers(): Promise<Set<string>> {
+  const numbers = new Set<string>();
+  for await (const file of glob('test/**/*.test.ts', { cwd: ROOT }))
+    for (const [number] of (await readFile(ROOT + file, 'utf8')).matchAll(/\bC\d{3}\b/g)) numbers.add(number);
+  return numbers;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(ROOT + path).then(
+    () => true,
+    () => false,
+  );
+
+test('docs/racket.md has four full cells in every row', async () => {
+  const all = await rows();
+  expect(all.length).toBeGreaterThan(200);
+  for (const row of all) {
+    expect(row, row[0]).toHaveLength(4);
+    for (const cell of row) expect(cell, row[0]).not.toMatch(/^-?$/);
+  }
+});
+
+test('docs/racket.md names a test that is there, or the decision that leaves a feature out, in every row', async () => {
+  const numbers = await conformanceNumbers();
+  for (const [racket, here, tested] of await rows()) {
+    const decision = /^decision (\d{4})$/.exec(tested!)?.[1];
+    if (decision !== undefined) {
+      expect(here, racket).toMatch(/^not here/);
+      expect(await Array.fromAsync(glob(`docs/decisions/${decision}-*.md`, { cwd: ROOT })), racket).toHaveLength(1);
+      continue;
+    }
+    const named = tested!.replaceAll(/[()]/g, ', ').split(/,|;| to |–| in |\bsee the sections on them\b|see /);
+    for (const part of named
+      .map((each) => each.trim().replace(/^(?:conformance|curl)\s+/, ''))
+      .filter((each) => each !== '')) {
+      if (/^(?:conformance|curl)$/.test(part)) continue;
+      const isThere = NUMBER.test(part)
+        ? numbers.has(part)
+        : (await exists(`test/${part}.test.ts`)) || (await exists(`test/${part}`)) || (await exists(`test/${part}.ts`));
+      expect(isThere, `${racket}: ${part}`).toBe(true);
+    }
+  }
+});
