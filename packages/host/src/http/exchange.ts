@@ -1,18 +1,12 @@
 import type { Socket } from 'node:net';
-import {
-  BODY_WINDOW_BYTES,
-  CHUNK_COST_BYTES,
-  CHUNK_MAX_BYTES,
-  ProtocolError,
-  type ReplyFrame,
-  type Usage,
-} from '@custodian/protocol';
+import type { ReplyFrame, Usage } from '@custodian/protocol';
 import { BodyIntake } from './body-intake.ts';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
 import { type HostAnswer, type PreparedAnswer, prepareAnswer } from './host-answer.ts';
 import { pathElements } from './request-path.ts';
 import { dateLine, statusLine } from './status.ts';
+import { type Framing, StreamedBody } from './streamed-body.ts';
 
 /** The lease that runs an exchange, as far as the exchange needs it. */
 export interface Carrier {
@@ -26,8 +20,6 @@ export interface Carrier {
   grant(exchange: Exchange, bytes: number): void;
 }
 
-/** What a thread may send of a body that nobody reads, before it has heard of that. */
-const DISCARDED_MAX_BYTES = 4 << 20;
 /** Small bodies go out in one string with their head; larger ones as a second piece of the same write. */
 const ONE_STRING_MAX_BYTES = 16 * 1024;
 
@@ -94,11 +86,7 @@ export class Exchange {
   #intake: BodyIntake | null = null;
   #elements: string[] | null | undefined = undefined;
   #onDone: (() => void)[] | null = null;
-  #discardedBytes = 0;
-  #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
-  #remainingBytes = 0;
-  /** What the thread has sent of its window and the client has not taken. */
-  #windowBytes = 0;
+  #body: StreamedBody | null = null;
 
   constructor(socket: Socket) {
     this.connection = connectionOf(socket);
@@ -248,73 +236,38 @@ export class Exchange {
 
   /** The head of a response whose body follows. */
   beginAnswer(reply: ReplyFrame): void {
-    let framing = '';
-    if (this.#isBodiless(reply.status)) {
-      this.#framing = 'none';
-      if (reply.bodyBytes >= 0 && this.method === 'HEAD') framing = `Content-Length: ${reply.bodyBytes}\r\n`;
-    } else if (reply.bodyBytes >= 0) {
-      this.#framing = 'length';
-      this.#remainingBytes = reply.bodyBytes;
-      framing = `Content-Length: ${reply.bodyBytes}\r\n`;
-    } else if (this.httpVersionMinor >= 1) {
-      this.#framing = 'chunked';
-      framing = 'Transfer-Encoding: chunked\r\n';
-    } else {
-      this.#framing = 'close';
-      this.keepAlive = false;
-    }
-    this.#write(this.#headText(reply, framing));
+    let framing: Framing = 'close';
+    if (this.#isBodiless(reply.status)) framing = 'none';
+    else if (reply.bodyBytes >= 0) framing = 'length';
+    else if (this.httpVersionMinor >= 1) framing = 'chunked';
+    else this.keepAlive = false;
+    const hasLength = framing === 'length' || (framing === 'none' && reply.bodyBytes >= 0 && this.method === 'HEAD');
+    this.#body = new StreamedBody(this, framing, reply.bodyBytes);
+    this.#write(
+      this.#headText(
+        reply,
+        hasLength
+          ? `Content-Length: ${reply.bodyBytes}\r\n`
+          : framing === 'chunked'
+            ? 'Transfer-Encoding: chunked\r\n'
+            : '',
+      ),
+    );
   }
 
-  /**
-   * The next bytes of the body. Credit for them is granted when the kernel has taken them.
-   * @throws ProtocolError when there are more than were granted
-   */
+  /** The next bytes of the body. @throws ProtocolError when there are more than were granted */
   sendChunk(buffer: Buffer, start: number, end: number): void {
-    const bytes = end - start;
-    const costBytes = bytes + CHUNK_COST_BYTES;
-    if (bytes === 0) throw new ProtocolError('Cannot read a response: a piece of its body is empty');
-    if (this.isDone || this.#framing === 'none') {
-      this.#discardedBytes += costBytes;
-      if (this.#discardedBytes > DISCARDED_MAX_BYTES) throw new ProtocolError('Cannot read a response: it has no body');
-      if (!this.isDone) this.carrier?.grant(this, costBytes);
-      return;
-    }
-    this.#windowBytes += costBytes;
-    if (this.#windowBytes > BODY_WINDOW_BYTES + CHUNK_MAX_BYTES + CHUNK_COST_BYTES)
-      throw new ProtocolError('Cannot read a response: its body comes faster than it was granted');
-    const { socket } = this.connection;
-    const chunk = buffer.subarray(start, end);
-    this.bytesOut += bytes;
-    this.movedAt = performance.now();
-    const sent = (): void => {
-      this.movedAt = performance.now();
-      this.#windowBytes -= costBytes;
-      this.carrier?.grant(this, costBytes);
-    };
-    if (this.#framing === 'chunked') {
-      socket.cork();
-      socket.write(`${bytes.toString(16)}\r\n`, 'latin1');
-      socket.write(chunk);
-      socket.write('\r\n', 'latin1', sent);
-      socket.uncork();
-      return;
-    }
-    if (this.#framing === 'length') {
-      if (bytes > this.#remainingBytes) return this.cut();
-      this.#remainingBytes -= bytes;
-    }
-    socket.write(chunk, sent);
+    // Of an answer that was over before its head came: the thread has not heard of that yet.
+    this.#body ??= new StreamedBody(this, 'none', -1);
+    if (!this.#body.send(buffer, start, end)) this.cut();
   }
 
   /** The body is complete. */
   endAnswer(usage: Usage): void {
     this.usage = usage;
     if (this.isDone) return;
-    // A body shorter than was declared: only a cut tells the client.
-    if (this.#framing === 'length' && this.#remainingBytes > 0) return this.cut();
-    if (this.#framing === 'chunked') this.connection.socket.write('0\r\n\r\n', 'latin1');
-    this.#finish();
+    if (this.#body?.end() === false) this.cut();
+    else this.#finish();
   }
 
   /** The host's own page, after which the connection closes; a response that has begun is cut instead. */
