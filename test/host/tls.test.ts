@@ -66,6 +66,16 @@ async function ask(socket: TLSSocket, request: string): Promise<string> {
   return Buffer.concat(pieces).toString('latin1');
 }
 
+/** What openssl's own client says of the certificate that it is shown. */
+async function subjectBySClient(port: number): Promise<string> {
+  const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`]);
+  let said = '';
+  client.stdout.setEncoding('latin1').on('data', (text: string) => (said += text));
+  client.stdin.end();
+  await once(client, 'close');
+  return /^subject=.*$/m.exec(said)?.[0] ?? said;
+}
+
 async function nameNow(port: number): Promise<unknown> {
   const socket = await dial(port);
   const name = nameOf(socket);
@@ -146,6 +156,7 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
       { ms: 15_000 },
     );
     expect(nameOf(old)).toBe('first');
+    expect(await subjectBySClient(host.port)).toMatch(/CN ?= ?second$/m);
     expect(await ask(old, 'GET /x.txt HTTP/1.0\r\n\r\n')).toMatch(/\r\n\r\nx$/);
   });
 

@@ -65,6 +65,12 @@ describe('redirectTo()', () => {
     });
   });
 
+  it('redirectTo() encodes what no address may have, and nothing that is encoded already', () => {
+    expect(toReply(redirectTo('/é/%20?x=€ü&y=a b\ud800'), 's')).toMatchObject({
+      headerLines: 'Location: /%C3%A9/%20?x=%E2%82%AC%C3%BC&y=a b%EF%BF%BD\r\n',
+    });
+  });
+
   it('redirectTo() takes a URL, and more headers', () => {
     expect(toReply(redirectTo(new URL('https://a.example/b'), 303, { headers: { 'X-A': '1' } }), 's')).toMatchObject({
       headerLines: 'Location: https://a.example/b\r\nX-A: 1\r\n',

@@ -51,11 +51,14 @@ const REDIRECTIONS = {
 
 export type Redirection = keyof typeof REDIRECTIONS | 301 | 302 | 303 | 307 | 308;
 
+/** A header has one character per byte, and browsers read it as UTF-8 (RFC 3986 has neither). */
+const NOT_ASCII = /[^\0-\x7f]+/g;
+
 const STATUSES: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Sends the client to another address, which goes out as it is given. Never one that a visitor has chosen: it may lead
- * to any site.
+ * Sends the client to another address, which goes out as it is given, but that what is no ASCII is percent-encoded. Never one
+ * that a visitor has chosen: it may lead to any site.
  * @param status `'permanently'` 301, `'temporarily'` 302 (default), `'see-other'` 303, `'same-method'` 307, or the number; 308 also
  * @throws TypeError for an empty address or an unknown status; HeaderError for what can't stand in a header
  * @see Racket `redirect-to`
@@ -72,5 +75,6 @@ export function redirectTo(
   const code = typeof status === 'string' && Object.hasOwn(REDIRECTIONS, status) ? REDIRECTIONS[status] : status;
   if (typeof code === 'string' || !STATUSES.has(code))
     throw new TypeError(`Cannot redirect: ${JSON.stringify(status)} is no redirection's status`);
-  return response({ status: code, headers: [['Location', location], ...headerPairs(options.headers)] });
+  const sent = location.replace(NOT_ASCII, (text) => encodeURIComponent(text.toWellFormed()));
+  return response({ status: code, headers: [['Location', sent], ...headerPairs(options.headers)] });
 }
