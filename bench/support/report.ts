@@ -17,6 +17,8 @@ export interface Answer {
   /** Made before the first measurement. */
   estimate: string;
   tables: Table[];
+  /** A drawing of them, which is written beside the samples. */
+  svg?: string;
 }
 
 /** Arguments that every question takes. */
@@ -78,7 +80,9 @@ export async function report(name: string, question: Question, options: BenchOpt
   for (const table of answer.tables) printTable(table);
   const directory = new URL('../results/', import.meta.url);
   mkdirSync(directory, { recursive: true });
-  const results = { name, startedAt, seconds: (Date.now() - startedAt.getTime()) / 1000, machine, options, ...answer };
+  const { svg, ...figures } = answer;
+  if (svg !== undefined) writeFileSync(new URL(`${name}.svg`, directory), svg);
+  const results = { name, startedAt, seconds: (Date.now() - startedAt.getTime()) / 1000, machine, options, ...figures };
   writeFileSync(new URL(`${name}.json`, directory), `${JSON.stringify(results, null, 2)}\n`);
 }
 

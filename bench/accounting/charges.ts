@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url';
+import { get } from '../support/client.ts';
+import type { Table } from '../support/report.ts';
+import { type Spread, spreadOf } from '../support/rounds.ts';
+import { startServer } from '../support/server.ts';
+import type { HostState } from '../servers/custodian.ts';
+import { CAPS_MB, type Kind, KINDS, MB, RACKET_KINDS } from './kinds.ts';
+import { hasRacket, racketCharge } from './racket.ts';
+
+const ALLOCATE = fileURLToPath(new URL('../servlets/allocate.ts', import.meta.url));
+const HOLD_MS = 400;
+const ERROR_MAX_PERCENT = 10;
+/** About what an idle thread has. */
+const IDLE_MB = 10;
+
+export interface Charge {
+  kind: Kind;
+  capMb: number;
+  errorPercent: Spread;
+  racketPercent: Spread | null;
+}
+
+/** Half of what a cap leaves beside an idle thread. */
+const heldMb = (capMb: number): number => (capMb - IDLE_MB) / 2;
+
+/** What the ledger says of a request that holds so much, less what the same thread has when it holds nothing. */
+export async function measureCharges(rounds: number): Promise<Charge[]> {
+  const charges: Charge[] = [];
+  for (const kind of KINDS) {
+    for (const capMb of CAPS_MB) {
+      const errors: number[] = [];
+      const racket: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        errors.push(errorOf(await chargedBytes(kind, capMb), heldMb(capMb)));
+        if (hasRacket && RACKET_KINDS.includes(kind))
+          racket.push(errorOf(racketCharge(kind, heldMb(capMb)), heldMb(capMb)));
+      }
+      const racketPercent = racket.length > 0 ? spreadOf(racket) : null;
+      charges.push({ kind, capMb, errorPercent: spreadOf(errors), racketPercent });
+    }
+  }
+  return charges;
+}
+
+const errorOf = (bytes: number, mb: number): number => (bytes / (mb * MB) - 1) * 100;
+
+async function chargedBytes(kind: Kind, capMb: number): Promise<number> {
+  // A fresh thread each time: what an earlier request left behind is not this one's.
+  const server = await startServer('custodian.ts', {
+    servlets: [{ file: ALLOCATE, limits: { heapMb: capMb }, spareThreads: 0 }],
+  });
+  try {
+    const asked = [`/allocate?of=${kind}&mb=0&ms=${HOLD_MS}`, `/allocate?of=${kind}&mb=${heldMb(capMb)}&ms=${HOLD_MS}`];
+    for (const path of asked) {
+      const { status } = await get(`${server.url}${path}`);
+      if (status !== 200) throw new Error(`Cannot measure: ${path} answered ${status}`);
+    }
+    const { recent } = await server.ask<HostState>('state');
+    const [idle, full] = recent;
+    return (full?.peakBytes ?? 0) - (idle?.peakBytes ?? 0);
+  } finally {
+    await server.stop();
+  }
+}
+
+export function chargesTable(charges: readonly Charge[]): Table {
+  return {
+    title: `Charged for a request that holds half of what its cap leaves, for ${HOLD_MS} ms, against what it holds`,
+    columns: ['', 'cap MB', 'holds MB', 'error %', `at most ${ERROR_MAX_PERCENT} %`, "Racket's error %"],
+    rows: charges.map(({ kind, capMb, errorPercent, racketPercent }) => [
+      kind,
+      capMb,
+      heldMb(capMb),
+      errorPercent,
+      Math.abs(errorPercent.median) <= ERROR_MAX_PERCENT ? 'within' : 'OVER',
+      racketPercent,
+    ]),
+  };
+}
