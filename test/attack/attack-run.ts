@@ -16,7 +16,9 @@ const LEAD_MS = 50;
 const TAIL_MS = 100;
 /** Of fewer readings the 99th percentile would be the slowest one. */
 const READINGS_MIN_COUNT = 110;
-const DEAF_MS = 1200;
+const READINGS_MAX_MS = 15_000;
+/** Longer than the host waits for it. */
+const DEAF_MS = 3000;
 const BASELINE_MS = 700;
 /** Part of the command line of every process that an attack starts. */
 export const STRAY = '300.0625';
@@ -104,26 +106,36 @@ export class Target implements AsyncDisposable {
     const neighbourClock = attack.isProbe === true ? null : new NeighbourClock(port, '/clock');
     const hasSibling = attack.isAllBad !== true && attack.isProbe !== true;
     const siblingClock = hasSibling ? new NeighbourClock(port, `${path}?ok`) : null;
-    if (neighbourClock !== null) await sleep(LEAD_MS);
-    const { status, page } = await visit(port, path, attack.hasDeafVisitor);
-    if (attack.afterMs !== undefined) await sleep(attack.afterMs);
     const clocks = [neighbourClock, siblingClock].filter((clock) => clock !== null);
-    if (clocks.length > 0) await sleep(TAIL_MS);
-    await eventually(
-      () => clocks.map((clock) => clock.count),
-      (counts) => counts.every((count) => count >= READINGS_MIN_COUNT),
-      { ms: 5000, what: 'a count of readings' },
-    );
-    const [neighbour, sibling] = await Promise.all([neighbourClock?.stop() ?? null, siblingClock?.stop() ?? null]);
+    let answer: { status: number | 'cut'; page: string };
+    try {
+      if (neighbourClock !== null) await sleep(LEAD_MS);
+      answer = await visit(port, path, attack.hasDeafVisitor);
+      if (attack.afterMs !== undefined) await sleep(attack.afterMs);
+      if (clocks.length > 0) await sleep(TAIL_MS);
+      await eventually(
+        () => clocks.map((clock) => clock.count),
+        (counts) => counts.every((count) => count >= READINGS_MIN_COUNT),
+        { ms: READINGS_MAX_MS, what: 'a count of readings' },
+      );
+    } finally {
+      // One that went on would start what it asks for again and again.
+      await Promise.all(clocks.map((clock) => clock.stop()));
+    }
+    const { status, page } = answer;
+    const [neighbour, sibling] = [neighbourClock?.reading ?? null, siblingClock?.reading ?? null];
     const again = attack.again === undefined ? null : await visit(port, `${path}?again`);
     const obituaries = await eventually(
       async () => (await this.process.obituaries()).slice(before),
-      (found) => found.length > 0 || attack.causes.length === 0 || attack.statuses.includes(200),
+      (found) =>
+        found.length > 0 || attack.causes.length === 0 || attack.statuses.includes(200) || attack.mayLive === true,
       { ms: 2000, what: 'an obituary' },
     );
     const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - this.#calm.bytes;
     // What all probes have left is looked at once.
     const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle();
+    // What nobody ends must not be taken for the next attack's.
+    if (attack.isOpen === true) for (const stray of processesNamed(STRAY)) process.kill(stray.pid, 'SIGKILL');
     return { status, page, again, obituaries, neighbour, sibling, peakGrowthBytes, ...left };
   }
 

@@ -25,6 +25,8 @@ export interface Attack {
   limits?: Partial<Limits>;
   /** Its visitor stops reading when the answer has begun. */
   hasDeafVisitor?: boolean;
+  /** It may as well live on: it stops by itself when it is told that nobody reads. */
+  mayLive?: boolean;
   /** The servlet has no healthy route. */
   isAllBad?: boolean;
   /** It is left this long after its answer to do what it has prepared. */
@@ -35,15 +37,17 @@ export interface Attack {
   isProbe?: boolean;
   /** After it the same servlet is asked for `?again`, and must answer this. */
   again?: { status: readonly (number | 'cut')[]; page?: string | RegExp };
-  /** Takes more than a few seconds or some GB: in the slow suite. */
-  isHeavy?: boolean;
 }
 
 export type Row = Omit<Attack, 'number'>;
 
-/** Numbers the rows of a family, from 1. */
-export function family(letter: string, rows: readonly Row[]): Attack[] {
-  return rows.map((row, index) => ({ number: `${letter}${index + 1}`, ...row }));
+/** Numbers the rows of a family, from 1. `limits`: those of each, beside its own. */
+export function family(letter: string, rows: readonly Row[], limits: Partial<Limits> = {}): Attack[] {
+  return rows.map((row, index) => ({
+    number: `${letter}${index + 1}`,
+    ...row,
+    limits: { ...limits, ...row.limits },
+  }));
 }
 
 /** Ends by a cap on memory: the thread's, or the wall of its process. */

@@ -25,6 +25,15 @@ test('doctor claims a wall exactly when the host uses it', async () => {
   }
   for (const [name, evidence] of Object.entries(EVIDENCE)) {
     const probe = PROBES.find((each) => each.name === name);
-    expect(probe?.isUsed, name).toBe(evidence.test(source));
+    expect((probe?.profiles.length ?? 0) > 0, name).toBe(evidence.test(source));
   }
+});
+
+test('SECURITY.md has the table of walls and profiles as doctor has it', async () => {
+  const page = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+  const rows = PROBES.filter(({ profiles }) => profiles.length > 0).map(({ name, stops, profiles }) => {
+    const marks = (['trusted', 'guest', 'jail'] as const).map((profile) => (profiles.includes(profile) ? 'yes' : ''));
+    return `| ${name} | ${stops} | ${marks.join(' | ')} |`.replaceAll('|  |', '| |').replaceAll('|  |', '| |');
+  });
+  for (const row of rows) expect(page).toContain(row);
 });

@@ -38,7 +38,7 @@ test('missingWalls() lists walls that the host would use, and only those', async
 });
 
 describe('probe()', () => {
-  const wall = { name: 'w', stops: 's', isUsed: true };
+  const wall = { name: 'w', stops: 's', profiles: ['guest'] as const };
 
   test('takes what an attempt throws for the reason why the wall is missing', async () => {
     const attempt = (): string => {
@@ -50,7 +50,7 @@ describe('probe()', () => {
   test('tells used from available', async () => {
     const attempt = (): string => 'fine';
     expect(await probe({ ...wall, attempt })).toMatchObject({ state: 'used', seen: 'fine' });
-    expect(await probe({ ...wall, isUsed: false, attempt })).toMatchObject({ state: 'available' });
+    expect(await probe({ ...wall, profiles: [], attempt })).toMatchObject({ state: 'available' });
   });
 });
 

@@ -34,7 +34,11 @@ export class NeighbourClock {
   async stop(): Promise<Reading> {
     this.#isStopped = true;
     await this.#running;
-    const sorted = this.#times.sort((a, b) => a - b);
+    return this.reading;
+  }
+
+  get reading(): Reading {
+    const sorted = this.#times.toSorted((a, b) => a - b);
     const at = (share: number): number =>
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
     return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1), failures: this.#failures };

@@ -34,7 +34,7 @@ const QUICK = new Set(['RSS sampling from /proc', 'RLIMIT_DATA by prlimit']);
 
 /** The walls that the host would use and this machine lacks. Tries only those that are quick to try. */
 export async function missingWalls(): Promise<Wall[]> {
-  const quick = PROBES.filter(({ name, isUsed }) => isUsed && QUICK.has(name));
+  const quick = PROBES.filter(({ name, profiles }) => profiles.length > 0 && QUICK.has(name));
   const walls = await Promise.all(quick.map(probe));
   return walls.filter((wall) => wall.state === 'missing');
 }
@@ -53,7 +53,8 @@ export function render(report: DoctorReport, paint: Paint): string {
     const { word, style } = STATES[wall.state];
     const isFatal = wall.isVital && wall.state === 'missing';
     lines.push(`  ${wall.name.padEnd(width)}  ${paint(isFatal ? 'red' : style, word)}: ${wall.seen}`);
-    lines.push(`  ${''.padEnd(width)}  ${paint('dim', `stops ${wall.stops}`)}`);
+    const whose = wall.profiles.length === 0 ? '' : ` (${wall.profiles.join(', ')})`;
+    lines.push(`  ${''.padEnd(width)}  ${paint('dim', `stops ${wall.stops}${whose}`)}`);
   }
   lines.push('', paint('bold', 'Memory'), '', ...memoryLines(report.memory));
   lines.push('', paint('bold', 'NODE_OPTIONS'), '');

@@ -57,8 +57,12 @@ export class MemoryWatch {
     const all = [...this.#threads.values()];
     await Promise.race([Promise.all(all.map((thread) => thread.sample())), delay(CONFIRM_MAX_MS)]);
     this.#isConfirming = false;
-    const charges = this.#memory.charges(processReading(), this.#readings());
-    for (const [thread, bytes] of charges) if (bytes > maxOf(thread)) this.#onBreach(thread, bytes, maxOf(thread));
+    const whole = processReading();
+    const readings = this.#readings();
+    for (const [thread, bytes] of this.#memory.charges(whole, readings))
+      if (bytes > maxOf(thread)) this.#onBreach(thread, bytes, maxOf(thread));
+    // What was found to be nobody's raises no further question.
+    this.#memory.advance(whole, readings);
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {

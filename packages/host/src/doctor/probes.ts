@@ -2,17 +2,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Profile } from '../options.ts';
 import { tryJail } from '../jail/jail.ts';
 import { outputOf, type Probe } from './wall.ts';
 
 const NODE_MIN_MAJOR = 24;
+const EVERY: readonly Profile[] = ['trusted', 'guest', 'jail'];
+const GUESTS: readonly Profile[] = ['guest', 'jail'];
+const JAIL: readonly Profile[] = ['jail'];
+const OWN = (): string => 'part of the host';
 
-/** Every wall that a machine may have, in the order in which doctor shows them. The host's own walls come first. */
+/**
+ * Every wall, which profiles it is for, and how it is tried, in the order in which doctor and SECURITY.md show them. A
+ * wall that no profile has is only looked for.
+ */
 export const PROBES: readonly Probe[] = [
   {
     name: 'Node 24 or newer',
     stops: 'nothing by itself: it runs TypeScript as it stands and has the permission model',
-    isUsed: true,
+    profiles: EVERY,
     isVital: true,
     attempt() {
       const major = Number(process.versions.node.split('.')[0]);
@@ -23,7 +31,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'process per servlet',
     stops: 'an abort, an exit or a crash from reaching the host or another servlet',
-    isUsed: true,
+    profiles: EVERY,
     isVital: true,
     async attempt() {
       // Not abort(), which may leave a core file where the operator stands.
@@ -37,7 +45,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'process-group kill',
     stops: "a servlet's own child processes from outliving it",
-    isUsed: true,
+    profiles: EVERY,
     async attempt() {
       if (process.platform === 'win32') throw new Error('Windows has no process groups');
       const child = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'], {
@@ -57,7 +65,7 @@ export const PROBES: readonly Probe[] = [
     name: 'permission model',
     stops:
       'a guest from reading and writing files, child processes, native addons and the debugger (not node:sqlite, not signals)',
-    isUsed: true,
+    profiles: GUESTS,
     isVital: true,
     async attempt() {
       const script = `try { fs.readFileSync(process.execPath); console.log('read'); } catch (error) { console.log(error.code); }`;
@@ -69,7 +77,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'permission model for the network',
     stops: 'a guest from listening, connecting and looking up names',
-    isUsed: true,
+    profiles: GUESTS,
     async attempt() {
       const script = `net.connect(9, '127.0.0.1').on('error', (error) => console.log(error.code));`;
       const seen = await outputOf(process.execPath, [
@@ -84,7 +92,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'scrubbed environment',
     stops: 'secrets in environment variables, and NODE_OPTIONS, from reaching a servlet',
-    isUsed: true,
+    profiles: EVERY,
     async attempt() {
       const seen = await outputOf(process.execPath, ['--print', 'process.env.NODE_OPTIONS ?? process.env.HOME']);
       if (seen !== 'undefined') throw new Error('a child got variables that it was not given');
@@ -92,9 +100,45 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
+    name: 'caps on heap and off-heap memory',
+    stops: 'growth of what V8 tells of a thread: the thread is ended',
+    profiles: EVERY,
+    attempt: OWN,
+  },
+  {
+    name: 'clocks of CPU and wall time',
+    stops: 'endless loops, waiting for ever: the thread is ended',
+    profiles: EVERY,
+    attempt: OWN,
+  },
+  {
+    name: 'bounds of the wire',
+    stops: 'floods of frames and output, endless bodies, split headers',
+    profiles: EVERY,
+    attempt: OWN,
+  },
+  {
+    name: 'walls within the thread',
+    stops: 'a guest from sockets, signals, descriptors, SQLite and the inside of Node',
+    profiles: GUESTS,
+    attempt: OWN,
+  },
+  {
+    name: 'broker of fetches',
+    stops: 'a guest from reaching what its operator has not named',
+    profiles: GUESTS,
+    attempt: OWN,
+  },
+  {
+    name: 'private temporary directory',
+    stops: 'a guest from writing elsewhere, and more than `tempMb`',
+    profiles: GUESTS,
+    attempt: OWN,
+  },
+  {
     name: 'RSS sampling from /proc',
     stops: 'a cell from holding more resident memory than its cap, within a sample or two',
-    isUsed: true,
+    profiles: EVERY,
     async attempt() {
       const text = await readFile('/proc/self/statm', 'utf8');
       const pages = Number(text.split(' ')[1]);
@@ -105,7 +149,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'RLIMIT_DATA by prlimit',
     stops: 'a cell from allocating past its budget, between two samples too',
-    isUsed: false,
+    profiles: [],
     async attempt() {
       const version = await outputOf('prlimit', ['--version']);
       const limits = await outputOf('prlimit', [
@@ -122,13 +166,13 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'cgroup v2',
     stops: 'memory and processes past a limit that the kernel keeps',
-    isUsed: false,
+    profiles: [],
     attempt: tryCgroup,
   },
   {
     name: 'jail: namespaces by bubblewrap',
     stops: 'a jailed servlet from seeing other files, processes and networks',
-    isUsed: true,
+    profiles: JAIL,
     async attempt() {
       await tryJail();
       return `${await outputOf('bwrap', ['--version'])}, Node ran in a jail`;
@@ -137,7 +181,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'jail: a user for each cell',
     stops: 'a jailed servlet that gets out from being the user of the host',
-    isUsed: true,
+    profiles: JAIL,
     async attempt() {
       const { changesUser } = await tryJail();
       if (!changesUser) throw new Error('it takes a host that runs as root, and the program setpriv');
@@ -147,7 +191,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'namespaces by unshare',
     stops: 'a servlet from seeing other processes and networks',
-    isUsed: false,
+    profiles: [],
     async attempt() {
       const version = await outputOf('unshare', ['--version']);
       await outputOf('unshare', ['--user', '--map-root-user', '--net', '--pid', '--fork', 'true']);
@@ -157,7 +201,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: 'jail: seccomp',
     stops: 'a jailed servlet from system calls that it does not need: sockets, processes, mounts, bpf',
-    isUsed: true,
+    profiles: JAIL,
     async attempt() {
       const actions = await readFile('/proc/sys/kernel/seccomp/actions_avail', 'utf8').catch(() => null);
       if (actions === null) throw new Error('there is no /proc/sys/kernel/seccomp');

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { Profile } from '../options.ts';
 
 /** One wall as found on this machine. */
 export interface Wall {
@@ -12,6 +13,8 @@ export interface Wall {
   state: 'used' | 'available' | 'missing';
   /** What was seen when it was tried. */
   seen: string;
+  /** Whose servlets are behind it. */
+  profiles: readonly Profile[];
   /** Without it no servlet is held. */
   isVital: boolean;
 }
@@ -20,17 +23,18 @@ export interface Wall {
 export interface Probe {
   name: string;
   stops: string;
-  isUsed: boolean;
+  /** Whose servlets the host puts behind it; none: it is not used. */
+  profiles: readonly Profile[];
   isVital?: boolean;
   attempt: () => Promise<string> | string;
 }
 
-export async function probe({ name, stops, isUsed, isVital = false, attempt }: Probe): Promise<Wall> {
+export async function probe({ name, stops, profiles, isVital = false, attempt }: Probe): Promise<Wall> {
   try {
     const seen = await attempt();
-    return { name, stops, state: isUsed ? 'used' : 'available', seen, isVital };
+    return { name, stops, state: profiles.length > 0 ? 'used' : 'available', seen, profiles, isVital };
   } catch (error) {
-    return { name, stops, state: 'missing', seen: (error as Error).message.split('\n')[0]!, isVital };
+    return { name, stops, state: 'missing', seen: (error as Error).message.split('\n')[0]!, profiles, isVital };
   }
 }
 
