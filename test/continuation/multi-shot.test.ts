@@ -19,7 +19,7 @@ async function wrongIn(options: ProgramOptions, ...comparisons: Comparison[]): P
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
   return result.failed ? `seed ${result.seed}: ${String(result.errorInstance)}` : null;
 }

@@ -326,7 +326,11 @@ class Machine {
   /** An iterator that can not be rewound. */
   iterations(n: Node, shared: Shared, at: number, env: Env, exits: Exits, next: Next, labels: readonly string[]): Step {
     const got = shared.take(at);
-    if (got === null) return exits.throws(Object.assign(new Error('one shot'), { code: 'SERVLET_ONE_SHOT' }), env);
+    if (got === null)
+      return exits.throws(
+        Object.assign(new Error('one shot'), { name: 'OneShotError', code: 'SERVLET_ONE_SHOT' }),
+        env,
+      );
     if (got.done) return next(env);
     const again =
       (after: Env): Step =>
