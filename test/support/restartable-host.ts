@@ -16,7 +16,7 @@ export class RestartableHost implements AsyncDisposable {
   readonly stateDir: string = mkdtempSync(join(tmpdir(), 'custodian-state-'));
   readonly #names: readonly string[];
   readonly #options: Omit<Partial<ServeOptions>, 'servlets'>;
-  readonly #heldAs: HeldAs;
+  #heldAs: HeldAs;
   #process: HostProcess | null = null;
 
   private constructor(
@@ -53,6 +53,11 @@ export class RestartableHost implements AsyncDisposable {
 
   get visitor(): Visitor {
     return new Visitor(this.url);
+  }
+
+  /** From its next start on, a servlet is held so. */
+  hold(name: string, as: HeldAs[string]): void {
+    this.#heldAs = { ...this.#heldAs, [name]: as };
   }
 
   async start(options: Omit<Partial<ServeOptions>, 'servlets'> = {}): Promise<void> {

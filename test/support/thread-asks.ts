@@ -6,7 +6,7 @@ import { type Holder, type Service, Services } from '../../packages/host/src/ser
 import { openAsks } from '../../packages/worker/src/asks.ts';
 
 /** A thread that has no instances. */
-export const HOLDS_NOTHING: Holder = { holds: () => false, adopt: () => false, isLost: () => false };
+export const HOLDS_NOTHING: Holder = { holds: () => false, adopt: () => false, release: () => {}, isLost: () => false };
 
 /** Lets this very thread ask services, over frames as every thread does. @returns faults of the services, as they come */
 export function connectAsks(servlet: string, services: readonly Service[]): unknown[] {

@@ -37,6 +37,8 @@ import { openStore } from './store/open-store.ts';
 import { StoreService } from './store/store-service.ts';
 import { TempRoot } from './temp-root.ts';
 import { Certificate } from './tls.ts';
+import { VersionKeeper } from './version/version-keeper.ts';
+import { VersionService } from './version/version-service.ts';
 import { Uploads } from './upload/uploads.ts';
 
 const MB = 1 << 20;
@@ -119,7 +121,14 @@ export class ServletHost implements Host {
     const bodies = new BodyBudget(limits.bufferedBodiesMb * MB);
     const uploads = new Uploads(join(this.#stateDir, 'uploads'), limits.spoolMaxBytes, bodies, warn);
     this.#services.add(uploads);
+    // Where supervisors can read it, jailed ones too.
+    const versions = new VersionKeeper(
+      join(cacheDir, 'versions'),
+      (name) => this.#servlets.pools.find(({ servlet }) => servlet.name === name)?.servlet.limits.oldVersionMs ?? 0,
+    );
+    this.#services.add(new VersionService(versions));
     this.#servlets = new Servlets({
+      versions,
       warm: this.#warm,
       budget: this.#budget,
       services: this.#services,

@@ -50,6 +50,7 @@ export type LimitName =
   | 'tempMb'
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
+  | 'oldVersionMs'
   | 'storeMb'
   | 'fileBoxMb'
   | 'fetchesMaxCount'
@@ -259,6 +260,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     0,
     'LIMIT_LOG',
     'Output of a thread; what is over is dropped and counted.',
+  ),
+  oldVersionMs: row(
+    0,
+    'servlet',
+    410,
+    'LIMIT_OLD_VERSION',
+    'How long a servlet whose pages are saved is still run as it was before an edit, for pages of then. 0: not.',
   ),
   // Keeping what is too long for a URL.
   storeMb: row(

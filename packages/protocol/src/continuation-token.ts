@@ -58,6 +58,26 @@ const PAYLOAD = /;c=((?:[\w.~!$&'()*+,:@-]|%[0-9A-Fa-f]{2})+)(?=[;/]|$)/;
 const NEAR = /;at=(\w{1,16}\.[\w-]{1,32})(?=[;/]|$)/;
 const PAYLOAD_PARAMETERS = /;(?:c|at)(?:=[^;/]*)?(?=[;/]|$)/g;
 
+/** `;v=<version>` says in which version of its servlet a page began, where that is not the present one. */
+const VERSION = /;v=([\w-]{12})(?=[;/]|$)/;
+const VERSION_PARAMETER = /;v(?:=[^;/]*)?(?=[;/]|$)/g;
+
+/** The version of the servlet that a request target asks for; `null`: the present one. */
+export function readVersion(target: string): string | null {
+  return target.includes(';v=') ? (VERSION.exec(pathOf(target))?.[1] ?? null) : null;
+}
+
+/** A path without its version; other parameters stay, and the query goes. */
+export function withoutVersion(target: string): string {
+  return pathOf(target).replace(VERSION_PARAMETER, '');
+}
+
+/** A request target that asks for a version, its query kept. */
+export function withVersion(target: string, version: string): string {
+  const path = pathOf(target);
+  return `${withoutVersion(path)};v=${version}${target.slice(path.length)}`;
+}
+
 /** The payload in a request target, one character a byte; `null` when there is none. */
 export function readPayload(target: string): string | null {
   if (!target.includes(';c=')) return null;

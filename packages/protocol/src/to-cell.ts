@@ -41,6 +41,10 @@ export interface LeaseOrder {
   servletName: string;
   /** What the operator asked for; null: what the module says. */
   persistence: Persistence | null;
+  /** The file that has the code of an older version, which is to be run; null: what the servlet is now. */
+  versionFile: string | null;
+  /** What is run now is to be kept, for pages that are answered after it was edited. */
+  keepsVersion: boolean;
   /** The first two parts of the address of every continuation that the thread will hold: replica and cell. */
   place: string;
   unit: 'connection' | 'instance' | 'servlet';

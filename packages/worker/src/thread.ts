@@ -129,6 +129,8 @@ async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel:
   if (compile.persistence !== null) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
   if (order.guest !== null) await encloseGuest(order.guest, channel);
   const servlet = await loadServlet(order.servletUrl, compile.persistence);
+  if (order.keepsVersion && compile.persistence !== null)
+    await (await import('./version/versions.ts')).keepVersion(compile);
   const manager = servlet.manager ?? createThresholdLruManager();
   tolerateSignals();
   const { place, servletName: name, isDevelopment } = order;

@@ -60,6 +60,8 @@ describe('installCompiler()', () => {
       warnings: [],
       port: port2,
       persistence: null,
+      compiler: 'this',
+      isOldVersion: false,
     };
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
       workerData: task,

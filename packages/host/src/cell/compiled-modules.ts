@@ -19,6 +19,10 @@ export interface CompileOrder {
   warnings: string[];
   port: MessagePort | null;
   persistence: Persistence | null;
+  /** Which one it is: what another has made does not run here. */
+  compiler: string;
+  /** It is an older version of the servlet, whose code is all here. */
+  isOldVersion: boolean;
 }
 
 interface Compiled {
@@ -69,20 +73,16 @@ export class CompiledModules {
    * null: the servlet asks for no continuations. With a port if anything is still to be compiled; of a package, that is also what
    * nobody imports.
    */
-  orderFor({ servletUrl, servletName, compiledPackages, persistence: asked }: LeaseOrder): CompileOrder | null {
+  orderFor(lease: LeaseOrder): CompileOrder | null {
+    const { servletUrl, servletName, compiledPackages, persistence: asked } = lease;
     const root = new URL('.', servletUrl).href;
+    const old = lease.versionFile === null ? null : this.#oldVersion(lease.versionFile, root);
+    const common = { root, compiledPackages, packages: this.#packages, compiler: this.#compilerVersion, port: null };
+    if (old !== null) return { ...common, ...old, warnings: [], isOldVersion: true };
     const own = this.#sources.suspendingModules(servletUrl, root, compiledPackages);
     if (own === null) return null;
     const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
-    const order: CompileOrder = {
-      root,
-      compiledPackages,
-      packages: this.#packages,
-      code: {},
-      warnings: [],
-      port: null,
-      persistence,
-    };
+    const order: CompileOrder = { ...common, code: {}, warnings: [], persistence, isOldVersion: false };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
       const file = this.#fileFor([servletName, url, text, persistence === null ? 'kept' : 'saved']);
@@ -96,6 +96,18 @@ export class CompiledModules {
     }
     if (missing.size > 0) order.port = this.#portFor(missing);
     return order;
+  }
+
+  /** null: it is gone meanwhile, or another compiler has made it. */
+  #oldVersion(file: string, root: string): Pick<CompileOrder, 'code' | 'persistence'> | null {
+    try {
+      const { compiler, code, persistence } = JSON.parse(readFileSync(file, 'utf8')) as CompileOrder;
+      if (compiler !== this.#compilerVersion) return null;
+      const byUrl = Object.entries(code).map(([url, text]) => [new URL(url, root).href, text]);
+      return { code: Object.fromEntries(byUrl) as CompileOrder['code'], persistence };
+    } catch {
+      return null;
+    }
   }
 
   /** Takes each missing module once. */

@@ -115,6 +115,8 @@ export class Lease implements Carrier, Closable, Holder {
   continuationBytes = 0;
   /** How much of that nobody else has: 0 when the thread can be ended without loss. */
   unsavedCount = 0;
+  /** The older version of the servlet that it runs; null: what it was when the thread began. */
+  readonly version: string | null;
   /** Instances that were born elsewhere and made again here. */
   readonly adopted: Set<string> = new Set();
   readonly #channel: Socket;
@@ -142,7 +144,9 @@ export class Lease implements Carrier, Closable, Holder {
     isSequential: boolean,
     heapMaxBytes: number,
     follower: LeaseFollower,
+    version: string | null = null,
   ) {
+    this.version = version;
     this.number = number;
     this.cell = cell;
     this.isSequential = isSequential;
@@ -255,6 +259,10 @@ export class Lease implements Carrier, Closable, Holder {
     if (!this.#follower.onAdopt(this, home)) return false;
     this.adopted.add(home);
     return true;
+  }
+
+  release(home: string): void {
+    this.adopted.delete(home);
   }
 
   isLost(home: string): boolean {

@@ -7,8 +7,10 @@ import {
   type Ready,
   readNear,
   readToken,
+  readVersion,
   type Usage,
   withoutToken,
+  withoutVersion,
 } from '@custodian/protocol';
 import type { FetchRules } from '../fetch/fetch-rules.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -16,6 +18,7 @@ import type { Limits } from '../limits.ts';
 import type { Profile, Unit } from '../options.ts';
 import { faultText, type Services } from '../service/service.ts';
 import type { Uploads } from '../upload/uploads.ts';
+import type { VersionKeeper } from '../version/version-keeper.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
@@ -58,6 +61,7 @@ export interface PoolSite {
   services: Services;
   /** Where multipart forms are read. */
   uploads: Uploads;
+  versions: VersionKeeper;
   isDevelopment: boolean;
   onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   /** `failure`: what it threw, if it did. */
@@ -71,6 +75,8 @@ const CHANNEL_QUEUE_MS = 4;
 const CHANNEL_QUEUE_MAX_COUNT = 64;
 /** Threads that may be on their way at once. */
 const STARTING_MAX_COUNT = 2;
+/** Threads of each older version, for those who finish what they began in it. */
+const OLD_VERSION_THREADS_MAX_COUNT = 2;
 /** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
 const INSTANCE_REST_MIN_MS = 30_000;
 
@@ -189,6 +195,10 @@ export class ServletPool implements LeaseFollower {
     if (this.#isInstanceEach)
       for (const lease of this.#leases)
         if (this.#isParkable(lease) && now - lease.progressAt >= cellIdleTimeoutMs) lease.end('idle');
+    for (const lease of this.#leases) {
+      if (lease.version === null || !lease.isIdle || now - lease.progressAt < cellIdleTimeoutMs) continue;
+      if (lease.continuations === 0 || this.#isParkable(lease)) lease.end('idle');
+    }
     if (now - this.lastUsedAt < cellIdleTimeoutMs) return false;
     // Threads that hold continuations stay until their managers have let go of the last one, or have saved all of them.
     for (const lease of this.#leases)
@@ -205,6 +215,7 @@ export class ServletPool implements LeaseFollower {
     let outdated = 0;
     // The newest first: when visitors hold on to too many old versions, the oldest go.
     for (const lease of [...this.#leases].reverse()) {
+      if (lease.version !== null) continue;
       lease.isOutdated = true;
       if (lease.exchanges.size === 0 && ++outdated > this.limits.threadsMaxCount) lease.end('drain', 'it was reloaded');
       else this.#endIfOver(lease);
@@ -219,12 +230,15 @@ export class ServletPool implements LeaseFollower {
 
   // -- Choosing a thread ---------------------------------------------------------------------------------------------
 
-  #pick({ isRetry }: Exchange): Lease | null {
+  #pick(exchange: Exchange): Lease | null {
+    const { isRetry } = exchange;
+    const version = this.#versionOf(exchange);
     // Two that may have taken a cell down are not tried again at once, or the one would go down with the other.
     if (isRetry) for (const lease of this.#leases) if (lease.oldest?.isRetry === true) return null;
     const depth = isRetry ? 1 : this.#depth();
     for (const lease of this.#leases) {
       if (lease.state !== 'ready' || lease.exchanges.size >= depth || this.#isSpent(lease)) continue;
+      if (lease.version !== version) continue;
       // What may have taken a thread down before has the next one for itself, or a bystander would be hit again.
       if (lease.exchanges.size === 0 || lease.oldest?.isRetry !== true) return lease;
     }
@@ -255,7 +269,7 @@ export class ServletPool implements LeaseFollower {
 
   /** The thread of the continuation that is asked for has died. */
   #answerGone(exchange: Exchange, obituary: Obituary): void {
-    const startUrl = this.#startUrl ?? withoutToken(exchange.url).replace(/^[/\\]+/, '/');
+    const startUrl = this.#startUrl ?? withoutVersion(withoutToken(exchange.url)).replace(/^[/\\]+/, '/');
     // Browsers keep a 410 for good unless they are told otherwise.
     exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment), { 'Cache-Control': 'no-store' });
   }
@@ -300,6 +314,15 @@ export class ServletPool implements LeaseFollower {
     if (token !== null && this.#places.holderOf(token) === undefined) this.#places.move(homeOf(token), lease);
   }
 
+  /** The older version that a page began in, if it is still kept; null: the present one will do. */
+  #versionOf({ url, method }: Exchange): string | null {
+    if (this.servlet.limits.oldVersionMs === 0) return null;
+    const version = readVersion(url);
+    // A visit that begins here begins in the present version.
+    if (version === null || !(method === 'POST' || url.includes(';k=') || url.includes(';c='))) return null;
+    return this.#site.versions.has(this.servlet.name, version) ? version : null;
+  }
+
   #holderFor(exchange: Exchange): Lease | undefined {
     const token = readToken(exchange.url);
     return token === null ? undefined : this.#places.holderOf(token);
@@ -333,11 +356,17 @@ export class ServletPool implements LeaseFollower {
 
   /** A thread more for those that wait, unless one is coming, or the threads there are will be through in a moment. */
   #growForQueue(): void {
-    if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, this.#queue.length)) return;
+    let waiting = this.#queue.length;
+    if (this.servlet.limits.oldVersionMs > 0) {
+      const versions = this.#queue.map((exchange) => this.#versionOf(exchange)).filter((version) => version !== null);
+      waiting -= versions.length;
+      for (const version of new Set(versions)) this.#grow(version);
+    }
+    if (this.#startingCount() >= Math.min(STARTING_MAX_COUNT, waiting)) return;
     const isQuick = this.#depth() > 1;
     let atWork = 0;
     for (const lease of this.#leases) {
-      if (lease.state !== 'ready' || lease.isOutdated) continue;
+      if (lease.state !== 'ready' || lease.isOutdated || lease.version !== null) continue;
       if (isQuick) return;
       if (!this.#isSpent(lease)) atWork++;
     }
@@ -345,32 +374,35 @@ export class ServletPool implements LeaseFollower {
   }
 
   /** Threads with the present version of the servlet. */
-  #currentCount(): number {
+  #currentCount(version: string | null = null): number {
     let count = 0;
-    for (const lease of this.#leases) if (!lease.isOutdated) count++;
+    for (const lease of this.#leases) if (!lease.isOutdated && lease.version === version) count++;
     return count;
   }
 
-  #startingCount(): number {
+  #startingCount(version: string | null = null): number {
     let count = 0;
-    for (const lease of this.#leases) if (lease.state === 'starting' && !lease.isOutdated) count++;
+    for (const lease of this.#leases)
+      if (lease.state === 'starting' && !lease.isOutdated && lease.version === version) count++;
     return count;
   }
 
   /** One thread more, if the limits and the machine allow it. */
-  #grow(): void {
-    if (this.#isShut) return;
-    if (this.#currentCount() >= this.limits.threadsMaxCount) {
-      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom();
+  #grow(version: string | null = null): void {
+    if (this.#isShut || (version !== null && this.#startingCount(version) > 0)) return;
+    const { threadsMaxCount } = this.limits;
+    const mostCount = version === null ? threadsMaxCount : Math.min(threadsMaxCount, OLD_VERSION_THREADS_MAX_COUNT);
+    if (this.#currentCount(version) >= mostCount) {
+      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom(version);
       return;
     }
     if (this.bench.isBenched && !this.bench.mayTryAgain()) return;
     const heapMaxBytes = this.limits.heapMb * MB;
     if (!this.#site.budget.reserve(heapMaxBytes)) {
-      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom();
+      if (this.#isInstanceEach && this.#queue.length > 0) this.#makeRoom(version);
       return;
     }
-    const lease = this.#openLease(heapMaxBytes);
+    const lease = this.#openLease(heapMaxBytes, version);
     if (lease === null) {
       this.#site.budget.release(heapMaxBytes);
       return;
@@ -388,6 +420,8 @@ export class ServletPool implements LeaseFollower {
       servletUrl: servlet.url,
       persistence: this.servlet.persistence,
       servletName: servlet.name,
+      versionFile: version === null ? null : this.#site.versions.fileOf(servlet.name, version),
+      keepsVersion: version === null && servlet.limits.oldVersionMs > 0,
       place: lease.place,
       unit: servlet.unit,
       heapMaxBytes,
@@ -411,11 +445,12 @@ export class ServletPool implements LeaseFollower {
   }
 
   /** Ends the instance that has rested longest: one that can be made again, or else one that has rested for long. */
-  #makeRoom(): void {
+  #makeRoom(version: string | null): void {
     const now = performance.now();
     let oldest: Lease | null = null;
     let ending = 0;
     for (const lease of this.#leases) {
+      if (lease.version !== version) continue;
       if (lease.state === 'ending') ending++;
       if (!lease.isIdle || this.#places.hasWaiting(lease)) continue;
       const isParkable = this.#isParkable(lease);
@@ -429,12 +464,12 @@ export class ServletPool implements LeaseFollower {
   }
 
   /** A lease in the group's cell; `null` when the machine has no process or descriptor left, which may pass. */
-  #openLease(heapMaxBytes: number): Lease | null {
+  #openLease(heapMaxBytes: number, version: string | null): Lease | null {
     try {
       const cell = this.#group.cell();
       const isSequential = this.servlet.unit !== 'servlet';
       const lease = cell.openLease(
-        (number, channel) => new Lease(number, channel, cell, isSequential, heapMaxBytes, this),
+        (number, channel) => new Lease(number, channel, cell, isSequential, heapMaxBytes, this, version),
       );
       if (this.#group.isExclusive) cell.retire();
       return lease;
@@ -450,7 +485,7 @@ export class ServletPool implements LeaseFollower {
     let spare = 0,
       atWork = 0;
     for (const lease of this.#leases) {
-      if (this.#isSpent(lease)) continue;
+      if (this.#isSpent(lease) || lease.version !== null) continue;
       if (lease.state === 'starting' || lease.isIdle) spare++;
       else if (lease.state === 'ready') atWork++;
     }
@@ -473,7 +508,8 @@ export class ServletPool implements LeaseFollower {
         continue;
       }
       // One that is tried again may have to wait for another such; the next may not.
-      if (!exchange.isRetry) return this.#growForQueue();
+      // Nor does one that waits for an older version keep the others.
+      if (!exchange.isRetry && this.#versionOf(exchange) === null) return this.#growForQueue();
       at++;
     }
     if (this.#queue.length > 0) this.#growForQueue();
@@ -482,9 +518,18 @@ export class ServletPool implements LeaseFollower {
   // -- What becomes of the leases ------------------------------------------------------------------------------------
 
   onReady(lease: Lease, ready: Ready): void {
+    this.#revives ||= ready.revives === true;
+    if (lease.version === null) this.#describe(ready);
+    this.#settled();
+    this.#endIfOver(lease);
+    this.#pullQueue();
+    this.#keepSpare();
+  }
+
+  /** What the present version of the servlet says of itself. */
+  #describe(ready: Ready): void {
     this.kind = ready.kind;
     this.takesRawBody = ready.takesRawBody;
-    this.#revives = ready.revives === true;
     this.#startUrl = ready.startUrl ?? null;
     const { limits } = this.servlet;
     this.limits = { ...limits };
@@ -492,10 +537,6 @@ export class ServletPool implements LeaseFollower {
       this.limits[name] = Math.min(limits[name], value);
     }
     this.bench.onLoaded();
-    this.#settled();
-    this.#endIfOver(lease);
-    this.#pullQueue();
-    this.#keepSpare();
   }
 
   onLoadFailed(lease: Lease, failure: Failure): void {
@@ -575,7 +616,9 @@ export class ServletPool implements LeaseFollower {
         cell.isMourned = cell.isGone;
         this.#site.onDeath(obituary, lease.failure);
         const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
-        if (guilty === null && lease.exchanges.size === 0 && answeredCount === 0) {
+        const isUnfit = guilty === null && lease.exchanges.size === 0 && answeredCount === 0;
+        if (isUnfit && lease.version !== null) this.#site.versions.forget(this.servlet.name, lease.version);
+        else if (isUnfit) {
           this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
         }
       }

@@ -7,6 +7,7 @@ import type { Profile } from '../options.ts';
 import type { Services } from '../service/service.ts';
 import type { ListedServlet } from '../servlet-list.ts';
 import type { Uploads } from '../upload/uploads.ts';
+import type { VersionKeeper } from '../version/version-keeper.ts';
 import type { Cell } from './cell.ts';
 import { CellGroup } from './cell-group.ts';
 import type { Obituary } from './obituary.ts';
@@ -22,6 +23,8 @@ export interface ServletsSite {
   services: Services;
   /** Where multipart forms are read. */
   uploads: Uploads;
+  /** The code of before edits. */
+  versions: VersionKeeper;
   isDevelopment: boolean;
   onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   onDeath(obituary: Obituary, failure: Failure | null): void;
@@ -100,6 +103,7 @@ export class Servlets {
       budget: site.budget,
       services: site.services,
       uploads: site.uploads,
+      versions: site.versions,
       isDevelopment: site.isDevelopment,
       onCharge: (exchange, usage, peakBytes, failure) => site.onCharge(held.name, exchange, usage, peakBytes, failure),
       onDeath: (obituary, failure) => site.onDeath(obituary, failure),

@@ -8,7 +8,7 @@ const MB = 1 << 20;
 /**
  * Lets threads save instances and make them again. `{ save: home, lifetimeMs }` with the bytes as a body is answered once
  * they are safe; `{ forget: home }` when they are gone; `{ revive: true }` with the bytes of the instance that the request's
- * own URL leads to, which is the thread's from then on; `{ read: home }` with those of one that is. A thread saves what is its own, and learns nothing of what nobody
+ * own URL leads to, which is the thread's from then on; `{ read: home }` with those of one that is; `{ release: home }` when it is not any more. A thread saves what is its own, and learns nothing of what nobody
  * has asked it for. The bytes are sealed by the threads; here nobody looks into them.
  */
 export class CheckpointService implements Service {
@@ -25,13 +25,16 @@ export class CheckpointService implements Service {
   }
 
   answer(ask: Ask): Promise<Answer> {
-    const { save, forget, read, revive, lifetimeMs } = ask.json();
+    const { save, forget, read, release, revive, lifetimeMs } = ask.json();
     if (revive === true) return this.#revive(ask);
     if (typeof read === 'string') return this.#read(ask, read);
+    if (typeof release === 'string') return this.#release(ask, release);
     if (typeof forget === 'string') return this.#forget(ask, forget);
     if (typeof save === 'string' && typeof lifetimeMs === 'number' && lifetimeMs > 0 && lifetimeMs <= LIFETIME_MAX_MS)
       return this.#save(ask, save, lifetimeMs);
-    throw new ProtocolError('Cannot read an ask for a checkpoint: it is neither save, forget, read nor revive');
+    throw new ProtocolError(
+      'Cannot read an ask for a checkpoint: it is neither save, forget, read, release nor revive',
+    );
   }
 
   async #save(ask: Ask, home: string, lifetimeMs: number): Promise<Answer> {
@@ -66,6 +69,11 @@ export class CheckpointService implements Service {
     const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
     if (bytes === null || ask.signal.aborted || !ask.holder.adopt(home)) throw missing(ask.holder.isLost(home));
     return { body: bytes };
+  }
+
+  async #release({ holder }: Ask, home: string): Promise<Answer> {
+    holder.release(home);
+    return {};
   }
 
   async #inTurn<Result>(ask: Ask, home: string, run: () => Promise<Result>): Promise<Result> {

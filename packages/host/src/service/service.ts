@@ -9,6 +9,8 @@ export interface Holder {
   holds(home: string): boolean;
   /** It is from now on, unless another living thread has it. */
   adopt(home: string): boolean;
+  /** It can't make it again after all. */
+  release(home: string): void;
   /** A thread has died that had of the instance what was saved nowhere. */
   isLost(home: string): boolean;
 }

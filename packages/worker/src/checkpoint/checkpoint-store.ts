@@ -25,6 +25,11 @@ export function takeCheckpoint(): Promise<Uint8Array | null> {
   return find({ revive: true });
 }
 
+/** It is not this thread's after all. */
+export async function releaseCheckpoint(home: string): Promise<void> {
+  await ask('checkpoint', { release: home });
+}
+
 async function find(head: unknown): Promise<Uint8Array | null> {
   try {
     return await (await ask('checkpoint', head)).bytes(READ_MAX_BYTES);

@@ -7,7 +7,13 @@ import type { InstanceAddress } from '../servlet/context.ts';
 import { ServerValue } from '../servlet/server-ref.ts';
 import { asBuffer } from '../stuffer/bytes.ts';
 import { type Seal, StateTooLargeError } from '../stuffer/seal.ts';
-import { putCheckpoint, readCheckpoint, removeCheckpoint, takeCheckpoint } from './checkpoint-store.ts';
+import {
+  putCheckpoint,
+  readCheckpoint,
+  releaseCheckpoint,
+  removeCheckpoint,
+  takeCheckpoint,
+} from './checkpoint-store.ts';
 import { decodePages, encodePages, unserializable } from './pages.ts';
 import { type CheckpointHead, readRecord, writeRecord } from './record.ts';
 
@@ -141,8 +147,15 @@ export class Checkpoints {
   async #revive({ place, instance: number }: ContinuationToken, home: string): Promise<void> {
     const sealed = await takeCheckpoint();
     if (sealed === null) return;
-    const { head, graph } = this.#open(sealed, home);
-    const entries = decodePages(graph, head.pages);
+    let head: CheckpointHead, entries: SavedEntry[];
+    try {
+      const record = this.#open(sealed, home);
+      ({ head } = record);
+      entries = decodePages(record.graph, head.pages);
+    } catch (error) {
+      await releaseCheckpoint(home);
+      throw error;
+    }
     const instance = this.#manager.revive({ ...head, entries }, Math.max(0, Date.now() - head.savedAt));
     const losses: Losses = new Map(head.losses.map(([id, nonce, why]) => [id, { nonce, why }]));
     const pages = head.pages.map(([id]) => id);

@@ -1,9 +1,11 @@
-import { type ContinuationToken, readToken, withoutToken } from '@custodian/protocol';
+import { type ContinuationToken, readToken, withoutToken, withoutVersion } from '@custodian/protocol';
 import { Checkpoints } from '../checkpoint/checkpoints.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { type ExpirationHandler, isSavingManager } from '../manager/manager.ts';
 import type { ContinuationManager } from '../manager/manager.ts';
+import type { CodeChangedError } from '../continuation/serialize/errors.ts';
+import { toOldVersion } from '../version/versions.ts';
 import { createSeal, LIFETIME_MS } from '../stuffer/seal-stuffer.ts';
 import type { InstanceAddress, RequestContext } from './context.ts';
 import { type ContinuationPlace, ContinuationServlet } from './continuation-servlet.ts';
@@ -45,8 +47,11 @@ export class CheckpointedServlet extends ContinuationServlet {
   override async handle(request: ServletRequest): Promise<Reply> {
     try {
       const token = readToken(request.url);
-      if (token !== null && !(await this.#isHere(token)))
-        return await this.start(request, () => changedPage(this.#startUrl(request)));
+      const changed = token === null ? null : await this.#takeUp(token);
+      if (changed !== null) {
+        const elsewhere = await toOldVersion(request, changed);
+        return await this.start(request, () => elsewhere ?? changedPage(this.#startUrl(request)));
+      }
       return await super.handle(request);
     } catch (error) {
       if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error;
@@ -80,21 +85,21 @@ export class CheckpointedServlet extends ContinuationServlet {
     return instance === 0 ? null : this.#checkpoints.save(instance);
   }
 
-  /** Makes the instance again, if it was saved. @returns false when it needs code that has changed */
-  async #isHere(token: ContinuationToken): Promise<boolean> {
+  /** Makes the instance again, if it was saved. @returns an error when it needs code that has changed */
+  async #takeUp(token: ContinuationToken): Promise<CodeChangedError | null> {
     try {
       await this.#checkpoints.revive(token);
     } catch (error) {
       const { code } = error as { code?: unknown };
-      if (code === 'SERVLET_PROGRAM_CHANGED') return false;
+      if (code === 'SERVLET_PROGRAM_CHANGED') return error as CodeChangedError;
       if (code !== 'SERVLET_BAD_LINK' && code !== 'SERVLET_BAD_CONTINUATION') throw error;
       // Its keys are gone, or it was written by another version of the library: the page has expired.
       console.warn(error);
     }
-    return true;
+    return null;
   }
 
   #startUrl(request: ServletRequest): string {
-    return this.startUrl ?? withoutToken(baseOf(request));
+    return this.startUrl ?? withoutVersion(withoutToken(baseOf(request)));
   }
 }

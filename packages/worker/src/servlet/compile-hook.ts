@@ -22,6 +22,10 @@ export interface CompileTask {
   port: MessagePort | null;
   /** Not null: continuations are to be saved. */
   persistence: Persistence | null;
+  /** Names the compiler, for versions that are kept. */
+  compiler: string;
+  /** What is run is not what the files hold now: all of it is in `code`. */
+  isOldVersion: boolean;
 }
 
 /** What a thread offers its supervisor to keep, for this servlet and no other. */
@@ -39,13 +43,18 @@ const MODULE = /\.m?[jt]s(?:\?|$)/;
 
 /** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
 export function installCompiler(task: CompileTask): void {
-  const { root, compiledPackages, packages, code, warnings, port } = task;
+  const { root, compiledPackages, packages, code, warnings, port, isOldVersion } = task;
   const printer = new URL('.', packages['esrap']).href;
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   registerHooks({
     resolve(specifier, context, nextResolve) {
       const url = packages[specifier];
+      if (isOldVersion) {
+        // Its file may be gone.
+        const old = oldUrl(specifier, context.parentURL);
+        if (old !== null && code[old] !== undefined) return { url: old, shortCircuit: true };
+      }
       const isOurs = context.parentURL?.startsWith(RUNTIME) === true || context.parentURL?.startsWith(printer) === true;
       return url !== undefined && isOurs ? { url, shortCircuit: true } : nextResolve(specifier, context);
     },
@@ -54,6 +63,10 @@ export function installCompiler(task: CompileTask): void {
       if (opted === undefined && !isOwn(url, root)) return nextLoad(url, context);
       const known = code[url];
       if (known !== undefined) return { format: 'module', source: known, shortCircuit: true };
+      if (isOldVersion)
+        throw new Error(
+          `Cannot import ${fileURLToPath(url)}: it was not loaded when this version of the servlet was kept`,
+        );
       const loaded = nextLoad(url, context);
       if (loaded.format !== 'module' && loaded.format !== 'module-typescript') {
         if (opted !== undefined && loaded.format?.startsWith('commonjs')) warnOfCommonJs(url);
@@ -66,10 +79,15 @@ export function installCompiler(task: CompileTask): void {
       // Its author is somebody else.
       if (opted !== undefined) compiled.warnings = [];
       for (const warning of compiled.warnings) console.warn(warning);
+      code[url] = compiled.code;
       port?.postMessage(compiled);
       return { format: 'module', source: compiled.code, shortCircuit: true };
     },
   });
+}
+
+function oldUrl(specifier: string, parent: string | undefined): string | null {
+  return /^(?:\.{1,2}\/|file:)/.test(specifier) ? (URL.parse(specifier, parent)?.href ?? null) : null;
 }
 
 /** The same on every machine that has the servlet. */

@@ -1,4 +1,4 @@
-import { readToken, type ContinuationToken, type ServletLimits } from '@custodian/protocol';
+import { readToken, type ContinuationToken, type ServletLimits, withoutVersion } from '@custodian/protocol';
 import {
   Continuation,
   deliver,
@@ -115,7 +115,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     const found = this.#find(token, 'lookup');
     if (found instanceof Expiry) {
       const { handler } = found;
-      return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? baseOf(request))));
+      return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? withoutVersion(baseOf(request)))));
     }
     return this.resume(request, found, this.instanceOf(token) ?? 0);
   }

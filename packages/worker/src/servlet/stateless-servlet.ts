@@ -1,5 +1,6 @@
-import { readPayload, readToken, withoutPayload, withPayload } from '@custodian/protocol';
+import { readPayload, readToken, withoutPayload, withoutVersion, withPayload } from '@custodian/protocol';
 import type { Saved } from '../continuation/serialize/saved.ts';
+import type { CodeChangedError } from '../continuation/serialize/errors.ts';
 import { decode, encode } from '../continuation/serialize/saved.ts';
 import { html, type Html } from '../http/html.ts';
 import type { Reply } from '../http/reply.ts';
@@ -14,6 +15,7 @@ import { baseOf, type Captured, type Visit } from './instance.ts';
 import './saved-library.ts';
 import { takeReferred } from './server-ref.ts';
 import type { Servlet } from './servlet.ts';
+import { toOldVersion } from '../version/versions.ts';
 import { changedPage, expiredPage, unavailablePage } from './visitor-pages.ts';
 
 useSerializer({ encode, decode });
@@ -98,10 +100,12 @@ export class StatelessServlet extends ContinuationServlet {
     }
   }
 
-  #refuse(request: ServletRequest, error: Error): Promise<Reply> {
-    const startUrl = this.startUrl ?? withoutPayload(baseOf(request));
+  async #refuse(request: ServletRequest, error: Error): Promise<Reply> {
+    const startUrl = this.startUrl ?? withoutVersion(withoutPayload(baseOf(request)));
     const isChanged = (error as { code?: unknown }).code === 'SERVLET_PROGRAM_CHANGED';
-    return this.start(request, () => (isChanged ? changedPage(startUrl) : expiredPage(startUrl)));
+    if (!isChanged) return this.start(request, () => expiredPage(startUrl));
+    const elsewhere = await toOldVersion(request, error as CodeChangedError);
+    return this.start(request, () => elsewhere ?? changedPage(startUrl));
   }
 }
 

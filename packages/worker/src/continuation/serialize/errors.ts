@@ -26,12 +26,19 @@ export class CodeChangedError extends Error {
   readonly module: string;
   /** Its version that the continuation needs: 12 characters of base64url. */
   readonly hash: string;
-  constructor(module: string, hash: string, isLoaded: boolean) {
+  /** All modules that it needs, with their versions. */
+  readonly modules: readonly (readonly [name: string, hash: string])[];
+  constructor(
+    module: string,
+    hash: string,
+    { isLoaded, modules = [[module, hash]] }: { isLoaded: boolean; modules?: CodeChangedError['modules'] },
+  ) {
     super(
       `Cannot resume the continuation: ${isLoaded ? `"${module}" has changed since` : `"${module}", which it needs, is not part of the servlet`}`,
     );
     this.module = module;
     this.hash = hash;
+    this.modules = modules;
   }
 }
 

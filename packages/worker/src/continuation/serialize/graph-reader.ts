@@ -44,11 +44,12 @@ export class GraphReader {
     const version = this.bytes.u8();
     if (version !== FORMAT_VERSION)
       throw new DecodeError(`Cannot decode a continuation: its format is ${version}, not ${FORMAT_VERSION}`);
+    const needed: [name: string, hash: string][] = [];
     for (let count = this.bytes.count(); count > 0; count--) {
-      const name = this.bytes.utf8(),
-        hash = Buffer.from(this.bytes.bytes(HASH_BYTES)).toString('base64url');
-      this.#modules.push(findModule(name, hash));
+      const name = this.bytes.utf8();
+      needed.push([name, Buffer.from(this.bytes.bytes(HASH_BYTES)).toString('base64url')]);
     }
+    for (const [name, hash] of needed) this.#modules.push(findModule(name, hash, needed));
   }
 
   /** Call it when the roots have been read. */
@@ -249,9 +250,9 @@ export class GraphReader {
   }
 }
 
-function findModule(name: string, hash: string): ServletModule {
+function findModule(name: string, hash: string, modules: CodeChangedError['modules']): ServletModule {
   const versions = modulesNamed(name),
     module = versions.findLast((version) => version.hash === hash);
-  if (module === undefined) throw new CodeChangedError(name, hash, versions.length > 0);
+  if (module === undefined) throw new CodeChangedError(name, hash, { isLoaded: versions.length > 0, modules });
   return module;
 }
