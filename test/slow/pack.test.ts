@@ -103,7 +103,10 @@ test('pack makes packages that can be published, without a specifier that ends i
     const text = await readFile(join(base, 'dist', name, 'package.json'), 'utf8');
     const manifest = JSON.parse(text) as Record<string, unknown>;
     expect(manifest).not.toHaveProperty('private');
-    expect(manifest['exports']).toEqual({ '.': { types: './src/index.d.ts', default: './src/index.js' } });
+    const entry = (path: string): object => ({ types: `./src/${path}.d.ts`, default: `./src/${path}.js` });
+    const entries =
+      name === 'host' ? { '.': entry('index'), './testing': entry('testing/index') } : { '.': entry('index') };
+    expect(manifest['exports']).toEqual(entries);
     const modules = await Array.fromAsync(glob('**/*.{js,mjs,ts}', { cwd: join(base, 'dist', name) }));
     expect(modules).toContain(join('src', 'index.js'));
     for (const file of modules) {
