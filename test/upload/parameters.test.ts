@@ -53,6 +53,8 @@ describe('partNames()', () => {
     ['form-data; name="a"; filename="../../etc/passwd"', 'a', 'passwd'],
     ['form-data; name="a"; filename=".."', 'a', ''],
     ['form-data; name="a"; filename="x\0.txt"', 'a', 'x.txt'],
+    ['form-data; name="a"; filename=".\0."', 'a', ''],
+    ['form-data; name="a"; filename*=UTF-8\'\'.%00.', 'a', ''],
     ['form-data; name="a"; filename="x"; filename*=UTF-8\'\'na%C3%AFve.txt', 'a', 'naïve.txt'],
     ['form-data; name="a"; filename="x"; filename*=UTF-8\'\'%2e%2e%2fy', 'a', 'y'],
     ['form-data; name="a"; filename="x"; filename*=UTF-8\'\'%ff', 'a', 'x'],

@@ -219,6 +219,8 @@ describe('responses', () => {
         case 'declared': return { headers: { 'Content-Length': '10' }, body: stream() };
         case 'short': return { headers: { 'Content-Length': '11' }, body: stream() };
         case 'long': return { headers: { 'Content-Length': '9' }, body: stream() };
+        case 'reset': return { status: 205, body: (async function* () { yield 'piece'; })() };
+        case 'no-content': return { status: 204, headers: { 'Content-Length': 5 }, body: (async function* () { yield 'piece'; })() };
         case 'broken': return { body: (async function* () { yield 'piece'; await new Promise((r) => setTimeout(r, 50)); throw new Error('broken'); })() };
         default: return 'whole';
       }
@@ -233,6 +235,10 @@ describe('responses', () => {
     ['HEAD', 'stream', 200, undefined, undefined],
     ['GET', 'declared', 200, '10', undefined],
     ['HEAD', 'declared', 200, '10', undefined],
+    ['GET', 'reset', 205, '0', undefined],
+    ['HEAD', 'reset', 205, '0', undefined],
+    ['GET', 'no-content', 204, undefined, undefined],
+    ['HEAD', 'no-content', 204, undefined, undefined],
   ])(
     '%s of %s is framed as its kind demands, and the connection goes on',
     async (method, of, status, length, coding) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, dispatchers, type Host, serve } from '../../../packages/host/src/index.ts';
 import { FileTree } from '../../support/file-tree.ts';
+import { StartedHost } from '../../support/started-host.ts';
 import { WireClient } from '../../support/wire-client.ts';
 
 const REALMS = [
@@ -58,7 +59,8 @@ describe('passwords()', () => {
       ['http://h/office/x.txt', undefined, 401],
       ['/office/x.txt?', undefined, 401],
       ['/open/../office/x.txt', undefined, 400],
-      ['/%2e/office/x.txt', undefined, 404],
+      ['/%2e/office/x.txt', undefined, 400],
+      ['/./office/x.txt', ada, 400],
       ['/office%00', undefined, 400],
     ];
     for (const [target, authorization, status] of cases)
@@ -68,6 +70,15 @@ describe('passwords()', () => {
         status,
       ]);
     expect(host.ledger.refusals.get('REQUEST_AUTHORIZATION')).toBeGreaterThan(10);
+  });
+
+  it('passwords() closes a realm also to dot segments, which a servlet’s URL takes out of a path', async () => {
+    const servlets = { all: 'export default { fetch: (request) => new Response(new URL(request.url).pathname) };' };
+    await using started = await StartedHost.start(servlets, { passwords: REALMS }, { all: { regexp: '' } });
+    for (const target of ['/./office', '/%2e/office', '/%2E;x/office', '/a/../office'])
+      expect([target, await statusOf(started.host, target)]).toEqual([target, 400]);
+    expect(await statusOf(started.host, '/office')).toBe(401);
+    expect(await statusOf(started.host, '/.well-known/x')).toBe(200);
   });
 
   it('passwords() reads its file again when it has changed, and closes everything while there is none', async () => {

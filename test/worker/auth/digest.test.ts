@@ -207,6 +207,16 @@ describe('createDigestAuth()', () => {
     }
   });
 
+  it('check() hashes a realm beyond ASCII as the client does, by the bytes that came', async () => {
+    const digest = auth({ realm: 'café' });
+    const nonce = await nonceOf(digest);
+    const ha1 = createHash('sha256').update(Buffer.from('ada:café:opensesame', 'latin1')).digest('hex');
+    const response = hash('SHA-256', `${ha1}:${nonce}:00000001:0a4f113b:auth:${hash('SHA-256', 'GET:/')}`);
+    const header = `Digest username="ada", realm="café", uri="/", algorithm=SHA-256, nonce="${nonce}", nc=00000001, cnonce="0a4f113b", qop=auth, response="${response}"`;
+    const outcome = await digest.check(servletRequest('/', { headers: ['Authorization', header] }));
+    expect(outcome).toEqual({ user: 'ada' });
+  });
+
   it('check() asks anew for whatever else comes', async () => {
     const digest = auth();
     const parts = fc.constantFrom(

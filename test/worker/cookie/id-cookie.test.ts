@@ -41,6 +41,8 @@ describe('createIdCookie()', () => {
     expect(validIdCookie(cookie, { key: KEY, shelfLifeSeconds: 60, nowMs: 1_060_000 })).toBe('ada');
     expect(validIdCookie(cookie, { key: KEY, shelfLifeSeconds: 60, nowMs: 1_061_000 })).toBe(null);
     expect(validIdCookie(cookie, { key: KEY })).toBe('ada');
+    for (const shelfLifeSeconds of [NaN, -1, '60' as never])
+      expect(() => validIdCookie(cookie, { key: KEY, shelfLifeSeconds })).toThrow(RangeError);
   });
 
   it('createIdCookie() is hidden from scripts and from the forms of others, unless told otherwise', () => {

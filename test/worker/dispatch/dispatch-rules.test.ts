@@ -129,6 +129,8 @@ describe('dispatchRules().url', () => {
     ['too many values', () => (blog.url as (...values: unknown[]) => string)(listPosts, 1)],
     ['a function of no rule', () => (blog.url as (...values: unknown[]) => string)(() => 'x')],
     ['a segment that browsers resolve', () => blog.url(reviewPost, '..')],
+    ['what leads to another site', () => rule`/${stringArg}/${stringArg}`(() => '').url('', 'evil.example')],
+    ['a rest that leads to another site', () => rule`/${restArg(stringArg)}`(() => '').url(['', 'evil.example', ''])],
     ['half a surrogate', () => blog.url(reviewPost, '\ud800')],
     ['a rest that is no array', () => rule`/${restArg(stringArg)}`(() => '').url('x' as never)],
     ['a segment that the root does not have', () => rule`/${restArg(stringArg)}`(() => '').url([''])],

@@ -213,14 +213,7 @@ export class Exchange {
     const bodyBytes = end - reply.bodyStart;
     this.usage = reply;
     const hasBody = !this.#isBodiless(reply.status);
-    const head = this.#headText(
-      reply,
-      reply.status === 204 || reply.status === 304
-        ? ''
-        : reply.status === 205
-          ? 'Content-Length: 0\r\n'
-          : `Content-Length: ${bodyBytes}\r\n`,
-    );
+    const head = this.#headText(reply, fixedFraming(reply.status) ?? `Content-Length: ${bodyBytes}\r\n`);
     const { socket } = this.connection;
     if (!hasBody || bodyBytes === 0) this.#write(head);
     else if (bodyBytes <= ONE_STRING_MAX_BYTES) this.#write(head + buffer.toString('latin1', reply.bodyStart, end));
@@ -241,18 +234,11 @@ export class Exchange {
     else if (reply.bodyBytes >= 0) framing = 'length';
     else if (this.httpVersionMinor >= 1) framing = 'chunked';
     else this.keepAlive = false;
-    const hasLength = framing === 'length' || (framing === 'none' && reply.bodyBytes >= 0 && this.method === 'HEAD');
     this.#body = new StreamedBody(this, framing, reply.bodyBytes);
-    this.#write(
-      this.#headText(
-        reply,
-        hasLength
-          ? `Content-Length: ${reply.bodyBytes}\r\n`
-          : framing === 'chunked'
-            ? 'Transfer-Encoding: chunked\r\n'
-            : '',
-      ),
-    );
+    const chunked = framing === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : '';
+    const isLengthKnown = reply.bodyBytes >= 0 && (framing === 'length' || this.method === 'HEAD');
+    const length = isLengthKnown ? `Content-Length: ${reply.bodyBytes}\r\n` : chunked;
+    this.#write(this.#headText(reply, fixedFraming(reply.status) ?? length));
   }
 
   /** The next bytes of the body. @throws ProtocolError when there are more than were granted */
@@ -395,4 +381,13 @@ export class Exchange {
     if (this.#onDone === null) return;
     for (const listener of this.#onDone) listener();
   }
+}
+
+/**
+ * The framing line of a status that has no body, whatever a servlet sends; null for others. A client knows of 204 and 304
+ * that nothing follows (RFC 9112 §6.3), and of 205 only by its length.
+ */
+function fixedFraming(status: number): string | null {
+  if (status === 205) return 'Content-Length: 0\r\n';
+  return status === 204 || status === 304 ? '' : null;
 }

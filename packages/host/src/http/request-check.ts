@@ -87,6 +87,8 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
             };
           }
           exchange.hasBody = true;
+          // A proxy of that age may have passed it on without knowing what it frames (RFC 9112 §6.1).
+          if (exchange.httpVersionMinor === 0) exchange.keepAlive = false;
         }
         break;
     }

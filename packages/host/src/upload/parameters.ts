@@ -74,6 +74,9 @@ function extendedValue(text: string | undefined): string | null {
 
 /** A name that leads out of the directory where an author puts it would be a trap. */
 function withoutDirectories(filename: string): string {
-  const name = filename.slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1);
-  return name === '.' || name === '..' ? '' : name.replaceAll('\0', '');
+  const name = filename
+    .slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1)
+    // First: with a NUL between them, two dots would pass.
+    .replaceAll('\0', '');
+  return name === '.' || name === '..' ? '' : name;
 }

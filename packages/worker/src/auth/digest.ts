@@ -85,7 +85,8 @@ export function digestHa1(
   password: string,
   algorithm: DigestAlgorithm = 'SHA-256',
 ): string {
-  return hash(algorithm, `${user}:${realm}:${password}`);
+  // The client hashes the realm as it came, and a header has one byte per character.
+  return hash(algorithm, Buffer.concat([Buffer.from(`${user}:`), bytesOf(realm), Buffer.from(`:${password}`)]));
 }
 
 /**

@@ -66,6 +66,7 @@ const ID_VALUE = /^([\w-]{43})&(\d{1,15})&(.*)$/;
 
 /**
  * The data of an id cookie; null: it is not good.
+ * @throws RangeError for a shelf life that is no number from 0, which would not end
  * @see Racket `valid-id-cookie?`
  *
  * @example
@@ -84,6 +85,10 @@ export function validIdCookie(
 ): string | null {
   const keys = keysOf(check.key);
   const { shelfLifeSeconds = Infinity, nowMs = Date.now() } = check;
+  if (typeof shelfLifeSeconds !== 'number' || !(shelfLifeSeconds >= 0))
+    throw new RangeError(
+      `Cannot check an id cookie: shelfLifeSeconds is ${String(shelfLifeSeconds)}, not a number from 0`,
+    );
   const [, digest, seconds, encoded] = ID_VALUE.exec(cookie.value) ?? [];
   if (digest === undefined || seconds === undefined || encoded === undefined) return null;
   if (!isSigned(keys, signedText(cookie.name, seconds, encoded), digest)) return null;

@@ -74,11 +74,14 @@ export class Pattern {
       path += `/${typeof segment === 'string' ? encodeURIComponent(segment) : this.#encoded(segment, values[next])}`;
       if (typeof segment !== 'string') next += 1;
     }
-    if (this.#rest === null) return path;
-    const rest = values[next];
-    if (!Array.isArray(rest)) throw this.#error('its last value is not an array');
-    for (const value of rest as unknown[]) path += `/${this.#encoded(this.#rest, value)}`;
-    if (path === '/') throw this.#error('the root has no segments');
+    if (this.#rest !== null) {
+      const rest = values[next];
+      if (!Array.isArray(rest)) throw this.#error('its last value is not an array');
+      for (const value of rest as unknown[]) path += `/${this.#encoded(this.#rest, value)}`;
+      if (path === '/') throw this.#error('the root has no segments');
+    }
+    // A visitor who asks for `//evil.example/` must not be given it back as a link.
+    if (path.startsWith('//')) throw this.#error("browsers take what begins with two slashes for another site's");
     return path === '' ? '/' : path;
   }
 
