@@ -1,6 +1,6 @@
 // What do resumable functions cost against native ones, and what do a capture, a resumption, a continuation and a load cost? Estimate: page code 1.0x, recursion 1.4x, capture 2 us + 0.3 us a frame, resume 1 us + 0.15 us a frame, 400 bytes, 200 ms cold, 20 ms cached.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -174,14 +174,47 @@ interface Load {
   wallMs: number;
 }
 
+/** The texts of a servlet's modules, by file name; the first is the servlet's own. `edit`: what changes all of them. */
+type Modules = (edit: string) => Record<string, string>;
+
+/** Examples that need nothing but the library. */
+const EXAMPLES = ['checkout', 'count-dot-com', 'counters', 'formlet', 'guess', 'many', 'one', 'sum', 'sum2'];
+const LINES = 2000;
+
+/** Copies of the examples, as many as make 2,000 lines: about a third of their functions suspend. */
+const asWritten: Modules = (edit) => {
+  const modules: Record<string, string> = {};
+  let lines = 0;
+  for (let copy = 0; lines < LINES; copy++) {
+    for (const name of EXAMPLES) {
+      const text = readFileSync(new URL(`../examples/${name}.ts`, import.meta.url), 'utf8');
+      modules[`${name}-${copy}.ts`] = `${text}\n// ${copy} ${edit}\n`;
+      lines += text.split('\n').length;
+    }
+  }
+  const imports = Object.keys(modules).map((file) => `import './${file}';\n`);
+  return { 'servlet.ts': `${imports.join('')}export default (): string => '${edit}';\n`, ...modules };
+};
+
+const suspendingOnly: Modules = (edit) => ({ 'servlet.ts': `${longServlet()}\n// ${edit}\n` });
+
 function loads(directory: string): Row[] {
-  const servlet = join(directory, 'servlet.ts');
-  writeFileSync(servlet, longServlet());
-  const load = (name: string): Load => {
+  return [
+    ...loadsOf(directory, 'examples', asWritten),
+    ...loadsOf(directory, 'nothing but functions that suspend', suspendingOnly),
+  ];
+}
+
+function loadsOf(parent: string, title: string, modules: Modules): Row[] {
+  const directory = mkdtempSync(join(parent, 'load-'));
+  const write = (edit: string): void => {
+    for (const [name, text] of Object.entries(modules(edit))) writeFileSync(join(directory, name), text);
+  };
+  const load = (cache: string): Load => {
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', LOADER, servlet, join(directory, name)],
-      { encoding: 'utf8', env: { ...process.env, NODE_COMPILE_CACHE: join(directory, name, 'node') } },
+      ['--disable-warning=ExperimentalWarning', LOADER, join(directory, 'servlet.ts'), join(directory, cache)],
+      { encoding: 'utf8', env: { ...process.env, NODE_COMPILE_CACHE: join(directory, cache, 'node') } },
     );
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as Load;
@@ -190,16 +223,17 @@ function loads(directory: string): Row[] {
   const cold: Load[] = [];
   const cached: Load[] = [];
   for (let turn = 0; turn < LOADS; turn++) {
+    write('');
     first.push(load(`cache-${turn}`));
     cached.push(load(`cache-${turn}`));
-    // Once the host has run here, its own code is cached, and an edited module is not.
-    writeFileSync(servlet, `${longServlet()}\n// edit ${turn}\n`);
+    // Once the host has run here, its own code is cached, and edited modules are not.
+    write(`edit ${turn}`);
     cold.push(load(`cache-${turn}`));
-    writeFileSync(servlet, longServlet());
   }
-  const row = (title: string, taken: readonly Load[], limit: number): Row => {
+  const row = (what: string, taken: readonly Load[], limit: number): Row => {
     const cpu = spreadOf(taken.map(({ cpuMs }) => cpuMs));
-    return [title, spreadOf(taken.map(({ wallMs }) => wallMs)), cpu, limit, verdict(cpu.median, limit)];
+    const wall = spreadOf(taken.map(({ wallMs }) => wallMs));
+    return [`${title}: ${what}`, wall, cpu, limit, verdict(cpu.median, limit)];
   };
   return [
     row("cold, and the host's first start on the machine", first, 300),

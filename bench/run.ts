@@ -7,6 +7,8 @@ import { continuationHttp } from './continuation-http.ts';
 import { hello } from './hello.ts';
 import { neighbour } from './neighbour.ts';
 import { requests } from './requests.ts';
+import { checkpoint } from './checkpoint.ts';
+import { stateless } from './stateless.ts';
 import { benchOptions, type Question, report } from './support/report.ts';
 
 const QUESTIONS: Record<string, Question> = {
@@ -17,6 +19,8 @@ const QUESTIONS: Record<string, Question> = {
   accounting,
   continuation,
   'continuation-http': continuationHttp,
+  checkpoint,
+  stateless,
   requests,
 };
 

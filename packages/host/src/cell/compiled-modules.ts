@@ -85,7 +85,7 @@ export class CompiledModules {
     const order: CompileOrder = { ...common, code: {}, warnings: [], persistence, isOldVersion: false };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
-      const file = this.#fileFor([servletName, url, text, persistence === null ? 'kept' : 'saved']);
+      const file = this.#fileFor([servletName, url, text, persistence ?? 'kept']);
       const compiled = readCompiled(file);
       if (compiled === null) missing.set(url, file);
       else {

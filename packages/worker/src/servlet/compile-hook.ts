@@ -76,8 +76,8 @@ export function installCompiler(task: CompileTask): void {
       const original = readFileSync(fileURLToPath(url), 'utf8');
       const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
       const compiled = compileModule(url, stripped, { original, savedAs: savedName(url, task) });
-      // Its author is somebody else.
-      if (opted !== undefined) compiled.warnings = [];
+      // A package's author is somebody else; and every page of a stateless servlet has a copy of what others share.
+      if (opted !== undefined || task.persistence === 'stateless') compiled.warnings = [];
       for (const warning of compiled.warnings) console.warn(warning);
       code[url] = compiled.code;
       port?.postMessage(compiled);

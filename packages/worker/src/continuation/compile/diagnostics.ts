@@ -36,7 +36,6 @@ const suspending: ReadonlySet<string> = new Set([
   'sendSuspendHidden',
   'sendSuspendDispatch',
   'sendSuspendUrlDispatch',
-  'sendSuspendUrlDispatch',
   'sendForward',
   'redirectGet',
   'redirectGetForget',
