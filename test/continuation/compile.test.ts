@@ -28,6 +28,7 @@ describe('compile()', () => {
       code: source,
       map: null,
       diagnostics: [],
+      functions: [],
       resumableCount: 0,
     });
   });
