@@ -111,6 +111,19 @@ describe('compiled functions', () => {
     expect(returned(await prompt(exports['all']!))).toEqual([[1, 2, 0], 3, 5, 'string']);
   });
 
+  test('an optional chain in parentheses keeps its receiver when it is called', async () => {
+    const { exports } = await load(`export async function f() {
+      const inner = { n: 2, m(x) { return [this.n, x]; } };
+      const o = { n: 1, inner, m: inner.m, tag(strings, x) { return [this.n, x]; } };
+      let missing = '';
+      try { (o.none?.m)(await ask('none')); } catch (error) { missing = error.name; }
+      const tagged = (o?.tag)\`\${await ask('tag')}\`;
+      return [(o?.m)(await ask('a')), (o.inner?.m)(await ask('b')), (o?.[(await ask('key'), 'm')])(4), tagged, missing].join();
+    }`);
+    const { outcome } = await play(exports['f']!, [0, 5, 1, 2, 3]);
+    expect(returned(outcome)).toBe('1,1,2,2,1,4,1,5,TypeError');
+  });
+
   test('errors in parameters reject', async () => {
     const { exports } = await load('export async function f({ a }: any, b = a.b.c) { await null; return b; }');
     await expect(exports['f']!({})).rejects.toBeInstanceOf(TypeError);

@@ -354,6 +354,22 @@ describe('sendSuspend() and its family', () => {
     expect(await servlet.text('/s')).toContain(';k=');
   });
 
+  test('adjustTimeout() takes a time above 0 and nothing else', async () => {
+    const servlet =
+      await load(`export const manager = createTimeoutManager({ instanceTimeoutMs: 1, continuationTimeoutMs: 60_000 });
+    export default async () => {
+      const refused = [];
+      for (const ms of [NaN, 0, -1, '5', undefined])
+        try { adjustTimeout(ms); } catch (error) { refused.push(error.name); }
+      adjustTimeout(60_000);
+      const reply = await sendSuspend((url) => url);
+      return [...refused, reply.query.get('n')].join();
+    }`);
+    const page = await servlet.text('/s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const n of ['1', '2']) expect(await servlet.follow(page, `?n=${n}`)).toBe(`${'RangeError,'.repeat(5)}${n}`);
+  });
+
   test('a servlet that has a fetch function may suspend, and is answered by a ServletRequest', async () => {
     const servlet = await load(`export default { greeting: 'got ', async fetch(request) {
       const reply = await sendSuspend((url) => new Response(url + ' ' + request.method));

@@ -49,12 +49,16 @@ export class ModuleSources {
    * The stripped sources, by URL, of a module and all that it imports by relative paths. What can't be read or
    * stripped is left out: the thread will meet the error where its author can see it.
    */
-  collect(entry: string, into: Record<string, string> = {}): Record<string, string> {
-    if (into[entry] !== undefined) return into;
-    const module = this.#module(entry);
+  collect(
+    entry: string,
+    into: Record<string, string> = {},
+    seen: Set<string> = new Set(Object.keys(into)),
+  ): Record<string, string> {
+    const module = seen.has(entry) ? null : this.#module(entry);
     if (module === null) return into;
+    seen.add(entry);
     if (TYPESCRIPT.test(entry)) into[entry] = module.source;
-    for (const imported of module.imports) this.collect(imported, into);
+    for (const imported of module.imports) this.collect(imported, into, seen);
     return into;
   }
 

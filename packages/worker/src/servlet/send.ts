@@ -98,8 +98,14 @@ export function clearContinuations(): void {
   if (instance !== 0) site.manager.clear(instance);
 }
 
-/** How long the instance may rest from now on, for a timeout manager. @see Racket `adjust-timeout!` */
+/**
+ * How long the instance may rest from now on, for a timeout manager.
+ * @throws RangeError for a time that is none
+ * @see Racket `adjust-timeout!`
+ */
 export function adjustTimeout(timeoutMs: number): void {
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
+    throw new RangeError('Cannot adjust the timeout: timeoutMs is not a number above 0');
   const context = runningContextFor('adjust the timeout');
   const { manager } = context.site;
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();

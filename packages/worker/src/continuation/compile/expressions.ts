@@ -17,6 +17,7 @@ import {
   type Node,
 } from './ast.ts';
 import type { Lowering } from './lowering.ts';
+import type { Variable } from './scope.ts';
 import { lowerPattern } from './patterns.ts';
 
 /**
@@ -64,7 +65,7 @@ export function lower(L: Lowering, n: Node): Node {
     }
     case 'UnaryExpression':
       if (n['operator'] === 'delete' && n['argument'].type === 'ChainExpression')
-        return lowerChain(L, n['argument'], true);
+        return lowerChain(L, n['argument'], { isDelete: true });
       if (n['operator'] === 'delete' && n['argument'].type === 'MemberExpression')
         return { ...n, argument: lowerMember(L, n['argument']) };
       return { ...n, argument: lower(L, n['argument']) };
@@ -75,7 +76,7 @@ export function lower(L: Lowering, n: Node): Node {
     case 'MemberExpression':
       return lowerMember(L, n);
     case 'ChainExpression':
-      return lowerChain(L, n, false);
+      return lowerChain(L, n);
     case 'CallExpression':
       return lowerCall(L, n);
     case 'NewExpression': {
@@ -105,7 +106,10 @@ export function lower(L: Lowering, n: Node): Node {
         if (L.isSaved) tag = lateMethod(L, member, self);
         else tag = call(L.runtime('bind'), [L.settle({ ...member, object: self }), self]);
       } else if (member) tag = call(L.runtime('bind'), [L.settle(member), node('ThisExpression', {})]);
-      else tag = L.settle(lower(L, n['tag']));
+      else if (isMethodChain(n['tag'])) {
+        const self = L.temp();
+        tag = call(L.runtime('bind'), [lowerChain(L, n['tag'], { receiver: self }), L.ref(self)]);
+      } else tag = L.settle(lower(L, n['tag']));
       // A tag gets the values themselves, not strings.
       return { ...n, tag, quasi: { ...n['quasi'], expressions: lowerAll(L, n['quasi'].expressions) } };
     }
@@ -244,6 +248,11 @@ function lowerCall(L: Lowering, n: Node): Node {
     const method = L.settle(target['object'].type === 'Super' ? target : { ...target, object: self });
     return callWith(L, method, self, lowerAll(L, args), n);
   }
+  if (isMethodChain(callee)) {
+    const self = L.temp(),
+      method = lowerChain(L, callee, { receiver: self });
+    return callWith(L, method, L.ref(self), lowerAll(L, args), n);
+  }
   const f = lower(L, callee);
   if (!argsAwait) return { ...n, callee: f.type === 'MemberExpression' ? sequence([lit(0), f]) : f };
   const settled = L.settle(f);
@@ -270,8 +279,17 @@ function callWith(L: Lowering, method: Node, self: Node, args: (Node | null)[], 
 
 const argumentsAwait = (n: Node): boolean => (n['arguments'] as Node[]).some((a) => a.$awaits);
 
+/** `(a?.b)` where it is called: parentheses end the chain, and keep the receiver. */
+const isMethodChain = (n: Node): boolean => n.type === 'ChainExpression' && n['expression'].type === 'MemberExpression';
+
+interface ChainUse {
+  isDelete?: boolean;
+  /** Gets the object whose member the chain is. */
+  receiver?: Variable;
+}
+
 /** `a?.b.c(await d)?.[e]`: from the base outwards; a short circuit skips the rest. */
-function lowerChain(L: Lowering, n: Node, isDelete: boolean): Node {
+function lowerChain(L: Lowering, n: Node, { isDelete = false, receiver }: ChainUse = {}): Node {
   const links: Node[] = [];
   let base = n['expression'] as Node;
   while (base.type === 'MemberExpression' || base.type === 'CallExpression') {
@@ -280,10 +298,12 @@ function lowerChain(L: Lowering, n: Node, isDelete: boolean): Node {
   }
   const result = L.temp();
   L.set(result, isDelete ? lit(true) : undef());
+  if (receiver) L.set(receiver, undef());
   const follow = (i: number, value: Node, self: Node | null): void => {
     const link = links[i];
     if (!link) {
       L.set(result, value);
+      if (receiver && self) L.set(receiver, self);
       return;
     }
     const rest = (value: Node): void => {
@@ -291,7 +311,8 @@ function lowerChain(L: Lowering, n: Node, isDelete: boolean): Node {
         const isSuper = value.type === 'Super',
           property = link['computed'] ? lower(L, link['property']) : link['property'];
         const next = links[i + 1],
-          object = next?.type === 'CallExpression' && !isSuper ? L.settle(value) : value,
+          isReceiver = next ? next.type === 'CallExpression' : receiver !== undefined,
+          object = isReceiver && !isSuper ? L.settle(value) : value,
           isLate = L.isSaved && !isSuper && next?.type === 'CallExpression' && argumentsAwait(next);
         const plain: Node = { ...link, object, property, optional: false },
           got = isLate ? lateMethod(L, plain, object) : plain;
