@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MockAgent } from 'undici';
 import type { ServeOptions } from '../../../packages/host/src/index.ts';
@@ -101,6 +101,8 @@ describe('fetch() of a guest', () => {
         request.pipe(response);
       },
       '/gzip': (_request, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync('packed')),
+      '/zstd': (_request, response) =>
+        response.writeHead(200, { 'Content-Encoding': 'zstd' }).end(zstdCompressSync('packed')),
       '/bomb': (_request, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(BOMB),
       '/endless': (_request, response) => void endless(response),
       '/silent': (request) => {
@@ -167,6 +169,7 @@ describe('fetch() of a guest', () => {
 
   it('fetch() of a guest inflates what is compressed, and has no body where there is none', async () => {
     expect(await run(`return (await fetch(${at('/gzip')})).text();`)).toBe('packed');
+    expect(await run(`return (await fetch(${at('/zstd')})).text();`)).toBe('packed');
     expect(await run(`const r = await fetch(${at('/nothing')}); return r.status + ' ' + r.body;`)).toBe('204 null');
     expect(
       await run(`const r = await fetch(${at('/hello')}, { method: 'HEAD' }); return r.status + ' ' + r.body;`),

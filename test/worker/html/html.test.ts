@@ -234,6 +234,13 @@ describe('attributes()', () => {
     );
   });
 
+  it('attributes() takes for a program only what is marked, as a template does', () => {
+    for (const values of [{ onclick: 'go()' }, { ONCLICK: 'go()' }, { style: 'color: red' }, { onclick: 5 }])
+      expect(() => h`<p ${attributes(values)}></p>`).toThrow(/would be part of the program/);
+    const marked = { onclick: raw('go("x")'), style: raw('color: red') };
+    expect(h`<p ${attributes(marked)}></p>`.text).toBe('<p onclick="go(&quot;x&quot;)" style="color: red"></p>');
+  });
+
   it.each(['a b', 'a"', "a'", 'a>', 'a/', 'a=', '', 'a\u0000'])('attributes() refuses the name %j', (name) => {
     expect(() => h`<p ${attributes({ [name]: 'x' })}></p>`).toThrow(HtmlValueError);
   });

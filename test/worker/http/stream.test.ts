@@ -1,5 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { createCookie } from '../../../packages/worker/src/cookie/cookie.ts';
+import { setCookie } from '../../../packages/worker/src/cookie/set-cookie.ts';
 import { toReply } from '../../../packages/worker/src/http/reply.ts';
 import { checkedPieces } from '../../../packages/worker/src/http/stream.ts';
 import { writtenPieces } from '../../../packages/worker/src/http/written-pieces.ts';
@@ -140,6 +146,28 @@ describe('toReply() of a WHATWG Response', () => {
     });
     expect(Buffer.from(reply.body as Uint8Array).toString()).toBe('hé');
   });
+
+  it.each([
+    ['gzip', gzipSync('hello'), '', 'hello'],
+    ['zstd', zstdCompressSync('hello'), '', 'hello'],
+    // Nobody has undone it.
+    ['own', Buffer.from('hello'), 'content-encoding: own\r\n', 'hello'],
+  ])(
+    'toReply() of what fetch() brought, coded with %s, has the headers of its body',
+    async (coding, bytes, line, text) => {
+      const headers = { 'content-encoding': coding, 'content-length': bytes.length, 'x-own': '1' };
+      await using upstream = createServer((_request, answer) => void answer.writeHead(200, headers).end(bytes));
+      await once(upstream.listen(0), 'listening');
+      const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`;
+      for (const response of [await fetch(url), setCookie(await fetch(url), createCookie('a', 'b'))]) {
+        const reply = await toReply(response, 's');
+        expect(reply.headerLines).toContain('x-own: 1\r\n');
+        expect(/content-encoding.*\r\n/i.exec(reply.headerLines)?.[0] ?? '').toBe(line);
+        expect(reply.bodyBytes).toBe(line === '' ? -1 : bytes.length);
+        expect(await new Response(reply.body as string).text()).toBe(text);
+      }
+    },
+  );
 
   it('toReply() takes a Response without a body, and a redirect', async () => {
     expect(await toReply(new Response(null, { status: 204 }), 's')).toMatchObject({

@@ -1,3 +1,4 @@
+import { headersToSend } from '../http/fetched-headers.ts';
 import { headerPairs } from '../http/reply-head.ts';
 import { isPlainReply, isResponse, type PlainBody, type PlainReply, type ServletResult } from '../http/reply.ts';
 import { type Cookie, cookieHeader } from './cookie.ts';
@@ -16,7 +17,8 @@ export function setCookie(page: Response, ...cookies: Cookie[]): Response;
 export function setCookie(page: ServletResult, ...cookies: Cookie[]): PlainReply;
 export function setCookie(page: ServletResult, ...cookies: Cookie[]): PlainReply | Response {
   if (typeof page === 'object' && isResponse(page)) {
-    const copy = new Response(page.body, page);
+    const { status, statusText } = page;
+    const copy = new Response(page.body, { status, statusText, headers: headersToSend(page) });
     for (const { header } of cookies) copy.headers.append('Set-Cookie', header);
     return copy;
   }

@@ -142,7 +142,7 @@ function decoded(stream: ReadableStream<Uint8Array>, codings: readonly string[])
   return Readable.toWeb(readable) as ReadableStream<Uint8Array>;
 }
 
-function decoderOf(coding: string): zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress | null {
+function decoderOf(coding: string): zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress | zlib.ZstdDecompress | null {
   // As browsers do: a cut end is not held against it.
   const flush = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH };
   switch (coding) {
@@ -156,6 +156,8 @@ function decoderOf(coding: string): zlib.Gunzip | zlib.Inflate | zlib.BrotliDeco
         flush: zlib.constants.BROTLI_OPERATION_FLUSH,
         finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH,
       });
+    case 'zstd':
+      return zlib.createZstdDecompress();
     default:
       return null;
   }

@@ -22,6 +22,7 @@ export class Attributes {
       if (!NAME.test(name))
         throw new HtmlValueError(`Cannot write an attribute: ${JSON.stringify(name)} is no name of one`);
       if (value === undefined || value === null || value === false) continue;
+      checkProgram(element, name, value);
       text += value === true ? ` ${name}` : ` ${name}="${attributeMarkup(element, name, value)}"`;
     }
     return text;
@@ -38,7 +39,8 @@ export function isAttributes(value: object): value is Attributes {
  * Attributes whose names or presence are decided at run time, for a place in a tag of a `html` template. A value of
  * true stands for the bare attribute; false, null and undefined leave it out; others are escaped.
  *
- * @throws HtmlValueError, once it is shown, for a name that is none
+ * @throws HtmlValueError, once it is shown, for a name that is none, and for what `html` does not take in an event's
+ *   attribute or in `style`: there it must be marked by `raw`, or be a number of a `style`
  * @throws HtmlUrlError, once it is shown, for an address that would run as a program
  *
  * @example
@@ -50,6 +52,17 @@ export function isAttributes(value: object): value is Attributes {
  */
 export function attributes(values: Readonly<Record<string, AttributeValue>>): Attributes {
   return new Attributes(values);
+}
+
+/** The rule of a template's own attributes: what a visitor has sent must not become part of a program. */
+function checkProgram(element: string, name: string, value: AttributeValue): void {
+  const context = attributeContext(element.toLowerCase(), name.toLowerCase());
+  if ((context !== 'script' && context !== 'style') || value === true) return;
+  if (context === 'style' && typeof value === 'number' && Number.isFinite(value)) return;
+  if (typeof value === 'object' && value !== null && isHtml(value) && isRaw(value)) return;
+  throw new HtmlValueError(
+    `Cannot write the attribute "${name}": its value would be part of the program (raw(text) vouches for it)`,
+  );
 }
 
 // What the standard's tokenizer takes for one name, less what it calls an error (§13.1.2.3).

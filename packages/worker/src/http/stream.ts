@@ -1,3 +1,4 @@
+import { headersToSend } from './fetched-headers.ts';
 import { isHtml, isPending } from './html.ts';
 import { iteratorOf } from './iterator.ts';
 import { checkedReason, checkedStatus, headerLines, ResponseTypeError } from './reply-head.ts';
@@ -57,7 +58,7 @@ function checkedIterator(inner: AsyncIterator<unknown>, servletName: string): As
 export async function fromResponse(response: Response, servletName: string): Promise<Reply> {
   const status = checkedStatus(response.status, servletName);
   const reason = checkedReason(response.statusText);
-  const { lines, contentLength } = headerLines(response.headers);
+  const { lines, contentLength } = headerLines(headersToSend(response));
   if (response.bodyUsed) {
     throw new ResponseTypeError(
       `Cannot answer with what servlet "${servletName}" returned: the body of its Response was read before`,
