@@ -15,7 +15,7 @@ const SAMPLES = Array.from(
 );
 const [SUM, SHARED, TRANSFORM, NATIVE, SHADOW, MANAGER] = SAMPLES as [string, string, string, string, string, string];
 
-const LIBRARY = `import { createTimeoutManager, html, native, sendSuspend, webCell } from '@custodian/worker';\n`;
+const LIBRARY = `import { createTimeoutManager, html, native, sendSuspend, sendSuspendDispatch, webCell } from '@custodian/worker';\n`;
 const ASK = `
   async function ask(label: string): Promise<string> {
     const reply = await sendSuspend((url) => html\`\${label} <a href="\${url}">on</a>\`);
@@ -27,6 +27,13 @@ const SERVLETS = {
   sum: LIBRARY + SUM,
   shared: start(`${SHARED} return html\`total \${total}\`;`),
   copied: `export const stateless = true;\n${start(`${SHARED} return html\`total \${total}\`;`)}`,
+  read: `${LIBRARY}export default async function start() {
+    let total = 0;
+    for (;;) {
+      const next = await sendSuspendDispatch((embed) => html\`total \${total} <a href="\${embed(() => total + 1)}">one</a> <a href="\${embed(() => total + 10)}">ten</a>\`);
+      total = next;
+    }
+  }`,
   native: start(`const load = async (): Promise<string> => 'loaded'; ${NATIVE} return html\`\${a} and \${b}\`;`),
   shadow: start(`${SHADOW} await ask('page ' + page.get()); return html\`page \${page.get()}\`;`),
   manager: `${LIBRARY}${MANAGER}export default async function start() { await ask('first'); return html\`done\`; }${ASK}`,
@@ -78,6 +85,16 @@ describe('the samples of docs/continuations.md', () => {
     );
     expect(log).toContain('shared.mjs');
     expect(log).not.toContain('copied.mjs');
+  });
+
+  test('a reassigned local that only the page and its embedded functions read is the page’s own, and nobody is warned', async () => {
+    const first = await visitor.get('/read');
+    const eleven = await visitor.follow(await visitor.follow(first, {}, 0), {}, 1);
+    expect(eleven.text).toContain('total 11');
+    expect((await visitor.follow(first, {}, 1)).text).toContain('total 10');
+    expect((await visitor.follow(eleven, {}, 0)).text).toContain('total 12');
+    expect((await visitor.follow(first, {}, 0)).text).toContain('total 1 ');
+    expect(readFileSync(join(directory, 'log'), 'utf8')).not.toContain('read.mjs');
   });
 
   test('what must run untransformed suspends in native(), once', async () => {

@@ -43,6 +43,17 @@ describe('compile()', () => {
     expect(d!.frame).toContain('> 3 |   const add = () => { n += 1; };');
   });
 
+  test('what a page only reads is not shared; what it assigns is, and the report names that line', () => {
+    const module = (page: string): string =>
+      `import { sendSuspend } from '@custodian/worker';\nexport async function f() {\n  for (let n = 0; ; n++) await sendSuspend((url) => url + n);\n}\nexport async function g() {\n  let n = 0;\n  for (;;) {\n    await sendSuspend((url) => url + n);\n    n += 1;\n    ${page}\n  }\n}`;
+    const lines = (page: string): number[] =>
+      compile(module(page), { file: 'a.js', runtime: 'rt' }).diagnostics.map(({ line }) => line);
+    expect(lines('')).toEqual([]);
+    expect(lines('await sendSuspend((url) => url + n++);')).toEqual([10]);
+    expect(lines('const page = sendSuspend((url) => url + n); await page;')).toEqual([10]);
+    expect(lines('await other((url) => url + n);')).toEqual([10]);
+  });
+
   test('no report where the closure is made after the last assignment, or nothing suspends meanwhile', () => {
     const settled =
       'export async function f(ask) { let n = 0; n = await ask(); const get = () => n; await ask(); return get(); }';
@@ -160,6 +171,15 @@ describe('compiled functions', () => {
     await resume(k, 1);
     await resume(k, 2);
     expect(exports['log']).toEqual(['disposed', 'finally', 'disposed', 'finally']);
+  });
+
+  test('an error of a disposal that hides another says so, as the engine’s own does', async () => {
+    const { exports } = await load(`export async function f() {
+      try { await using a = { [Symbol.asyncDispose]() { throw new Error('disposal'); } }; throw new Error(await ask('x')); }
+      catch (error) { return [error.message, error.error.message, error.suppressed.message]; }
+    }`);
+    const { outcome } = await play(exports['f']!, ['body']);
+    expect(returned(outcome)).toEqual(['An error was suppressed during disposal', 'disposal', 'body']);
   });
 
   test('for await suspends in its body', async () => {

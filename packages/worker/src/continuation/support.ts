@@ -113,7 +113,11 @@ class Disposal {
     this.error = error;
   }
   failed(error: unknown): Disposal {
-    return new Disposal(this.list, true, this.hasError ? new SuppressedError(error, this.error) : error);
+    return new Disposal(
+      this.list,
+      true,
+      this.hasError ? new SuppressedError(error, this.error, 'An error was suppressed during disposal') : error,
+    );
   }
   next(): { isDone: boolean; promise: unknown; rest: Disposal } {
     let rest: Disposal = this;
@@ -133,4 +137,4 @@ class Disposal {
 export function disposal(list: Resource | null, kind: number, value: unknown): Disposal {
   return new Disposal(list, kind === 1, kind === 1 ? value : undefined);
 }
-declare const SuppressedError: new (error: unknown, suppressed: unknown) => Error;
+declare const SuppressedError: new (error: unknown, suppressed: unknown, message: string) => Error;

@@ -53,7 +53,7 @@ export class CheckedModule {
     this.root = parse(this.source, this.file, 'module');
     this.analysis = analyse(this.root, true, true);
     const names = new Names(this.analysis.names);
-    assignStorage(this.analysis, names, true);
+    assignStorage(this.analysis, names, { isSaved: true });
     lift(this.analysis, names);
     const parents = new Map<Node, Node>(),
       inits = new Map<Variable, Node>();

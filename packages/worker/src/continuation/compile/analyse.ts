@@ -149,6 +149,8 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
         }
         return false;
       case 'AwaitExpression':
+        if (n['argument'].type === 'CallExpression' && n['argument'].arguments.length === 1)
+          n['argument'].arguments[0]['$awaitedCallee'] = n['argument'].callee;
         visit(n['argument'], c);
         c.fn.awaits.push(n.end);
         return true;

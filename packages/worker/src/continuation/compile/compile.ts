@@ -46,7 +46,7 @@ export function compile(source: string, options: CompileOptions): Compiled {
   if (tokens) nameDefault(program);
   const analysis = analyse(program, sourceType === 'module', tokens !== undefined);
   const names = new Names(analysis.names);
-  assignStorage(analysis, names, tokens !== undefined);
+  assignStorage(analysis, names, { isSaved: tokens !== undefined, servletModules: options.servletModules });
   if (tokens) lift(analysis, names);
   const diagnostics = diagnose(analysis, options.original ?? source, options);
   const resumable = analysis.functions.filter((fn) => fn.isResumable);

@@ -1,7 +1,7 @@
 import { codeFrame } from '../code-frame.ts';
 import type { CompileOptions } from './compile.ts';
-import type { Node } from './ast.ts';
 import type { Analysis } from './analyse.ts';
+import { isPageMaker, libraryName, SERVLET_MODULES, SUSPENDING } from './library-calls.ts';
 import type { FunctionInfo, Variable } from './scope.ts';
 
 /** Something the author should know when his module is loaded; the module runs all the same. */
@@ -30,36 +30,20 @@ export class ServletCompileError extends Error {
   }
 }
 
-const suspending: ReadonlySet<string> = new Set([
-  'sendSuspend',
-  'sendSuspendUrl',
-  'sendSuspendHidden',
-  'sendSuspendDispatch',
-  'sendSuspendUrlDispatch',
-  'sendForward',
-  'redirectGet',
-  'redirectGetForget',
-  'captureContinuation',
-  'sendFormlet',
-  'page',
-]);
-
 /** What can be said about a module before it runs. @throws ServletCompileError */
 export function diagnose(analysis: Analysis, source: string, options: CompileOptions): Diagnostic[] {
   refuseSuspendingGenerators(analysis, source, options);
-  return sharedLocals(analysis, source);
+  return sharedLocals(analysis, source, options.servletModules);
 }
 
 function refuseSuspendingGenerators(
   analysis: Analysis,
   source: string,
-  { file, servletModules = ['@custodian/worker'] }: CompileOptions,
+  { file, servletModules = SERVLET_MODULES }: CompileOptions,
 ): void {
   for (const variable of analysis.root.scope.variables.values()) {
-    const declaration = variable.declaration;
-    if (variable.kind !== 'import' || !servletModules.includes(declaration?.['source'].value)) continue;
-    const specifier = (declaration!['specifiers'] as Node[]).find((s) => s['local'].name === variable.name);
-    const imported = specifier?.['imported']?.name ?? '*';
+    const imported = libraryName(variable, servletModules);
+    if (imported === null) continue;
     for (const ref of variable.refs) {
       const fn = ref.scope.fn.node,
         called = source.slice(ref.node.end).match(/^\s*(?:\.\s*(\w+)\s*)?\(/);
@@ -67,7 +51,7 @@ function refuseSuspendingGenerators(
         !fn['async'] ||
         !fn['generator'] ||
         !called ||
-        !suspending.has(imported === '*' ? (called[1] ?? '') : imported)
+        !SUSPENDING.has(imported === '*' ? (called[1] ?? '') : imported)
       )
         continue;
       const { line, column } = ref.node['loc'].start,
@@ -84,7 +68,11 @@ function refuseSuspendingGenerators(
 }
 
 /** A local that is reassigned and captured by a closure is one box for all windows, although it looks like the page's own. */
-function sharedLocals(analysis: Analysis, source: string): Diagnostic[] {
+function sharedLocals(
+  analysis: Analysis,
+  source: string,
+  servletModules: readonly string[] = SERVLET_MODULES,
+): Diagnostic[] {
   const out: Diagnostic[] = [];
   for (const fn of analysis.functions) {
     if (!fn.isResumable) continue;
@@ -92,7 +80,8 @@ function sharedLocals(analysis: Analysis, source: string): Diagnostic[] {
       for (const v of scope.variables.values()) {
         if (!v.isHoisted || !v.isBoxed || v.kind === 'function') continue;
         const write = v.refs.find((r) => r.isWrite && !r.isInit),
-          capture = v.refs.find((r) => r.closure),
+          captures = v.refs.filter((r) => r.closure),
+          capture = captures.find((r) => r.isWrite || !isPageMaker(r.closure!, servletModules)) ?? captures[0],
           suspension = suspensionDuring(v, fn);
         if (!write || !capture || suspension < 0) continue;
         const { line, column } = capture.node['loc'].start,

@@ -1,5 +1,6 @@
 import type { Analysis } from './analyse.ts';
 import { hasDirective, type Node } from './ast.ts';
+import { isPageMaker, SERVLET_MODULES } from './library-calls.ts';
 import { openScopes } from './opened.ts';
 import type { FunctionInfo, Loop, Ref, Scope, Variable } from './scope.ts';
 
@@ -24,8 +25,14 @@ export class Names {
   }
 }
 
+export interface StorageOptions {
+  /** Continuations are to be saved. */
+  isSaved?: boolean;
+  servletModules?: readonly string[] | undefined;
+}
+
 /** Decides which functions become resumable, and where each of their variables lives. */
-export function assignStorage(analysis: Analysis, names: Names, isSaved = false): void {
+export function assignStorage(analysis: Analysis, names: Names, options: StorageOptions = {}): void {
   const isNativeFile = hasDirective(analysis.root.node, 'use native');
   for (const fn of analysis.functions) {
     const n = fn.node;
@@ -36,12 +43,12 @@ export function assignStorage(analysis: Analysis, names: Names, isSaved = false)
       !isNativeFile &&
       (fn.awaits.length > 0 || fn.returnsValue) &&
       !hasDirective(n['body'], 'use native');
-    if (fn.isResumable) placeVariables(fn, names, isSaved);
+    if (fn.isResumable) placeVariables(fn, names, options);
   }
-  if (isSaved) openScopes(analysis, names);
+  if (options.isSaved) openScopes(analysis, names);
 }
 
-function placeVariables(fn: FunctionInfo, names: Names, isSaved: boolean): void {
+function placeVariables(fn: FunctionInfo, names: Names, options: StorageOptions): void {
   const taken = new Set<string>();
   for (const scope of fn.scopes)
     for (const v of scope.variables.values()) if (v.kind === 'self' && v.refs.length) taken.add(v.name);
@@ -64,13 +71,18 @@ function placeVariables(fn: FunctionInfo, names: Names, isSaved: boolean): void 
       )
         taken.add(v.name);
       else v.emitName = names.fresh(v.name);
-      place(v, scope, fn, isSaved);
+      place(v, scope, fn, options);
       if (v.isPerIteration) v.closureName = names.fresh(v.name);
     }
   }
 }
 
-function place(v: Variable, scope: Scope, fn: FunctionInfo, isSaved: boolean): void {
+function place(
+  v: Variable,
+  scope: Scope,
+  fn: FunctionInfo,
+  { isSaved = false, servletModules = SERVLET_MODULES }: StorageOptions,
+): void {
   const writes = v.refs.filter((r) => r.isWrite),
     captures = v.refs.filter((r) => r.closure);
   const declaredAt = declaredAtOf(v);
@@ -81,7 +93,11 @@ function place(v: Variable, scope: Scope, fn: FunctionInfo, isSaved: boolean): v
   v.isBoxed = isSaved
     ? isUnsettled(v)
     : captures.length > 0 &&
-      writes.some((w) => w.closure !== null || captures.some((c) => !isSettled(w, c, v, loops, fn)));
+      writes.some(
+        (w) =>
+          w.closure !== null ||
+          captures.some((c) => !isPageMaker(c.closure!, servletModules) && !isSettled(w, c, v, loops, fn)),
+      );
   v.isPerIteration = captures.length > 0 && (loops || (isForHead && v.isBoxed));
   v.isBoxedEarly =
     v.isBoxed &&
