@@ -12,7 +12,6 @@ const NAMES = new Set([
   "the tutorial's many, 50 000 000 times",
   'objects',
   'a Map that grows',
-  'concat doubling',
   'small strings',
   'promises',
   'recursion',

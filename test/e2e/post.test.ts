@@ -1,5 +1,6 @@
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
 import { Window } from './window.ts';
@@ -109,8 +110,15 @@ describe.skipIf(CHROMIUM === undefined)('forms that are sent by POST, in a brows
     const before = await answers('plain');
     await expect(window.back()).rejects.toThrow('ERR_CACHE_MISS');
     expect(await answers('plain')).toBe(before);
-    // Yes, send it again.
-    await window.refresh();
+    // Yes, send it again. The page that asks is not there at once: until then nothing is sent.
+    await eventually(
+      () =>
+        window.refresh().then(
+          () => true,
+          () => false,
+        ),
+      (isSent) => isSent,
+    );
     expect(await window.text()).toContain('Second');
     expect(await answers('plain')).toBe(before + 1);
     await window.send({ number: '10' });

@@ -21,23 +21,24 @@ const SCHEMA = `
     bytes bytea NOT NULL,
     PRIMARY KEY (servlet, key)
   );
+  ALTER TABLE custodian_kept ADD COLUMN IF NOT EXISTS replaced bigint NOT NULL DEFAULT 0;
   CREATE INDEX IF NOT EXISTS custodian_kept_order ON custodian_kept (servlet, number);
   CREATE INDEX IF NOT EXISTS custodian_kept_expiry ON custodian_kept (expires);
   CREATE TABLE IF NOT EXISTS custodian_used (servlet text PRIMARY KEY, bytes bigint NOT NULL);
 `;
-/** One statement is one transaction. Kept again, an entry moves to the end of the order. */
+/**
+ * One statement is one transaction. Kept again, an entry moves to the end of the order. What the entry before it cost it says
+ * itself: a look at the table from beside might see it before or after.
+ */
 const PUT = `
-  WITH before AS (
-    SELECT cost FROM custodian_kept WHERE servlet = $1 AND key = $2 FOR UPDATE
-  ), put AS (
+  WITH put AS (
     INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (servlet, key) DO UPDATE
       SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires), cost = excluded.cost,
-        bytes = CASE WHEN $6 THEN excluded.bytes ELSE custodian_kept.bytes END
-    RETURNING (xmax = 0) AS is_new
+        replaced = custodian_kept.cost, bytes = CASE WHEN $6 THEN excluded.bytes ELSE custodian_kept.bytes END
+    RETURNING cost - replaced AS more
   )
-  INSERT INTO custodian_used
-  SELECT $1, $3::bigint - CASE WHEN is_new THEN 0 ELSE coalesce((SELECT cost FROM before), $3::bigint) END FROM put
+  INSERT INTO custodian_used SELECT $1, more FROM put
   ON CONFLICT (servlet) DO UPDATE SET bytes = custodian_used.bytes + excluded.bytes
   RETURNING bytes`;
 const REMOVE = `
