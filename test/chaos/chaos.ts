@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childProcesses } from '../support/process-tree.ts';
 import type { StartedHost } from '../support/started-host.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { BAD_WAYS } from './servlets.ts';
 
 /** Nobody waits longer than this for an answer, whatever goes on: the longest wait that a limit allows, and some more. */
@@ -60,7 +60,7 @@ export class Chaos {
   }
 
   async #again(act: (random: Random) => Promise<void>): Promise<void> {
-    const random = this.#random.fork();
+    const random = new Random(this.#random.number(2 ** 31));
     while (!this.#isOver) {
       try {
         await act(random);
@@ -79,8 +79,8 @@ export class Chaos {
     if (FAILURES.includes(first.status)) return this.#pause(random);
     let pages = [{ sum: 0, url: this.#linkOn(first) }];
     for (let step = 0; step < 8 && !this.#isOver; step++) {
-      const from = random.pick(pages);
-      const n = random.below(1000);
+      const from = random.of(pages);
+      const n = random.number(1000);
       const answer = await this.#get(`${from.url}?n=${n}`);
       if (answer.status === 410) {
         this.#count('pages whose thread had died');
@@ -99,8 +99,8 @@ export class Chaos {
     const first = await this.#untilRight('/saved');
     let pages = [{ sum: 0, url: this.#linkOn(first) }];
     for (let step = 0; step < 8 && !this.#isOver; step++) {
-      const from = random.pick(pages);
-      const n = random.below(1000);
+      const from = random.of(pages);
+      const n = random.number(1000);
       const answer = await this.#untilRight(`${from.url}?n=${n}`);
       this.#mustSay(answer, from.sum + n);
       pages = [...pages.slice(-4), { sum: from.sum + n, url: this.#linkOn(answer) }];
@@ -111,7 +111,7 @@ export class Chaos {
 
   /** What was acknowledged stays written. It is sent once: who gets no answer does not know. */
   async #write(random: Random): Promise<void> {
-    const entry = `${this.counts['entries sent'] ?? 0}-${random.below(1e9)}`;
+    const entry = `${this.counts['entries sent'] ?? 0}-${random.number(1e9)}`;
     this.#count('entries sent');
     const answer = await this.#get(`/book?entry=${entry}`, { method: 'POST' });
     if (answer.status === 200) {
@@ -130,7 +130,7 @@ export class Chaos {
   }
 
   async #echo(random: Random): Promise<void> {
-    const body = Buffer.alloc(1 + random.below(400_000), random.below(256));
+    const body = Buffer.alloc(1 + random.number(400_000), random.number(256));
     const answer = await this.#get('/echo', { method: 'POST', body });
     if (answer.status === 200) {
       if (answer.text !== body.toString('latin1')) throw new Error('the echo gave back something else');
@@ -153,7 +153,7 @@ export class Chaos {
   // -- Who disturbs --------------------------------------------------------------------------------------------------
 
   async #attack(random: Random): Promise<void> {
-    const way = random.pick(BAD_WAYS);
+    const way = random.of(BAD_WAYS);
     const { status } = await this.#get(`/bad?do=${way}`, {}, way === 'flood' ? 2000 : Infinity);
     if (![200, 0, ...FAILURES].includes(status)) throw new Error(`the attack "${way}" was answered ${status}`);
     this.#count('attacks');
@@ -165,21 +165,21 @@ export class Chaos {
     const socket = connect({ port: this.#started.host.port, host: '127.0.0.1' });
     const ended = once(socket, 'close');
     socket.on('error', () => {});
-    if (random.next() < 0.7) socket.resume();
-    const pieces = random.pick([
+    if (random.number(10) < 7) socket.resume();
+    const pieces = random.of([
       ['GET /clock HTTP/1.1\r\nHost: a\r\n'],
       ['POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n', 'a'.repeat(1000), 'b'.repeat(1000)],
       ['POST /book?entry=never HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n', '5\r\nhello\r\n', 'zz\r\n'],
       ['GET /sum HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5)],
-      [Buffer.from(Array.from({ length: 300 }, () => random.below(256)))],
+      [Buffer.from(Array.from({ length: 300 }, () => random.number(256)))],
       ['GET /bad?do=flood HTTP/1.1\r\nHost: a\r\n\r\n'],
     ]);
     for (const piece of pieces) {
       socket.write(piece);
-      await sleep(random.below(120));
+      await sleep(random.number(120));
     }
-    if (random.next() < 0.3) socket.end();
-    await sleep(random.below(400));
+    if (random.number(10) < 3) socket.end();
+    await sleep(random.number(400));
     socket.destroy();
     await ended;
     this.#count('broken clients');
@@ -190,16 +190,16 @@ export class Chaos {
     const right = (): number => (this.counts['right sums'] ?? 0) + (this.counts['right sums of saved pages'] ?? 0);
     const wanted = right() + 10;
     for (let waits = 0; waits < 40 && right() < wanted && !this.#isOver; waits++) await sleep(100);
-    await sleep(random.below(600));
+    await sleep(random.number(600));
     const cells = childProcesses(process.pid).filter(({ command }) => command.includes('cell/main'));
     const now = performance.now();
     for (const { pid } of cells) if (!this.#seenAt.has(pid)) this.#seenAt.set(pid, now);
     const settled = cells.filter(({ pid }) => now - (this.#seenAt.get(pid) ?? now) > 1500);
     // Mostly those that are at work: a servlet that is killed at each start is benched, and has nothing more to show.
-    const victims = random.next() < 0.85 ? settled : cells;
+    const victims = random.number(20) < 17 ? settled : cells;
     if (victims.length === 0) return;
     try {
-      process.kill(random.pick(victims).pid, 'SIGKILL');
+      process.kill(random.of(victims).pid, 'SIGKILL');
       this.#count('cells killed');
     } catch {
       // It was gone already.
@@ -207,8 +207,8 @@ export class Chaos {
   }
 
   async #reload(random: Random): Promise<void> {
-    await sleep(1500 + random.below(3000));
-    this.#started.host.reload(random.pick(['sum', 'saved', 'echo', 'clock']));
+    await sleep(1500 + random.number(3000));
+    this.#started.host.reload(random.of(['sum', 'saved', 'echo', 'clock']));
     this.#count('reloads');
   }
 
@@ -254,7 +254,7 @@ export class Chaos {
   }
 
   #pause(random: Random): Promise<void> {
-    return sleep(random.below(60));
+    return sleep(random.number(60));
   }
 
   #count(what: string): void {

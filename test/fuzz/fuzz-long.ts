@@ -1,6 +1,6 @@
 // Changed pages for the decoder and changed addresses for who reads them, half of the time each: npm run test:fuzz -- [seconds] [seed]
 import { GraphFuzz } from './graph-fuzz.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { TokenFuzz } from './token-fuzz.ts';
 
 const seconds = Number(process.argv[2] ?? 8 * 3600),

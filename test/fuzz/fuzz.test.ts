@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GraphFuzz } from './graph-fuzz.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { TokenFuzz } from './token-fuzz.ts';
 
 /** Another one each day; a failure names it. */

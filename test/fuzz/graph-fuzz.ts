@@ -9,7 +9,8 @@ import { decodeGraph, encodeGraph } from '../../packages/worker/src/continuation
 import { decode, encode } from '../../packages/worker/src/continuation/serialize/saved.ts';
 import { PRELUDE, writeProgram } from '../continuation/support/saved-program.ts';
 import { Pollution } from './pollution.ts';
-import { mutated, type Random } from './random.ts';
+import type { Random } from '../support/random.ts';
+import { mutated } from './mutated.ts';
 
 const REGISTERED = new URL('../../packages/worker/src/continuation/serialize/registered.ts', import.meta.url).href;
 

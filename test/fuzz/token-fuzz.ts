@@ -8,7 +8,8 @@ import {
   withToken,
 } from '../../packages/protocol/src/index.ts';
 import { newKey, StatelessProgram, urlOf } from '../worker/servlet/stateless-program.ts';
-import { mutated, type Random } from './random.ts';
+import type { Random } from '../support/random.ts';
+import { mutated } from './mutated.ts';
 
 const SERVLET = `import { html, sendSuspend, sendSuspendDispatch } from '@custodian/worker';
 export default async function start({ query }) {

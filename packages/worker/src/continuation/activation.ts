@@ -118,13 +118,24 @@ export class Activation {
     if (!arrives(signal, awaited)) return refuse(signal, meta, at);
     const site = meta.awaits[at - 1]!;
     // A tail call has nothing left to do: it is listed for messages, and left out when the frames are linked.
-    signal.frames.push(
+    this.#leave(
+      signal,
       site.isTail ? new Frame(meta, at, noLocals, null) : new Frame(meta, at, pick(locals, site.live), body),
     );
+    return signal;
+  }
+
+  /** For a call of the runtime's own, that something was thrown at: @returns what to throw on. A capture takes `frame` along. */
+  passed(error: unknown, awaited: Promise<unknown> | null, frame: () => Frame): unknown {
+    if (error instanceof Capture && arrives(error, awaited)) this.#leave(error, frame());
+    return error;
+  }
+
+  #leave(signal: Capture, frame: Frame): void {
+    signal.frames.push(frame);
     signal.promise = this.promise;
     // Nobody may be waiting for this call: then the open token tells, not an unhandled rejection.
-    this.promise!.then(undefined, ignore);
-    return signal;
+    this.promise?.then(undefined, ignore);
   }
 
   /** `return value`: if it is a promise, what surfaces on it will surface on this call's promise. */

@@ -1,4 +1,4 @@
-import { Activation, arrives, Capture } from './activation.ts';
+import { Activation } from './activation.ts';
 import type { Frame } from './frame.ts';
 
 /**
@@ -29,11 +29,7 @@ export async function linked(
       value = await value;
     }
   } catch (error) {
-    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(frame());
-    error.promise = activation.promise;
-    activation.promise?.then(undefined, () => {});
-    throw error;
+    throw activation.passed(error, promise, frame);
   }
   return activation.forward(next(value));
 }

@@ -1,4 +1,4 @@
-import { Activation, arrives, Capture } from './activation.ts';
+import { Activation } from './activation.ts';
 import { BindingFrame, extend } from './frame.ts';
 import { identities } from './identity.ts';
 import { current, storage, type Store } from './run.ts';
@@ -44,10 +44,6 @@ async function bound<R>(
     promise = result;
     return await result;
   } catch (error) {
-    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(new BindingFrame(parameter, value));
-    error.promise = activation.promise;
-    activation.promise!.then(undefined, () => {});
-    throw error;
+    throw activation.passed(error, promise, () => new BindingFrame(parameter, value));
   }
 }

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import { Html, HtmlPendingError, isHtml, isPending, markPending } from './fragment.ts';
 import { iteratorOf } from '../http/iterator.ts';
 import type { Hole, Plan } from './plan.ts';
@@ -14,7 +14,7 @@ export class PendingHtml implements Html, AsyncIterable<string> {
   readonly #from: number;
   readonly #before: string;
   // Generators of the author's run while the page is sent, and still belong to the request that it answers.
-  readonly #inContext: <Result>(body: () => Result) => Result = AsyncLocalStorage.snapshot();
+  readonly #made: AsyncResource = new AsyncResource('PENDING_HTML');
 
   /** `before`: the markup of all before the hole `from`, which is the first to be waited for. */
   constructor(plan: Plan, values: readonly unknown[], from: number, before: string) {
@@ -47,7 +47,7 @@ export class PendingHtml implements Html, AsyncIterable<string> {
     const open: AsyncIterator<unknown>[] = [];
     const pieces = coalesced(this.#pieces(open));
     return {
-      next: () => this.#inContext(() => pieces.next()),
+      next: () => this.#made.runInAsyncScope(() => pieces.next()),
       async return() {
         // Not the generator's own way: it would wait for what may never come.
         for (const iterator of open.toReversed()) iterator.return?.().then(undefined, ignore);

@@ -1,6 +1,6 @@
 import { failureOf } from '@custodian/protocol';
-import { Activation, arrives } from '../continuation/activation.ts';
-import { Capture, Frame, Signal } from '../continuation/runtime.ts';
+import { Activation } from '../continuation/activation.ts';
+import { Frame, Signal } from '../continuation/runtime.ts';
 import { html } from '../http/html.ts';
 import type { ServletResult } from '../http/reply.ts';
 import type { ExpirationHandler } from '../manager/manager.ts';
@@ -37,11 +37,7 @@ async function guarded(activation: Activation, send: Send, thunk: () => unknown)
     return await result;
   } catch (error) {
     if (!(error instanceof Signal)) return activation.forward(send(errorPage(error)));
-    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(new GuardFrame(send));
-    error.promise = activation.promise;
-    activation.promise?.then(undefined, () => {});
-    throw error;
+    throw activation.passed(error, promise, () => new GuardFrame(send));
   }
 }
 

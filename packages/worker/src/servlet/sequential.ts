@@ -1,6 +1,5 @@
-import { Activation, arrives } from '../continuation/activation.ts';
+import { Activation } from '../continuation/activation.ts';
 import { Frame } from '../continuation/frame.ts';
-import { Capture } from '../continuation/runtime.ts';
 
 type Each<Item, Result> = (item: Item, index: number) => Result | Promise<Result>;
 
@@ -48,10 +47,6 @@ async function walk(activation: Activation, { items, each, results, isResumed }:
     }
     return results;
   } catch (error) {
-    if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-    error.frames.push(new SequentialFrame(items, each, results.slice()));
-    error.promise = activation.promise;
-    activation.promise?.then(undefined, () => {});
-    throw error;
+    throw activation.passed(error, promise, () => new SequentialFrame(items, each, results.slice()));
   }
 }
