@@ -6,7 +6,8 @@ import { MockAgent } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCommand } from '../../packages/host/src/cli/arguments.ts';
 import { optionsOf } from '../../packages/host/src/cli/serve-command.ts';
-import { checkConfig, readConfig } from '../../packages/host/src/config.ts';
+import { readConfig } from '../../packages/host/src/config.ts';
+import { checkConfig } from '../../packages/host/src/option-tables.ts';
 import type { ServeOptions } from '../../packages/host/src/options.ts';
 import { dispatchers } from '../../packages/host/src/index.ts';
 import { ConfigError } from '../../packages/host/src/config-error.ts';
@@ -86,7 +87,7 @@ describe('checkConfig()', () => {
       logFile: { write: () => true },
       logFormat: 'combined',
     };
-    expect(checkConfig(config)).toEqual([]);
+    expect(checkConfig(config, '')).toEqual([]);
   });
 
   test.each<[unknown, string[]]>([
@@ -134,7 +135,7 @@ describe('checkConfig()', () => {
     [[], ['it is not an object']],
     [null, ['it is not an object']],
   ])('%j', (config, problems) => {
-    expect(checkConfig(config)).toEqual(problems);
+    expect(checkConfig(config, '')).toEqual(problems);
   });
 });
 

@@ -109,6 +109,12 @@ describe('custodian serve', () => {
     }
   });
 
+  test('says in one line that there is no such --host, and ends with 1', async () => {
+    const { code, stderr } = await outcomeOf(['serve', folder, '--host', '999.1.1.1', '--port', '0']);
+    expect(stderr).toBe('custodian: Cannot listen on 999.1.1.1 port 0: there is no such address or name\n');
+    expect(code).toBe(1);
+  });
+
   test('says which flags of NODE_OPTIONS cells do not get', async () => {
     const run = serving([folder, '--port', '0'], { env: { NODE_OPTIONS: '--max-old-space-size=4000' } });
     await urlOf(run);

@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkConfig } from '../../packages/host/src/config.ts';
+import { checkConfig } from '../../packages/host/src/option-tables.ts';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import { continuationsOf, Visitor } from '../support/visitor.ts';
@@ -119,6 +119,6 @@ describe('the samples of docs/continuations.md', () => {
     const options = /serve\((.*)\);/.exec(TRANSFORM)?.[1] as string;
     // As it stands there, read as the JSON that it nearly is.
     const json = options.replace(/(\w+):/g, '"$1":').replaceAll("'", '"');
-    expect(checkConfig(JSON.parse(json) as object)).toEqual([]);
+    expect(checkConfig(JSON.parse(json), '')).toEqual([]);
   });
 });

@@ -66,6 +66,7 @@ describe('G. what is wrong with a request is said by the status of RFC 9110', ()
     const response = await client.response();
     expect([response.status, response.body.toString()]).toEqual([status, expect.stringContaining(code)]);
     expect(response.headers.get('connection')).toEqual(['close']);
+    expect(response.headers.get('accept-encoding')).toEqual(status === 415 ? ['identity'] : undefined);
     expect((await client.rest()).length).toBe(0);
     expect(client.error).toBeNull();
     expect(started.host.ledger.refusals.get(code)).toBeGreaterThan(0);
@@ -81,6 +82,7 @@ describe('G. what is wrong with a request is said by the status of RFC 9110', ()
     client.write(request);
     const response = await client.response();
     expect([response.status, response.body.toString()]).toEqual([status, expect.stringContaining(code)]);
+    expect(response.headers.get('accept-encoding')).toEqual(status === 415 ? ['identity'] : undefined);
     expect((await client.get('/fields?a=still')).body.toString()).toBe('still 0');
   });
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, PortInUseError, serve } from '../../packages/host/src/index.ts';
+import { ConfigError, ListenError, PortInUseError, serve } from '../../packages/host/src/index.ts';
 import { descriptorsOf } from '../support/process-tree.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
 import { StartedHost } from '../support/started-host.ts';
@@ -32,6 +32,24 @@ describe('serve()', () => {
     await sleep(50);
     expect(descriptorsOf(process.pid).length).toBeLessThanOrEqual(before);
     taken.close();
+  });
+
+  it.each([
+    ['999.1.1.1', 0, 'there is no such address or name'],
+    ['no-such-host.invalid', 0, 'there is no such address or name'],
+    ['192.0.2.1', 0, 'this machine does not have that address'],
+  ])('serve() throws a ListenError where it can not listen: %s', async (address, port, reason) => {
+    using directory = new ServletDirectory({ hello: HELLO });
+    const error: unknown = await serve({ servlets: directory.path, host: address, port }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(ListenError);
+    expect(error).toMatchObject({
+      code: 'CUSTODIAN_LISTEN',
+      host: address,
+      port,
+      message: `Cannot listen on ${address} port ${port}: ${reason}`,
+    });
   });
 
   it('serve() stops and starts again on the same port at once, 20 times', async () => {

@@ -10,6 +10,7 @@ const SURFACE: Record<string, string[]> = {
     'DEFAULT_LIMITS',
     'JailError',
     'LIMITS',
+    'ListenError',
     'PortInUseError',
     'dispatchers',
     'serve',

@@ -6,20 +6,9 @@ import { Custodian, type Closable } from './custodian.ts';
 import { Connection, type ConnectionSite, findConnection, type HttpSocket } from './http/connection.ts';
 import type { ErrorPage } from './http/error-page.ts';
 import { Exchange } from './http/exchange.ts';
+import { listenError } from './listen-error.ts';
 import type { ListenAddress } from './options.ts';
 import type { Certificate } from './tls.ts';
-
-/** The port that was asked for is taken. */
-export class PortInUseError extends Error {
-  override readonly name = 'PortInUseError';
-  readonly code = 'CUSTODIAN_PORT_IN_USE';
-  readonly port: number;
-
-  constructor(host: string, port: number, cause: unknown) {
-    super(`Cannot listen on ${host} port ${port}: the port is in use`, { cause });
-    this.port = port;
-  }
-}
 
 const TICK_MS = 250;
 
@@ -59,7 +48,7 @@ export class Acceptor implements Closable {
     return this.#connections.size;
   }
 
-  /** @throws PortInUseError; everything else that listening may fail with as Node reports it. */
+  /** @throws PortInUseError, ListenError */
   async listen(address: ListenAddress): Promise<void> {
     const host = address.host ?? '127.0.0.1';
     const { limits } = this.#site;
@@ -85,9 +74,7 @@ export class Acceptor implements Closable {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as HttpSocket));
     custodian.own({ label: `socket listening on ${host}`, close: () => closed(server) });
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(error.code === 'EADDRINUSE' ? new PortInUseError(host, address.port, error) : error),
-      );
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(host, address.port, error)));
       server.listen({ host, port: address.port, backlog: limits.backlogMaxCount, exclusive: true }, resolve);
     }).catch(async (error: unknown) => {
       await custodian.shutdownAll();

@@ -1,16 +1,16 @@
 // For whoever compiles against the published declarations.
 /// <reference types="node" preserve="true" />
-import { checkConfig } from './config.ts';
+import { checkOptions } from './option-checks.ts';
+import { checkConfig } from './option-tables.ts';
 import { ServletHost } from './host.ts';
-import { ConfigError } from './config-error.ts';
 import { Custodian } from './custodian.ts';
 import { type Jail, JailError, tryJail } from './jail/jail.ts';
 import type { Host, ListenAddress, ServeOptions, ServletOptions } from './options.ts';
 
-export { PortInUseError } from './acceptor.ts';
 export type { Account, Ledger, RequestRecord } from './cell/ledger.ts';
 export type { DeathCause, Obituary } from './cell/obituary.ts';
 export { Custodian, CustodianShutError, type Closable } from './custodian.ts';
+export { ListenError, PortInUseError } from './listen-error.ts';
 export { DEFAULT_LIMITS, LIMITS, type LimitName, type LimitRow, type Limits } from './limits.ts';
 export type { Host, ListenAddress, Profile, ServeOptions, ServletOptions, ServletStatus, Unit } from './options.ts';
 export { ConfigError } from './config-error.ts';
@@ -31,14 +31,13 @@ export { JailError } from './jail/jail.ts';
 
 /**
  * Starts a host and returns when it listens; servlets are loaded when they are first asked for, or with `isEager`.
- * @throws PortInUseError, ConfigError, JailError
+ * @throws PortInUseError, ListenError, ConfigError, JailError
  * @example
  * await using host = await serve({ servlets: 'servlets/', port: 8080 });
  * @see Racket `serve/servlet`, `serve`, `serve/ports`, `serve/ips+ports`
  */
 export async function serve(options: ServeOptions): Promise<Host> {
-  const problems = checkConfig(options);
-  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `Cannot serve: ${problem}`).join('\n'));
+  checkOptions('Cannot serve', checkConfig, options);
   const addresses = addressesOf(options);
   const custodian = new Custodian('host', null);
   let host: ServletHost;

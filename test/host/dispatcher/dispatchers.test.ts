@@ -252,6 +252,29 @@ describe('limit()', () => {
   it('limit() refuses options that are none', () => {
     expect(() => limit({ maxCount: 0 })).toThrow(RangeError);
     expect(() => limit({ maxCount: 1, over: 'kill' as never })).toThrow(TypeError);
+    expect(() => limit({ maxCont: 1 } as never)).toThrow('unknown key "maxCont" (did you mean "maxCount"?)');
+  });
+});
+
+describe('wrong arguments of dispatchers', () => {
+  it.each<[string, () => unknown, string]>([
+    ['log', () => log({ fiel: 'x' } as never), 'did you mean "file"?'],
+    ['log', () => log({ file: 'x', format: 'apache' as never }), 'did you mean "apache-default"?'],
+    ['servletsRoot', () => dispatchers.servletsRoot({ root: '/', limit: {} } as never), 'did you mean "limits"?'],
+    ['passwords', () => dispatchers.passwords([{ relam: 'a' } as never]), 'did you mean "realm"?'],
+    ['filter', () => filter('/x' as never), 'no RegExp'],
+    ['filter', () => filter(/x/, 'files' as never), 'dispatcher 0 in it is of type string'],
+    ['path', () => path('health'), 'does not begin with a slash'],
+    ['path', () => path('/x', says('a'), undefined as never), 'dispatcher 1'],
+    ['method', () => method('G T'), '"G T"'],
+    ['method', () => method(['GET', 5 as never]), '5'],
+    ['method', () => method(5 as never), '5'],
+    ['site', () => site('', says('a')), 'no name'],
+    ['sequence', () => sequence(null as never), 'of type object'],
+    ['respond', () => respond('hello' as never), 'no function'],
+  ])('%s() throws a TypeError where it is called', (_name, make, part) => {
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(part);
   });
 });
 

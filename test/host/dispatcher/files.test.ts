@@ -203,6 +203,13 @@ describe('files()', () => {
     expect(() => files({ root: join(tree.path, 'digits.txt') })).toThrow(ConfigError);
     expect(() => files({ root: '/nonexistent' })).toThrow(ConfigError);
     expect(() => files({ root: tree.path, rooot: 1 } as FilesOptions)).toThrow(ConfigError);
+    expect(() => files({ root: tree.path, indexes: ['a'] } as FilesOptions)).toThrow(
+      'Cannot serve files: unknown key "indexes" (did you mean "indices"?)',
+    );
+    expect(() => files({ root: tree.path, cache: { max_age: 1 } as never })).toThrow('did you mean "cache.maxAge"?');
+    expect(() => files({ root: tree.path, indices: 'a.html' as never })).toThrow('indices is not a list');
+    expect(() => files({ at: 'x' } as never)).toThrow('root is missing');
+    expect(() => files(tree.path as never)).toThrow('it is not an object');
     expect(() => files({ root: tree.path, cache: { maxAge: -1 } })).toThrow(TypeError);
   });
 });

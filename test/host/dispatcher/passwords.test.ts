@@ -1,8 +1,10 @@
-import { unlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, dispatchers, type Host, serve } from '../../../packages/host/src/index.ts';
 import { FileTree } from '../../support/file-tree.ts';
+import { eventually } from '../../support/eventually.ts';
 import { StartedHost } from '../../support/started-host.ts';
 import { WireClient } from '../../support/wire-client.ts';
 
@@ -20,6 +22,15 @@ async function statusOf(host: Host, target: string, authorization?: string): Pro
   const { status } = await client.response();
   client.destroy();
   return status;
+}
+
+/** What has changed in a file counts a moment later. */
+async function becomes(host: Host, status: number, target: string, authorization?: string): Promise<void> {
+  await eventually(
+    () => statusOf(host, target, authorization),
+    (found) => found === status,
+    { what: target },
+  );
 }
 
 describe('passwords()', () => {
@@ -87,17 +98,54 @@ describe('passwords()', () => {
     await using host = await serve({ extraFilesPaths: [tree.path], passwords: file });
     expect(await statusOf(host, '/office/x.txt', basic('ada', 'countess:1'))).toBe(200);
     tree.write('.passwords.json', JSON.stringify([{ ...REALMS[0], users: { ada: 'other' } }]));
-    expect(await statusOf(host, '/office/x.txt', basic('ada', 'countess:1'))).toBe(401);
+    await becomes(host, 401, '/office/x.txt', basic('ada', 'countess:1'));
     expect(await statusOf(host, '/office/x.txt', basic('ada', 'other'))).toBe(200);
     for (const wrong of ['', '{', '{}', '[{"realm":"x"}]', '[{"realm":"a","path":"(","users":{}}]']) {
       tree.write('.passwords.json', wrong);
-      expect([wrong, await statusOf(host, '/open.txt')]).toEqual([wrong, 503]);
+      await becomes(host, 503, '/open.txt');
+      tree.write('.passwords.json', '[]');
+      await becomes(host, 200, '/office/x.txt');
     }
-    tree.write('.passwords.json', '[]');
-    expect(await statusOf(host, '/office/x.txt')).toBe(200);
     unlinkSync(file);
-    const closed = await fetch(`${host.url}/open.txt`);
-    expect([closed.status, await closed.text()]).toEqual([503, expect.stringContaining('CUSTODIAN_PASSWORDS')]);
+    await becomes(host, 503, '/open.txt');
+    expect(await (await fetch(`${host.url}/open.txt`)).text()).toContain('CUSTODIAN_PASSWORDS');
+  });
+
+  it('passwords() reads its file anew for what comes after /conf/refresh-passwords', async () => {
+    using tree = new FileTree({ 'open.txt': 'x' });
+    const file = tree.write('.passwords.json', '[]');
+    await using host = await serve({ extraFilesPaths: [tree.path], passwords: file });
+    for (const [list, status] of [
+      [[{ ...REALMS[0], path: '^/open' }], 401],
+      [[], 200],
+    ] as const) {
+      await statusOf(host, '/open.txt');
+      tree.write('.passwords.json', JSON.stringify(list));
+      expect(await statusOf(host, '/conf/refresh-passwords')).toBe(200);
+      expect(await statusOf(host, '/open.txt')).toBe(status);
+    }
+  });
+
+  it('passwords() has only those wait whom its file concerns, while the disk is slow', async () => {
+    using tree = new FileTree({ 'open.txt': 'open' });
+    const file = join(tree.path, '.passwords.json');
+    // Whoever reads a pipe waits for one who writes.
+    execFileSync('mkfifo', [file]);
+    const { path, respond, passwords, files } = dispatchers;
+    await using host = await serve({
+      dispatchers: [
+        path(
+          '/free',
+          respond(() => 'free'),
+        ),
+        passwords(file),
+        files({ root: tree.path }),
+      ],
+    });
+    const waiting = statusOf(host, '/open.txt');
+    for (let count = 0; count < 3; count++) expect(await statusOf(host, '/free')).toBe(200);
+    writeFileSync(file, '[]');
+    expect(await waiting).toBe(200);
   });
 
   it('passwords() says why a file can not be used, and no password', async () => {

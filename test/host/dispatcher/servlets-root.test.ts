@@ -96,8 +96,8 @@ describe('servletsRoot()', () => {
   it('servletsRoot() refuses what is wrong when the host starts', async () => {
     using tree = new FileTree();
     expect(() => dispatchers.servletsRoot({ root: join(tree.path, 'nowhere') })).toThrow(ConfigError);
-    await expect(
-      serve({ dispatchers: [dispatchers.servletsRoot({ root: tree.path, unit: 'x' as never })] }),
-    ).rejects.toThrow('there is no unit "x"');
+    expect(() => dispatchers.servletsRoot({ root: tree.path, unit: 'x' as never })).toThrow(
+      'unit is "x", not one of "connection", "instance", "servlet"',
+    );
   });
 });

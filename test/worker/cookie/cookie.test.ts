@@ -186,6 +186,22 @@ describe('setCookie()', () => {
     );
   });
 
+  it.each<[string, unknown, unknown, string]>([
+    ['no page', null, one, 'SERVLET_RESPONSE_TYPE'],
+    ['a page that was not returned', undefined, one, 'SERVLET_RESPONSE_TYPE'],
+    ['a page that was not made', () => 'page', one, 'SERVLET_RESPONSE_TYPE'],
+    ['a page that was not awaited', Promise.resolve('page'), one, 'SERVLET_RESPONSE_TYPE'],
+    ['a number', 5, one, 'SERVLET_RESPONSE_TYPE'],
+    ['data', { name: 'x' }, one, 'SERVLET_RESPONSE_TYPE'],
+    ['the text of a cookie', 'page', 'a=1', 'SERVLET_COOKIE'],
+    ['no cookie', 'page', null, 'SERVLET_COOKIE'],
+    ['a list of cookies', 'page', [one], 'SERVLET_COOKIE'],
+    ['the text of a cookie beside a Response', new Response(), 'a=1', 'SERVLET_COOKIE'],
+  ])('setCookie() throws a TypeError for %s', (_what, page, cookie, code) => {
+    expect(() => setCookie(page as string, cookie as typeof one)).toThrow(TypeError);
+    expect(() => setCookie(page as string, cookie as typeof one)).toThrow(expect.objectContaining({ code }));
+  });
+
   it('setCookie() keeps status and headers, of a plain reply and of a Response', async () => {
     const plain = setCookie({ status: 303, headers: { Location: '/', 'Set-Cookie': 'z=0' } }, one);
     expect(await toReply(plain, 'test')).toMatchObject({

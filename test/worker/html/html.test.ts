@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attributes } from '../../../packages/worker/src/html/attributes.ts';
+import { toHtml } from '../../../packages/worker/src/http/xexpr.ts';
 import {
   escapeHtml,
   html,
@@ -220,6 +221,44 @@ describe('html, in addresses', () => {
     expect(parsed(text)).toEqual([['iframe', { srcdoc: '<p>a &amp; &lt;b&gt;</p>' }]]);
     const [frame] = parsed(h`<iframe srcdoc="${'<script>'}"></iframe>`.text) as [[string, { srcdoc: string }]];
     expect(parsed(frame[1].srcdoc)).toEqual(['<script>']);
+  });
+});
+
+describe('html, in addresses that the author has begun', () => {
+  it.each<[string, (value: string) => unknown]>([
+    ['&Tab;javascript:', (value) => h`<a href="&Tab;javascript:${value}">x</a>`],
+    ['javascript&colon;', (value) => h`<a href="javascript&colon;${value}">x</a>`],
+    ['java&NewLine;script:', (value) => h`<a href="java&NewLine;script:${value}">x</a>`],
+    ['j&#97;v&#x61script:', (value) => h`<a href="j&#97;v&#x61script:${value}">x</a>`],
+    ['a fragment with references', (value) => h`<a href="${h`javascript&colon;${value}`}">x</a>`],
+    ['a fragment among attributes', (value) => h`<a ${attributes({ href: h`javascript:${value}` })}>x</a>`],
+    ['a fragment in an X-expression', (value) => toHtml(['a', { href: h`javascript&colon;${value}` }, 'x'])],
+  ])('html refuses a value behind %s', (_what, make) => {
+    expect(() => make('alert(1)')).toThrow(HtmlUrlError);
+  });
+
+  it('html takes references that spell no program', () => {
+    expect(h`<a href="https&colon;&sol;&sol;${'a.example'}">x</a>`.text).toContain('&sol;a.example');
+    expect(h`<a href="?a=1&copy;=${'javascript:'}">x</a>`.text).toContain('javascript:');
+  });
+
+  it.each(['javascript:x', '#a;javascript:x', 'https://a.example/; java\tscript:x;b'])(
+    'html refuses %j as the values of an animation, of which each may become an address',
+    (values) => {
+      expect(() => h`<svg><a><animate attributeName="href" values="${values}" /></a></svg>`).toThrow(HtmlUrlError);
+      expect(() => h`<svg><a><animate attributeName="href" values="#a;#b;${values}" /></a></svg>`).toThrow(
+        HtmlUrlError,
+      );
+      expect(() => h`<svg><animate ${attributes({ values })} /></svg>`).toThrow(HtmlUrlError);
+      expect(() => toHtml(['animate', { values }])).toThrow(HtmlUrlError);
+    },
+  );
+
+  it('html takes several values of an animation, and looks at each with what stands around it', () => {
+    expect(h`<animate values="${0};${10}; ${'#a'}" />`.text).toBe('<animate values="0;10; #a" />');
+    expect(h`<animate values="${'https://a.example/x'};${'mailto:b'}" />`.text).toContain(';mailto:b');
+    expect(() => h`<animate values="#a;java${'script'}:${1}" />`).toThrow(HtmlUrlError);
+    expect(() => h`<animate values="#a&semi;javascript:${1}" />`).toThrow(HtmlUrlError);
   });
 });
 

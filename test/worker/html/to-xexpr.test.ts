@@ -17,6 +17,13 @@ describe('toXexpr()', () => {
     ['<script>x &amp; y</script>', [['script', raw('x &amp; y')]]],
     ['<style>p{}</style>', [['style', 'p{}']]],
     ['<textarea><b>&lt;</textarea>', [['textarea', '<b><']]],
+    [
+      '<pre>\n\nx</pre><textarea>&#10;y</textarea>',
+      [
+        ['pre', '\nx'],
+        ['textarea', 'y'],
+      ],
+    ],
     ['&#955;&#x41;', ['λA']],
     ['a&nbsp;b', ['a', raw('&nbsp;'), 'b']],
     ['<p title="&nbsp;">', [['p', { title: raw('&nbsp;') }]]],

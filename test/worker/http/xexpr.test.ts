@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { raw } from '../../../packages/worker/src/http/html.ts';
+import { parsed } from '../../support/markup.ts';
 import { XexprError, xexprToHtml } from '../../../packages/worker/src/http/xexpr.ts';
 
 describe('xexprToHtml()', () => {
@@ -44,6 +45,19 @@ describe('xexprToHtml()', () => {
     [null],
   ])('xexprToHtml() refuses %j', (value) => {
     expect(() => xexprToHtml(value)).toThrow(XexprError);
+  });
+
+  it.each(['textarea', 'pre', 'listing', 'PRE'])('xexprToHtml() keeps a line feed that comes first in %s', (tag) => {
+    const lines: [unknown[], string][] = [
+      [['\nx'], '\nx'],
+      [['', '\n', '\nx'], '\n\nx'],
+      [[10, 'x'], '\nx'],
+      [['\r\nx'], '\r\nx'],
+      [['x\n'], 'x\n'],
+      [[raw('&#xA;x')], '\nx'],
+    ];
+    for (const [children, text] of lines)
+      expect(parsed(xexprToHtml([tag, ...children]))).toEqual([[tag.toLowerCase(), {}, text]]);
   });
 
   it('xexprToHtml() fails on a cycle, and does not hang', () => {

@@ -34,6 +34,12 @@ describe('template()', () => {
     );
   });
 
+  it('template() leaves out a byte order mark, and counts columns without it', () => {
+    expect(filled('\ufeff<!doctype html><p>${"x"}</p>')).toBe('<!doctype html><p>x</p>');
+    expect(textTemplate<object>(file('\ufeffDear ${"x"}'))({})).toBe('Dear x');
+    expect(catchError(() => filled('\ufeff<p>${'))).toMatchObject({ place: { line: 1, column: 4 } });
+  });
+
   it('template() has loops, choices, fragments and types in its expressions', () => {
     const clients = [
       { name: 'Young', city: '<A>' },

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { PortInUseError } from '../acceptor.ts';
+import { listenError } from '../listen-error.ts';
 import { Custodian } from '../custodian.ts';
 import { lightBeacon } from './beacon.ts';
 import { type Canary, Canaries } from './health.ts';
@@ -61,14 +61,12 @@ export class Admin {
     return `${this.url}/_custodian?token=${encodeURIComponent(this.#token)}`;
   }
 
-  /** @throws PortInUseError */
+  /** @throws PortInUseError, ListenError */
   async listen(options: AdminOptions): Promise<void> {
     const host = options.host ?? '127.0.0.1';
     const port = options.port ?? 0;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(error.code === 'EADDRINUSE' ? new PortInUseError(host, port, error) : error),
-      );
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(host, port, error)));
       this.#server.listen({ host, port, exclusive: true }, resolve);
     });
     const bound = this.#server.address() as AddressInfo;

@@ -1,6 +1,7 @@
 import type { Failure } from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
 import type { ErrorPage } from '../http/error-page.ts';
+import { UNCODED } from '../http/body-coding.ts';
 import { LIMITS } from '../limits.ts';
 import type { Obituary } from './obituary.ts';
 
@@ -50,6 +51,8 @@ export function gonePage(obituary: Obituary, startUrl: string, isDevelopment: bo
     text: `This page's program was stopped: ${shortCause(obituary)}.`,
     code: 'SERVLET_NO_CONTINUATION',
     link: { href: startUrl, text: 'Start again' },
+    // Browsers keep a 410 for good unless they are told otherwise.
+    headers: { 'Cache-Control': 'no-store' },
     ...(isDevelopment ? { detail: deathDetail(obituary, null) } : {}),
   };
 }
@@ -118,6 +121,7 @@ export function failurePage(
       title: 'Bad request',
       text: 'This request is not what the program of this page expects.',
       code: failure.code as string,
+      ...(status === 415 ? { headers: UNCODED } : {}),
       ...shown,
     };
   }

@@ -270,8 +270,7 @@ export class ServletPool implements LeaseFollower {
   /** The thread of the continuation that is asked for has died. */
   #answerGone(exchange: Exchange, obituary: Obituary): void {
     const startUrl = this.#startUrl ?? withoutVersion(withoutToken(exchange.url)).replace(/^[/\\]+/, '/');
-    // Browsers keep a 410 for good unless they are told otherwise.
-    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment), { 'Cache-Control': 'no-store' });
+    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment));
   }
 
   get #isInstanceEach(): boolean {

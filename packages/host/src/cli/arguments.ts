@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Limits } from '../limits.ts';
 import { LIMITS } from '../limits.ts';
-import { PROFILES, UNITS } from '../config.ts';
+import { PROFILES, UNITS } from '../option-tables.ts';
 import { LOG_FORMATS } from '../log/log-format.ts';
 import type { ServeOptions } from '../options.ts';
 import { didYouMean } from './nearest-name.ts';

@@ -38,7 +38,15 @@ export interface DispatchSite {
 
 /** Tries one after the other. @see Racket `sequencer:make` */
 export function sequence(...dispatchers: readonly Dispatcher[]): Dispatcher {
+  checkInner('sequence', dispatchers);
   return (pass, site) => chain(dispatchers, pass, site);
+}
+
+/** @throws TypeError for what is no dispatcher, where it was given and not only when the host starts */
+export function checkInner(outer: string, inner: readonly unknown[]): void {
+  for (const [index, one] of inner.entries())
+    if (typeof one !== 'function')
+      throw new TypeError(`Cannot use ${outer}(): dispatcher ${index} in it is of type ${typeof one}, no function`);
 }
 
 /** What gets an exchange to the first of them; what all of them pass goes to `pass`. */

@@ -1,4 +1,3 @@
-import { ConfigError } from '../config-error.ts';
 import { type CacheOptions, cacheControl } from '../http/cache-control.ts';
 import type { ErrorPage } from '../http/error-page.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -6,6 +5,8 @@ import { sendFile } from '../http/file-answer.ts';
 import { MediaTypes } from '../http/media-types.ts';
 import { FileRoot, type OpenFile } from '../http/open-file.ts';
 import { encodePath, queryOf } from '../http/request-path.ts';
+import { checkOptions } from '../option-checks.ts';
+import { checkFiles } from '../option-tables.ts';
 import { directoryOf, pathOf } from '../paths.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -27,8 +28,6 @@ export interface FilesOptions {
   headers?: (path: string) => Readonly<Record<string, string>>;
 }
 
-const OPTION_NAMES = ['root', 'at', 'indices', 'dotFiles', 'etag', 'cache', 'mimeTypesPath', 'headers'];
-
 /**
  * Sends the files of a directory to GET and HEAD; passes what is none of them.
  * @throws ConfigError when the directory or the table of types is not there, or an option is wrong
@@ -36,9 +35,8 @@ const OPTION_NAMES = ['root', 'at', 'indices', 'dotFiles', 'etag', 'cache', 'mim
  * @example files({ root: 'public', at: 'static', cache: { maxAge: 3600 } })
  */
 export function files(options: FilesOptions): Dispatcher {
+  checkOptions('Cannot serve files', checkFiles, options);
   const { indices = ['index.html', 'index.htm'], dotFiles = false, etag = 'strong', headers } = options;
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown !== undefined) throw new ConfigError(`Cannot serve files: there is no option "${unknown}"`);
   const directory = directoryOf(options.root);
   const isSeen = (name: string): boolean =>
     name !== '.' && (typeof dotFiles === 'boolean' ? dotFiles : dotFiles.includes(name));

@@ -1,5 +1,5 @@
 import { statelessRegexp } from '../stateless-regexp.ts';
-import { type Dispatcher, chain } from './dispatcher.ts';
+import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
 
 /**
  * Lets `inner` have what is asked for at a path in which `regexp` finds something; passes everything else, and what `inner`
@@ -8,6 +8,8 @@ import { type Dispatcher, chain } from './dispatcher.ts';
  * @example filter(/^\/static\//, files({ root: 'public' }))
  */
 export function filter(regexp: RegExp, ...inner: readonly Dispatcher[]): Dispatcher {
+  if (!(regexp instanceof RegExp)) throw new TypeError(`Cannot filter: ${typeof regexp} is no RegExp`);
+  checkInner('filter', inner);
   const pattern = statelessRegexp(regexp);
   return (pass, site) => {
     const answer = chain(inner, pass, site);

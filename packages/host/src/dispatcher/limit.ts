@@ -1,6 +1,8 @@
 import type { Exchange } from '../http/exchange.ts';
 import type { ErrorPage } from '../http/error-page.ts';
-import { type Dispatcher, chain } from './dispatcher.ts';
+import { checkOptions } from '../option-checks.ts';
+import { checkLimit } from '../option-tables.ts';
+import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
 
 export interface LimitOptions {
   /** So many exchanges may be under way at once. */
@@ -23,13 +25,14 @@ const PAGE: ErrorPage = {
 /**
  * Lets so many exchanges at once be with `inner`. What is dropped gets 503, or is cut when its response has begun.
  * @see Racket `limit:make` with its `#:over-limit` of `block`, `kill-new` and `kill-old`
- * @throws RangeError, TypeError for an option that is none
+ * @throws ConfigError for an option that is wrong, RangeError for a count below 1
  * @example filter(/^\/report/, limit({ maxCount: 2 }, servlets()))
  */
-export function limit({ maxCount, over = 'wait' }: LimitOptions, ...inner: readonly Dispatcher[]): Dispatcher {
-  if (!Number.isInteger(maxCount) || maxCount < 1)
-    throw new RangeError(`Cannot limit: ${String(maxCount)} is no whole number from 1`);
-  if (!['wait', 'drop-new', 'drop-old'].includes(over)) throw new TypeError(`Cannot limit: there is no way "${over}"`);
+export function limit(options: LimitOptions, ...inner: readonly Dispatcher[]): Dispatcher {
+  checkOptions('Cannot limit', checkLimit, options);
+  checkInner('limit', inner);
+  const { maxCount, over = 'wait' } = options;
+  if (maxCount < 1) throw new RangeError('Cannot limit: maxCount is 0, and nothing would ever be answered');
   return (pass, site) => {
     const running = new Set<Exchange>();
     const waiting = new Map<Exchange, NodeJS.Timeout>();

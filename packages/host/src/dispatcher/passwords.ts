@@ -6,7 +6,7 @@ import { type Realm, Realms, RealmsFile } from './realms.ts';
 
 /**
  * Passes what nobody has to be known for, or whose visitor is known: by HTTP's Basic scheme, which wants HTTPS around it.
- * A file is JSON, a list of realms, and is read again when it has changed; while it is missing or wrong, everything is closed.
+ * A file is JSON, a list of realms; a change counts within a tenth of a second; while it is missing or wrong, everything is closed.
  * @throws ConfigError when the list is wrong
  * @see Racket `passwords:make`, whose missing file opens everything
  * @example passwords([{ realm: 'Office', path: '^/office', users: { ada: 'countess' } }])
@@ -17,8 +17,7 @@ export function passwords(source: string | URL | readonly Realm[]): Dispatcher {
   return (pass, site) => {
     const file = list === null ? new RealmsFile(path, (text) => site.warn(text)) : null;
     if (file !== null) site.passwordFiles.add(file);
-    return (exchange) => {
-      const realms = list ?? file?.realms ?? null;
+    const decide = (exchange: Exchange, realms: Realms | null): void => {
       if (realms === null) return refuseAll(exchange);
       if (realms.isEmpty) return pass(exchange);
       // What can't be read may be meant for a realm.
@@ -27,19 +26,24 @@ export function passwords(source: string | URL | readonly Realm[]): Dispatcher {
       if (closed === null) return pass(exchange);
       askFor(closed, exchange);
     };
+    return (exchange) => {
+      const realms = file === null ? list : file.realms;
+      if (!(realms instanceof Promise)) return decide(exchange, realms);
+      return realms.then((found) => {
+        if (!exchange.isDone) decide(exchange, found);
+      });
+    };
   };
 }
 
 function askFor(realm: string, exchange: Exchange): void {
-  exchange.refuseKept(
-    {
-      status: 401,
-      title: 'Authorization Required',
-      text: 'This page is for those who have a name and a password for it.',
-      code: 'REQUEST_AUTHORIZATION',
-    },
-    { 'WWW-Authenticate': `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"` },
-  );
+  exchange.refuseKept({
+    status: 401,
+    title: 'Authorization Required',
+    text: 'This page is for those who have a name and a password for it.',
+    code: 'REQUEST_AUTHORIZATION',
+    headers: { 'WWW-Authenticate': `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"` },
+  });
 }
 
 function refuseAll(exchange: Exchange): void {

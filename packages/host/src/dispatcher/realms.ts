@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { didYouMean } from '../cli/nearest-name.ts';
 import { ConfigError } from '../config-error.ts';
 import { statelessRegexp } from '../stateless-regexp.ts';
 
@@ -22,6 +23,9 @@ interface CheckedRealm {
 
 /** Of nobody's password: an unknown name takes as long as a wrong password. */
 const NOBODY = digest(`${process.pid} ${performance.now()}`);
+const REALM_KEYS = ['realm', 'path', 'users'] as const satisfies readonly (keyof Realm)[];
+/** For so long, in ms, what was seen last is taken for what is there. */
+const FRESH_MS = 100;
 const ASCII = /^[\x20-\x7e]+$/;
 
 /** The realms of a host. */
@@ -58,7 +62,7 @@ function checked(value: unknown, index: number): CheckedRealm {
   if (typeof value !== 'object' || value === null) throw problem('is not an object');
   const { realm, path, users, ...others } = value as Partial<Realm>;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw problem(`has an unknown key "${unknown}"`);
+  if (unknown !== undefined) throw problem(`has an unknown key "${unknown}"${didYouMean(unknown, REALM_KEYS)}`);
   if (typeof realm !== 'string' || !ASCII.test(realm)) throw problem('has no "realm" in ASCII');
   if (typeof users !== 'object' || users === null) throw problem('has no "users"');
   const hashes = new Map<string, Buffer>();
@@ -76,12 +80,16 @@ function checked(value: unknown, index: number): CheckedRealm {
   }
 }
 
-/** Realms that are kept in a file of JSON. It is read again when it has changed. */
+/** Realms that are kept in a file of JSON. It is looked at when a request comes, ten times a second at most, and read again when it has changed. */
 export class RealmsFile {
   readonly path: string;
   readonly #onFault: (text: string) => void;
   #version = '';
   #realms: Realms | null = null;
+  #seenAt = -Infinity;
+  #looking: Promise<Realms | null> | null = null;
+  /** How often it was asked to be read in any case. */
+  #refreshes = 0;
 
   /** `onFault` hears once of each version that can't be used. */
   constructor(path: string, onFault: (text: string) => void) {
@@ -91,24 +99,38 @@ export class RealmsFile {
 
   /** Reads the file at the next request, whatever its time says. */
   refresh(): void {
+    this.#refreshes++;
     this.#version = '';
+    this.#seenAt = -Infinity;
   }
 
-  /** The realms; null while the file is missing or wrong: then nobody is let in, as nobody knows what is closed. */
-  get realms(): Realms | null {
-    const found = statSync(this.path, { throwIfNoEntry: false });
+  /**
+   * The realms; null while the file is missing or wrong: then nobody is let in, as nobody knows what is closed. At once, if
+   * the file was looked at a moment ago.
+   */
+  get realms(): Realms | null | Promise<Realms | null> {
+    if (performance.now() - this.#seenAt < FRESH_MS) return this.#realms;
+    this.#looking ??= this.#look().finally(() => (this.#looking = null));
+    return this.#looking;
+  }
+
+  async #look(): Promise<Realms | null> {
+    const at = performance.now();
+    const refreshes = this.#refreshes;
+    const found = await stat(this.path).catch(() => undefined);
     const version = found === undefined ? 'missing' : `${found.mtimeMs} ${found.size} ${found.ino}`;
-    if (version !== this.#version) {
-      this.#version = version;
-      this.#read();
-    }
-    return this.#realms;
+    const realms = version === this.#version ? this.#realms : await this.#read();
+    // What was asked for meanwhile is newer than what was read.
+    if (refreshes !== this.#refreshes) return this.#look();
+    this.#version = version;
+    this.#realms = realms;
+    this.#seenAt = at;
+    return realms;
   }
 
-  #read(): void {
-    this.#realms = null;
+  async #read(): Promise<Realms | null> {
     try {
-      this.#realms = new Realms(JSON.parse(readFileSync(this.path, 'utf8')));
+      return new Realms(JSON.parse(await readFile(this.path, 'utf8')));
     } catch (error) {
       // A message of the JSON parser shows what it met, which may be a password.
       const reason =
@@ -118,6 +140,7 @@ export class RealmsFile {
             ? 'it is not JSON'
             : (error as Error).message;
       this.#onFault(`everything is closed: passwords "${this.path}" can not be used: ${reason}`);
+      return null;
     }
   }
 }

@@ -8,6 +8,8 @@ import type { Dispatcher } from './dispatcher.ts';
  * @example path('/robots.txt', respond(() => ({ headers: { 'Content-Type': 'text/plain' }, body: 'User-agent: *' })))
  */
 export function respond(make: (exchange: Exchange) => HostAnswer | Promise<HostAnswer>): Dispatcher {
+  if (typeof make !== 'function')
+    throw new TypeError(`Cannot respond: ${typeof make} is no function that makes an answer`);
   return () => (exchange) => {
     const made = make(exchange);
     if (!(made instanceof Promise)) return exchange.respond(made);

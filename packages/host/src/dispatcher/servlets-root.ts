@@ -2,6 +2,8 @@ import { extname, join } from 'node:path';
 import type { ServletPool } from '../cell/pool.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { FileRoot } from '../http/open-file.ts';
+import { checkOptions } from '../option-checks.ts';
+import { checkServletsRoot } from '../option-tables.ts';
 import type { ServletOptions } from '../options.ts';
 import { holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
 import { directoryOf } from '../paths.ts';
@@ -17,11 +19,13 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
  * Runs the servlets of a directory, each when it is first asked for: `/shop/cart.ts` or `/shop/cart`, and whatever follows
  * that in the path. As guests, unless told otherwise. Passes what is no servlet. The file is read again after
  * `/conf/refresh-servlets`.
- * @throws ConfigError when the directory is not there
+ * @throws ConfigError when the directory is not there, or an option is wrong
  * @see Racket `#:servlets-root`
  * @example servletsRoot({ root: 'servlets', limits: { heapMb: 20 } })
  */
-export function servletsRoot({ root, ...held }: ServletsRootOptions): Dispatcher {
+export function servletsRoot(options: ServletsRootOptions): Dispatcher {
+  checkOptions('Cannot serve a directory of servlets', checkServletsRoot, options);
+  const { root, ...held } = options;
   const directory = directoryOf(root);
   const files = new FileRoot(directory, () => false, null);
   return (pass, site) => {

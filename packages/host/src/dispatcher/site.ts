@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.ts';
 import { statelessRegexp } from '../stateless-regexp.ts';
-import { type Dispatcher, chain } from './dispatcher.ts';
+import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
 
 /**
  * A virtual host: lets `inner` have what is asked of it, by the name in the request (RFC 9112 §3.3: of its target, else of
@@ -10,6 +10,9 @@ import { type Dispatcher, chain } from './dispatcher.ts';
  * @example site('example.org', files({ root: 'example.org' }))
  */
 export function site(host: string | RegExp, ...inner: readonly Dispatcher[]): Dispatcher {
+  if (!(host instanceof RegExp) && (typeof host !== 'string' || host === ''))
+    throw new TypeError(`Cannot match the site ${JSON.stringify(host)}: it is no name and no RegExp`);
+  checkInner('site', inner);
   const matches = matcherOf(host);
   return (pass, lent) => {
     const answer = chain(inner, pass, lent);

@@ -1,4 +1,4 @@
-import { type Dispatcher, chain } from './dispatcher.ts';
+import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
 
 /**
  * Sets how long what comes by may be silent, in ms, in the place of `bodyTimeoutMs` and `sendTimeoutMs`: between two pieces
@@ -8,6 +8,7 @@ import { type Dispatcher, chain } from './dispatcher.ts';
  * @example filter(/^\/events/, timeout(3_600_000))
  */
 export function timeout(ms: number, ...inner: readonly Dispatcher[]): Dispatcher {
+  checkInner('timeout', inner);
   if (!(ms > 0)) throw new RangeError(`Cannot set a timeout: ${String(ms)} is no number of ms above 0`);
   return (pass, site) => {
     const answer = chain(inner, pass, site);

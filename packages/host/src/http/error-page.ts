@@ -15,6 +15,8 @@ export interface ErrorPage {
   link?: { href: string; text: string };
   /** Seconds for Retry-After. */
   retryAfterSeconds?: number;
+  /** What else it says to the client's program. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 export function escapeHtml(text: string): string {
@@ -43,8 +45,11 @@ export function renderErrorPage(page: ErrorPage): string {
 /** The page as a whole response, for a client whose request could not be read. It closes the connection. */
 export function bareAnswer(page: ErrorPage): string {
   const body = Buffer.from(renderErrorPage(page)).toString('latin1');
+  const lines = Object.entries(page.headers ?? {})
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   return (
-    `${statusLine(page.status, '')}Content-Type: text/html; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
+    `${statusLine(page.status, '')}${lines}Content-Type: text/html; charset=utf-8\r\nContent-Length: ${body.length}\r\n` +
     `${dateLine(Date.now())}Connection: close\r\n\r\n${body}`
   );
 }

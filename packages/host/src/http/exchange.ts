@@ -264,7 +264,7 @@ export class Exchange {
   }
 
   /** The same, and the connection stays: what was read of it can be trusted. */
-  refuseKept(page: ErrorPage, headers: Readonly<Record<string, string>> = {}): void {
+  refuseKept(page: ErrorPage): void {
     if (this.isDone) return;
     if (this.isHeadSent) {
       this.#refused(page.code, this.status);
@@ -275,7 +275,7 @@ export class Exchange {
     const answer = this.connection.site.pageInstead(page, this);
     this.refuseWith(
       page.code,
-      answer ?? { status, headers: { ...headers, ...retryAfter }, body: renderErrorPage(page) },
+      answer ?? { status, headers: { ...page.headers, ...retryAfter }, body: renderErrorPage(page) },
     );
   }
 

@@ -44,15 +44,13 @@ export async function sendFile(exchange: Exchange, file: OpenFile, options: File
   if (ranges === null) return send(exchange, file, 200, typed, [{ start: 0, end: size }]);
   const [first, ...others] = ranges;
   if (first === undefined)
-    return exchange.refuseKept(
-      {
-        status: 416,
-        title: 'Range not satisfiable',
-        text: 'This file has no such part.',
-        code: 'REQUEST_RANGE',
-      },
-      { 'Content-Range': `bytes */${size}` },
-    );
+    return exchange.refuseKept({
+      status: 416,
+      title: 'Range not satisfiable',
+      text: 'This file has no such part.',
+      code: 'REQUEST_RANGE',
+      headers: { 'Content-Range': `bytes */${size}` },
+    });
   if (others.length === 0)
     return send(exchange, file, 206, { ...typed, 'Content-Range': contentRange(first, size) }, [first]);
   const boundary = randomBytes(15).toString('base64url');

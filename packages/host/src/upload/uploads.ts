@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { encodeForm } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import type { BodyBudget } from '../http/body-budget.ts';
+import { UNCODED } from '../http/body-coding.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import { type Answer, type Ask, faultText, type Service, ServiceError } from '../service/service.ts';
@@ -61,6 +62,7 @@ export class Uploads implements Service, SpoolPlace {
         title: 'Unsupported coding',
         text: `This server reads no form that is coded with "${coding.slice(0, 40)}".`,
         code: 'REQUEST_CONTENT_CODING',
+        headers: UNCODED,
       });
     if (boundary === '' || boundary.length > BOUNDARY_MAX_CHARS)
       return exchange.refuse(malformed('its type names no boundary'));

@@ -1,5 +1,8 @@
+/** Addresses: one that is followed, one that is only shown or played, or several with semicolons between them. */
+export type AddressContext = 'url' | 'media-url' | 'url-list';
+
 /** What a browser makes of an attribute's value: this decides what may be put into it. */
-export type AttributeContext = 'text' | 'url' | 'media-url' | 'markup' | 'script' | 'style';
+export type AttributeContext = 'text' | AddressContext | 'markup' | 'script' | 'style';
 
 /** Attributes whose value is followed, loaded or sent to. */
 const URL_ATTRIBUTES: ReadonlySet<string> = new Set(
@@ -25,7 +28,8 @@ export function attributeContext(element: string, attribute: string): AttributeC
       : attribute === 'poster' || attribute === 'background';
     return isMedia ? 'media-url' : 'url';
   }
-  return ANIMATED.has(attribute) && ANIMATIONS.has(element) ? 'url' : 'text';
+  if (!ANIMATED.has(attribute) || !ANIMATIONS.has(element)) return 'text';
+  return attribute === 'values' ? 'url-list' : 'url';
 }
 
 // The URL standard strips controls and blanks in front, and tabs and line ends everywhere (§4.4).
@@ -33,7 +37,16 @@ const SCHEME = /^[\0-\x20]*([a-z][a-z0-9+.\-\t\n\r]*):/i;
 const RUN_AS_PROGRAMS: ReadonlySet<string> = new Set(['javascript', 'vbscript', 'livescript', 'data']);
 
 /** The scheme of an address that would run when it is followed, in lower case; null: it does no such thing. */
-export function refusedScheme(url: string, isMedia: boolean): string | null {
+export function refusedScheme(text: string, context: AddressContext): string | null {
+  if (context !== 'url-list') return refusedSchemeOf(text, context === 'media-url');
+  for (const url of text.split(';')) {
+    const scheme = refusedSchemeOf(url, false);
+    if (scheme !== null) return scheme;
+  }
+  return null;
+}
+
+function refusedSchemeOf(url: string, isMedia: boolean): string | null {
   // Most addresses are of this site, and begin with a slash.
   if (url.charCodeAt(0) === 0x2f) return null;
   const match = SCHEME.exec(url);
@@ -59,5 +72,5 @@ export function isBeforeScheme(url: string): boolean {
  * ```
  */
 export function isSafeUrl(url: string): boolean {
-  return refusedScheme(url, false) === null;
+  return refusedScheme(url, 'url') === null;
 }

@@ -1,5 +1,5 @@
-import { attributeContext, refusedScheme } from './attribute-context.ts';
-import { escapeHtml, escapeQuotes } from './escape.ts';
+import { type AddressContext, attributeContext, type AttributeContext, refusedScheme } from './attribute-context.ts';
+import { decodeAddress, escapeHtml, escapeQuotes } from './escape.ts';
 import { type Html, HtmlUrlError, HtmlValueError, isHtml, isRaw } from './fragment.ts';
 
 /** What an attribute may be given: true stands alone, and false, null and undefined leave the attribute out. */
@@ -79,17 +79,22 @@ export function attributeMarkup(
     if (context === 'markup') return escapeHtml(value.text);
     if (!isRaw(value) && value.text.includes('<'))
       throw new HtmlValueError(`Cannot write the attribute "${name}": it is a fragment with tags`);
+    if (!isRaw(value) && isAddress(context)) checkUrl(decodeAddress(value.text), name, context);
     return escapeQuotes(value.text);
   }
   const text = String(value);
   if (context === 'markup') return escapeHtml(escapeHtml(text));
-  if (context === 'url' || context === 'media-url') checkUrl(text, name, context === 'media-url');
+  if (isAddress(context)) checkUrl(text, name, context);
   return escapeHtml(text);
 }
 
+function isAddress(context: AttributeContext): context is AddressContext {
+  return context === 'url' || context === 'media-url' || context === 'url-list';
+}
+
 /** @throws HtmlUrlError for an address that would run as a program. */
-export function checkUrl(url: string, attribute: string, isMedia: boolean): void {
-  const scheme = refusedScheme(url, isMedia);
+export function checkUrl(url: string, attribute: string, context: AddressContext): void {
+  const scheme = refusedScheme(url, context);
   if (scheme === null) return;
   throw new HtmlUrlError(
     `Cannot put the address ${JSON.stringify(url.slice(0, 40))} into the attribute "${attribute}": ${scheme}: would run as a program (isSafeUrl(url) tells; raw(url) vouches for it)`,

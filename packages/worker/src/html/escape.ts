@@ -43,19 +43,41 @@ function entityOf(code: number): string {
   }
 }
 
-const ENTITY = /&(?:amp|lt|gt|quot|#39|#13);/g;
-const CHARACTERS: Readonly<Record<string, string>> = {
-  '&amp;': '&',
-  '&lt;': '<',
-  '&gt;': '>',
-  '&quot;': '"',
-  '&#39;': "'",
-  '&#13;': '\r',
+// Numbers need no semicolon. Of the standard's names, those of characters that count in an address.
+const REFERENCE = /&(?:#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?|(amp|colon|gt|lt|NewLine|period|plus|quot|semi|sol|Tab);)/g;
+const NAMED: Readonly<Record<string, string>> = {
+  amp: '&',
+  colon: ':',
+  gt: '>',
+  lt: '<',
+  NewLine: '\n',
+  period: '.',
+  plus: '+',
+  quot: '"',
+  semi: ';',
+  sol: '/',
+  Tab: '\t',
 };
 
-/** The text that {@link escapeHtml} made markup of. */
-export function unescapeHtml(markup: string): string {
-  return markup.includes('&') ? markup.replace(ENTITY, (entity) => CHARACTERS[entity] as string) : markup;
+/** The address that a browser reads in an attribute's markup, whoever has written it. */
+export function decodeAddress(markup: string): string {
+  if (!markup.includes('&')) return markup;
+  return markup.replace(REFERENCE, (_reference, hex?: string, decimal?: string, name?: string) => {
+    if (name !== undefined) return NAMED[name] as string;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code === 0 || code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
+  });
+}
+
+const LINE_FEED = /\r?\n|\r|&#(?:0*10(?!\d)|[xX]0*[aA](?![0-9a-fA-F]));?|&NewLine;/y;
+
+/** In these a parser drops a line feed that comes first. */
+export const DROPS_LINE_FEED: ReadonlySet<string> = new Set(['listing', 'pre', 'textarea']);
+
+/** How much of the markup at `at` shows a line feed; 0 when it shows something else. */
+export function lineFeedLength(markup: string, at = 0): number {
+  LINE_FEED.lastIndex = at;
+  return LINE_FEED.test(markup) ? LINE_FEED.lastIndex - at : 0;
 }
 
 /** The quotes of markup that goes into a quoted attribute, where its entities mean the same as in an element. */

@@ -1,5 +1,5 @@
-import { attributeContext, isBeforeScheme, refusedScheme } from './attribute-context.ts';
-import { unescapeHtml } from './escape.ts';
+import { type AddressContext, attributeContext, isBeforeScheme, refusedScheme } from './attribute-context.ts';
+import { decodeAddress, DROPS_LINE_FEED } from './escape.ts';
 import { HtmlContextError } from './fragment.ts';
 import { Tokenizer } from './tokenizer.ts';
 
@@ -31,11 +31,11 @@ export interface Hole {
   readonly isSimple: boolean;
   readonly element: string;
   readonly attribute: string;
-  /** url: what stands before, how many holes the address has from here on, the quote that ends it, and where it leads. */
+  /** url: what stands before, how many holes the address has from here on, the quote that ends it, and what it is. */
   readonly prefix: string;
   readonly span: number;
   readonly quote: string;
-  readonly isMedia: boolean;
+  readonly address: AddressContext;
   /** A reference such as `&copy` may be unfinished in front. */
   readonly isAfterReference: boolean;
   /** The parser drops a line feed here, and the template's own text may go on with one. */
@@ -49,7 +49,6 @@ export interface Plan {
   readonly holes: readonly Hole[];
 }
 
-const DROPS_LINE_FEED: ReadonlySet<string> = new Set(['listing', 'pre', 'textarea']);
 const OPEN_REFERENCE = /&(?:#(?:x[0-9a-f]*|[0-9]*)|[a-z][a-z0-9]*)?$/i;
 
 /** @throws HtmlContextError when a value stands where none can be made safe, or the template ends within a tag. */
@@ -119,20 +118,23 @@ function holeAt(
     prefix: place === 'value' ? tokenizer.value : '',
     span: 1,
     quote: tokenizer.quote,
-    isMedia: kind === 'url' && attributeContext(element, attribute) === 'media-url',
+    address: addressIn(element, attribute),
     isAfterReference,
     dropsLineFeed,
   };
 }
 
 function kindOfAttribute({ element, attribute, value }: Tokenizer): HoleKind {
-  switch (attributeContext(element, attribute)) {
+  const context = attributeContext(element, attribute);
+  switch (context) {
     case 'text':
       return 'attribute';
+    case 'url-list':
+      return 'url';
     case 'url':
     case 'media-url': {
-      const before = unescapeHtml(value);
-      return isBeforeScheme(before) || refusedScheme(before, false) !== null ? 'url' : 'attribute';
+      const before = decodeAddress(value);
+      return isBeforeScheme(before) || refusedScheme(before, 'url') !== null ? 'url' : 'attribute';
     }
     case 'markup':
       return 'markup';
@@ -141,6 +143,11 @@ function kindOfAttribute({ element, attribute, value }: Tokenizer): HoleKind {
     case 'style':
       return 'style-attribute';
   }
+}
+
+function addressIn(element: string, attribute: string): AddressContext {
+  const context = attributeContext(element, attribute);
+  return context === 'media-url' || context === 'url-list' ? context : 'url';
 }
 
 function kindOfPlace({ place, element, obstacle }: Tokenizer, texts: readonly string[], hole: number): HoleKind {

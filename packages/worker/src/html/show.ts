@@ -1,5 +1,5 @@
 import { checkUrl, isAttributes } from './attributes.ts';
-import { escapeHtml, escapeQuotes, unescapeHtml } from './escape.ts';
+import { decodeAddress, escapeHtml, escapeQuotes, lineFeedLength } from './escape.ts';
 import { type Html, HtmlContextError, HtmlValueError, isHtml, isPending, isRaw } from './fragment.ts';
 import type { Hole, Plan } from './plan.ts';
 
@@ -39,7 +39,7 @@ function showAs(hole: Hole, value: unknown, index: number): Shown {
 /** What the place asks for besides escaping. `markup` is the first that is shown there. */
 export function adjusted(markup: string, hole: Hole): string {
   if (hole.isAfterReference && /^[#;=0-9a-z]/i.test(markup)) return `&#${markup.charCodeAt(0)};${markup.slice(1)}`;
-  const isDropped = hole.dropsLineFeed && (markup === '' ? hole.isBeforeLineFeed : markup.startsWith('\n'));
+  const isDropped = hole.dropsLineFeed && (markup === '' ? hole.isBeforeLineFeed : lineFeedLength(markup) > 0);
   return isDropped ? `\n${markup}` : markup;
 }
 
@@ -77,10 +77,10 @@ function fragmentIn(fragment: Html, hole: Hole): string {
 /** All values of one address are looked at together: each of them may be harmless. */
 function asUrl({ holes, texts }: Plan, values: readonly unknown[], index: number): Shown {
   const hole = holes[index] as Hole;
-  const { attribute, isMedia } = hole;
+  const { attribute, address } = hole;
   const value = values[index];
   if (typeof value === 'string' && hole.span === 1 && hole.prefix === '' && texts[index + 1]?.startsWith(hole.quote)) {
-    checkUrl(value, attribute, isMedia);
+    checkUrl(value, attribute, address);
     return escapeHtml(value);
   }
   const first = asText(value, hole);
@@ -93,7 +93,7 @@ function asUrl({ holes, texts }: Plan, values: readonly unknown[], index: number
     const text = texts[at + 1] as string;
     markup += shown + (at === index + hole.span - 1 ? text.slice(0, text.indexOf(hole.quote)) : text);
   }
-  if (!isVouchedFor) checkUrl(unescapeHtml(markup), attribute, isMedia);
+  if (!isVouchedFor) checkUrl(decodeAddress(markup), attribute, address);
   return first;
 }
 

@@ -1,4 +1,5 @@
 import { VOID_TAGS, type Xexpr, type XexprElement, XexprError } from '../http/xexpr.ts';
+import { DROPS_LINE_FEED, lineFeedLength } from './escape.ts';
 import { type Html, RawHtml } from './fragment.ts';
 
 /**
@@ -71,6 +72,7 @@ class Reader {
     const name = tag.toLowerCase();
     const isForeign = FOREIGN.has(name) || (this.#open.at(-1) as Open).isForeign;
     this.#open.push({ tag, attributes: attributesOf(rest), children: [], isForeign });
+    if (DROPS_LINE_FEED.has(name)) this.#at += lineFeedLength(this.#text, this.#at);
     if (VOID_TAGS.has(name) || (isForeign && rest.endsWith('/'))) this.#close(tag);
     else if (!isForeign && (PROGRAMS.has(name) || RCDATA.has(name))) this.#elementText(tag, name);
   }

@@ -1,4 +1,5 @@
 import { attributeMarkup, NAME } from '../html/attributes.ts';
+import { DROPS_LINE_FEED, lineFeedLength } from '../html/escape.ts';
 import { Html, isHtml, isPending, isRaw } from '../html/fragment.ts';
 
 /**
@@ -67,10 +68,11 @@ function element(parts: readonly unknown[]): string {
     at = 2;
   }
   if (at === parts.length && VOID_TAGS.has(tag.toLowerCase())) return `${text}/>`;
-  text += '>';
   const isProgram = PROGRAMS.has(tag.toLowerCase());
-  for (; at < parts.length; at += 1) text += isProgram ? programText(tag, parts[at]) : xexprToHtml(parts[at]);
-  return `${text}</${tag}>`;
+  let within = '';
+  for (; at < parts.length; at += 1) within += isProgram ? programText(tag, parts[at]) : xexprToHtml(parts[at]);
+  const isDropped = DROPS_LINE_FEED.has(tag.toLowerCase()) && lineFeedLength(within) > 0;
+  return `${text}>${isDropped ? '\n' : ''}${within}</${tag}>`;
 }
 
 /** Escaped, it would be another program; as it is, it could end its element. */

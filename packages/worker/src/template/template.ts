@@ -105,7 +105,8 @@ class TemplateFile {
       const { mtimeMs, size, ino } = fs.statSync(this.#path);
       const version = `${mtimeMs} ${size} ${ino}`;
       if (version === this.#version) return;
-      text = fs.readFileSync(this.#path, 'utf8');
+      // Editors of Windows put a byte order mark in front, which is no text of the page.
+      text = fs.readFileSync(this.#path, 'utf8').replace(/^\ufeff/, '');
       this.#version = version;
     } catch (cause) {
       this.#version = '';
