@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formBody, formRequest } from '../support/form-body.ts';
+import { BOUNDARY, formBody, formRequest } from '../support/form-body.ts';
 import { type HeldAs, StartedHost } from '../support/started-host.ts';
 
 const run = promisify(execFile);
@@ -106,6 +106,25 @@ describe('conformance: requests', () => {
       status,
       status === 200 ? undefined : ['close'],
     ]);
+  });
+
+  it('C084 an upload that never ends is refused while it is being sent, and its connection is closed', async () => {
+    const client = await started.connect();
+    const type = `Content-Type: multipart/form-data; boundary=${BOUNDARY}\r\n`;
+    client.write(`POST /limited HTTP/1.1\r\nHost: a\r\n${type}Transfer-Encoding: chunked\r\n\r\n`);
+    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n`;
+    client.write(`${head.length.toString(16)}\r\n${head}\r\n`);
+    // Nobody waits for its end: the answer comes while it goes on.
+    const piece = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+    const sending = setInterval(() => client.write(piece), 5);
+    try {
+      const response = await client.response();
+      expect([response.status, response.headers.get('connection')]).toEqual([413, ['close']]);
+      expect(response.body.toString()).toContain('LIMIT_FORM_FILE');
+      await client.closed();
+    } finally {
+      clearInterval(sending);
+    }
   });
 
   it('C086 a chunked body is joined, and has a length when it is there as a whole', async () => {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serve } from '../../packages/host/src/index.ts';
+import { ServletDirectory } from '../support/servlet-directory.ts';
 import { type HeldAs, StartedHost } from '../support/started-host.ts';
 
 const SERVLETS = {
@@ -125,5 +127,17 @@ describe('conformance: responses', () => {
     const other = await started.connect();
     const wrong = await other.get('/nothing');
     expect([wrong.status, wrong.body.toString().includes('nothing')]).toEqual([500, true]);
+  });
+
+  it('C100 a responder of the operator’s own answers both in the place of the host’s page', async () => {
+    using servlets = new ServletDirectory({ throws: SERVLETS.throws, nothing: SERVLETS.nothing });
+    await using own = await serve({
+      servlets: servlets.path,
+      servletResponder: ({ path }, { code }) => ({ status: 503, body: `own page for ${path}: ${code}` }),
+    });
+    for (const path of ['/throws', '/nothing']) {
+      const response = await fetch(own.url + path);
+      expect([response.status, await response.text()]).toEqual([503, `own page for ${path}: SERVLET_ERROR`]);
+    }
   });
 });

@@ -171,11 +171,14 @@ describe('I. files and the server', () => {
         (bytes) => bytes > 0,
         { ms: 20_000 },
       );
+      const begun = performance.now();
       const closing = started.close({ graceMs: 10_000 });
       await expect(started.connect()).rejects.toThrow('ECONNREFUSED');
       if (!isPatient) await started.close();
       await closing;
       expect((await client.rest()).toString().match(/line/g)?.length === 5).toBe(isPatient);
+      // Five lines take two seconds.
+      expect(performance.now() - begun < 1500).toBe(!isPatient);
     }
   });
 

@@ -43,6 +43,40 @@ await host.close();
 console.log(host.custodian.describe().length);
 `;
 
+const SUM = `
+import { html, sendSuspend } from '@custodian/worker';
+
+export default async function sum() {
+  const first = await ask('First');
+  const second = await ask('Second');
+  return html\`<p>The sum is \${first + second}.</p>\`;
+}
+
+async function ask(label: string): Promise<number> {
+  const reply = await sendSuspend(
+    (url) => html\`<form action="\${url}"><label>\${label} <input name="n"></label><button>Go</button></form>\`,
+  );
+  return Number(reply.bindings.single('n'));
+}
+`;
+/** A test of that servlet, as an author writes it. */
+const SUM_TEST = `
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Tab, testServlet } from '@custodian/host/testing';
+
+test('sum adds, and takes Back', async () => {
+  await using host = await testServlet(new URL('./sum.ts', import.meta.url), { limits: { heapMb: 30 } });
+  const tab: Tab = await host.browse('/sum');
+  await tab.fill('First', 3).submit('Go');
+  await tab.fill('Second', 4).submit('Go');
+  assert.equal(tab.text, 'The sum is 7.');
+  await tab.back();
+  await tab.fill('Second', 40).submit('Go');
+  assert.equal(tab.query('p')?.text, 'The sum is 43.');
+});
+`;
+
 let base: string;
 /** What \`npm run pack\` printed, by package. */
 let tarballs: { protocol: string; worker: string; host: string };
@@ -99,14 +133,17 @@ afterAll(async () => {
 });
 
 test('pack makes packages that can be published, without a specifier that ends in .ts', async () => {
-  for (const name of ['protocol', 'worker', 'host']) {
+  for (const name of ['protocol', 'worker', 'host'] as const) {
     const text = await readFile(join(base, 'dist', name, 'package.json'), 'utf8');
     const manifest = JSON.parse(text) as Record<string, unknown>;
     expect(manifest).not.toHaveProperty('private');
     const entry = (path: string): object => ({ types: `./src/${path}.d.ts`, default: `./src/${path}.js` });
-    const entries =
-      name === 'host' ? { '.': entry('index'), './testing': entry('testing/index') } : { '.': entry('index') };
-    expect(manifest['exports']).toEqual(entries);
+    const more = {
+      protocol: {},
+      worker: { './check': entry('continuation/check/check') },
+      host: { './testing': entry('testing/index') },
+    };
+    expect(manifest['exports']).toEqual({ '.': entry('index'), ...more[name] });
     const modules = await Array.fromAsync(glob('**/*.{js,mjs,ts}', { cwd: join(base, 'dist', name) }));
     expect(modules).toContain(join('src', 'index.js'));
     for (const file of modules) {
@@ -169,6 +206,20 @@ describe('the host package', () => {
     const { stdout } = await run(process.execPath, ['embedding.mts'], { cwd: directory, env });
     expect(stdout.trim().split('\n')).toEqual(['200', '200', '404', '0']);
   });
+
+  test('has a testing kit for the author of a servlet, with its types', async () => {
+    await writeFile(join(directory, 'sum.ts'), SUM);
+    await writeFile(join(directory, 'sum.test.mts'), SUM_TEST);
+    expect(await complaintsAbout(directory, 'sum.test.mts')).toBe('');
+    const wrong = SUM_TEST.replace('tab.back()', 'tab.bakc()');
+    await writeFile(join(directory, 'wrong.test.mts'), wrong);
+    expect(await complaintsAbout(directory, 'wrong.test.mts')).toMatch(/^wrong\.test\.mts.*'bakc'/);
+    const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'sum.test.mts'], {
+      cwd: directory,
+      env,
+    });
+    expect(stdout).toContain('# pass 1');
+  }, 60_000);
 
   test('has a doctor that finds every wall that this machine has', async () => {
     const { stdout } = await run('npx', ['custodian', 'doctor', '--json'], { cwd: directory, env });

@@ -85,6 +85,22 @@ describe('testServlet()', () => {
   });
 });
 
+describe('testServlet(), its options', () => {
+  it('testServlet() takes those of the servlet and those of the host', async () => {
+    using directory = new ServletDirectory({ shop: `export default (request) => 'at ' + request.path;` });
+    await using own = await testServlet(directory.file('shop'), {
+      regexp: '^/shop',
+      unit: 'servlet',
+      connectionClose: true,
+    });
+    const tab = await own.browse('/shopping');
+    expect([tab.text, own.servlets[0]?.unit]).toEqual(['at /shopping', 'servlet']);
+    await expect(testServlet(directory.file('shop'), { unti: 'servlet' } as object)).rejects.toThrow(
+      'did you mean "unit"?',
+    );
+  });
+});
+
 describe('Tab', () => {
   it('Tab shows status, title, text and elements of a page', async () => {
     const tab = await at(

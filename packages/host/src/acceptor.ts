@@ -6,6 +6,7 @@ import { Custodian, type Closable } from './custodian.ts';
 import { Connection, type ConnectionSite, findConnection, type HttpSocket } from './http/connection.ts';
 import type { ErrorPage } from './http/error-page.ts';
 import { Exchange } from './http/exchange.ts';
+import { VERSION_PAGE } from './http/request-check.ts';
 import { listenError } from './listen-error.ts';
 import type { ListenAddress } from './options.ts';
 import type { Certificate } from './tls.ts';
@@ -207,13 +208,20 @@ function pageFor(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): ErrorPa
             text: 'The headers of this request are longer than this server takes.',
             code: 'LIMIT_HEAD',
           };
+    case 'HPE_INVALID_VERSION':
+      // Digits, and none of ours; letters are no version.
+      return error.message.includes('Invalid HTTP version') ? VERSION_PAGE : malformed(error);
     default:
-      return {
-        status: 400,
-        title: 'Bad request',
-        text: 'This is not a request that an HTTP server can read.',
-        code: 'REQUEST_MALFORMED',
-        detail: error.message,
-      };
+      return malformed(error);
   }
+}
+
+function malformed(error: Error): ErrorPage {
+  return {
+    status: 400,
+    title: 'Bad request',
+    text: 'This is not a request that an HTTP server can read.',
+    code: 'REQUEST_MALFORMED',
+    detail: error.message,
+  };
 }

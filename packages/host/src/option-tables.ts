@@ -62,6 +62,9 @@ const SERVLET_CHECKS = {
   fetch: record(FETCH_CHECKS, ['origins']),
 } satisfies Record<keyof ServletOptions, Check>;
 
+/** What may be said of one servlet. */
+export const SERVLET_OPTIONS: ReadonlySet<string> = new Set(Object.keys(SERVLET_CHECKS));
+
 const FILES_CHECKS = {
   root: aPath,
   at: aString,

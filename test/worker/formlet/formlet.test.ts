@@ -47,7 +47,7 @@ const date = f`<div>Month:${inputInteger}Day:${inputInteger}</div>`;
 const travel = f`<div>Name:${inputString}<div>Arrive:${date}</div><div>Depart:${date}</div></div>`;
 
 describe('formlets', () => {
-  it('C111 formlet names: inputs are named in the order in which they stand, and come to their results', async () => {
+  it('formlet names its inputs in the order in which they stand, and they come to their results', async () => {
     expect(Array.from(travel.display().text.matchAll(/name="(\w+)"/g), ([, name]) => name)).toEqual([
       'input_0',
       'input_1',

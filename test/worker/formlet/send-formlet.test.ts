@@ -4,7 +4,7 @@ import { CompiledServlet } from '../servlet/compiled-servlet.ts';
 const IMPORTS = `import { embedFormlet, formlet, html, inputInteger, inputString, sendFormlet, sendSuspend, sendSuspendDispatch, textInput } from '@custodian/worker';`;
 
 describe('sendFormlet()', () => {
-  it('C113 send/formlet: a page with the title "Form Entry", a form by POST to its continuation, and both values', async () => {
+  it('sendFormlet() shows a page with the title "Form Entry", a form by POST to its continuation, and both values', async () => {
     const servlet = await CompiledServlet.load(`${IMPORTS}
       export default async () => {
         const [text, number] = await sendFormlet(formlet\`\${inputString}\${inputInteger}\`);
@@ -36,6 +36,22 @@ describe('sendFormlet()', () => {
     expect(await servlet.follow(third, '?input_0=Ada&input_1=36')).toBe('Ada is 36');
     expect(await servlet.follow(second, '?input_0=Bob&input_1=7')).toBe('Bob is 7');
     expect(await servlet.follow(first, '?input_0=Eve&input_1=1')).toBe('Eve is 1');
+  });
+
+  it('sendFormlet() refuses a method that can not send the form', async () => {
+    const servlet = await CompiledServlet.load(`
+      import { fileUpload, inputString, sendFormlet } from '@custodian/worker';
+      export default async ({ query }) => {
+        try {
+          await sendFormlet(query.has('file') ? fileUpload() : inputString, { method: query.get('method') });
+        } catch (error) {
+          return error.message;
+        }
+      };`);
+    expect(await servlet.text('/form?method=PUT')).toBe('Cannot show a form: its method is "PUT", not GET or POST');
+    expect(await servlet.text('/form?method=GET&file')).toBe(
+      'Cannot show a form: it has a file, which only POST sends',
+    );
   });
 
   it('functions that look at a form may suspend', async () => {

@@ -3,6 +3,14 @@ import type { ErrorPage } from './error-page.ts';
 import type { Exchange } from './exchange.ts';
 import { MULTIPART } from './receive-body.ts';
 
+/** Of a version whose messages this server can't read (RFC 9110 §15.6.6). */
+export const VERSION_PAGE: ErrorPage = {
+  status: 505,
+  title: 'Version not supported',
+  text: 'This server speaks HTTP/1.1 and HTTP/1.0.',
+  code: 'REQUEST_VERSION',
+};
+
 /**
  * Reads from the headers how the request is framed, and holds its head to the limits. Node's parser has refused what
  * is malformed or ambiguous (RFC 9112 §6.3) before.
@@ -114,12 +122,7 @@ export function requestProblem(exchange: Exchange, limits: Limits): ErrorPage | 
     return { status: 501, title: 'Not implemented', text: 'This server is no proxy.', code: 'REQUEST_METHOD' };
   }
   if (exchange.httpVersionMajor !== 1) {
-    return {
-      status: 505,
-      title: 'Version not supported',
-      text: 'This server speaks HTTP/1.1 and HTTP/1.0.',
-      code: 'REQUEST_VERSION',
-    };
+    return VERSION_PAGE;
   }
   return null;
 }

@@ -1,5 +1,6 @@
 /** What tests of servlets import: a real host on any free port, and a visitor without a browser. */
 import { serve } from '../index.ts';
+import { SERVLET_OPTIONS } from '../option-tables.ts';
 import type { Host, ServeOptions, ServletOptions } from '../options.ts';
 import { CookieJar } from './cookie-jar.ts';
 import { Tab } from './tab.ts';
@@ -31,14 +32,14 @@ export type TestHost = Host & {
  * @param file the servlet's module: a path or `file:` URL
  * @see Racket `make-servlet-tester`
  * @example
- * await using host = await testServlet(new URL('./sum.ts', import.meta.url));
+ * await using host = await testServlet(new URL('sum.ts', import.meta.url));
  * const tab = await host.browse('/sum');
  */
 export async function testServlet(file: string | URL, options: TestOptions = {}): Promise<TestHost> {
-  const { mount, unit, cell, profile, limits, spareThreads = 0, isEager, ...rest } = options;
-  const given = { mount, unit, cell, profile, limits, spareThreads, isEager };
-  const servlet = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return testHost({ isDevelopment: true, ...rest, servlets: [{ file, ...servlet }] });
+  const given = Object.entries(options);
+  const servlet = Object.fromEntries(given.filter(([name]) => SERVLET_OPTIONS.has(name)));
+  const rest = Object.fromEntries(given.filter(([name]) => !SERVLET_OPTIONS.has(name)));
+  return testHost({ isDevelopment: true, ...rest, servlets: [{ spareThreads: 0, ...servlet, file }] });
 }
 
 /** Serves for a test what `serve()` takes. @see Racket `make-dispatcher-tester` */

@@ -28,6 +28,7 @@ export interface FormOptions {
 /**
  * Shows a form, and returns what its formlet comes to. When something is not right, the form is shown again, with what the visitor
  * has entered and a message beside each such field. Await it directly.
+ * @throws TypeError for a method that forms don't have, and for GET of a form with a file
  * @see Racket `send/formlet`
  *
  * @example
@@ -130,7 +131,11 @@ const SUMMARY = 'Please look at the marked fields again.';
 function formOf(formlet: AnyFormlet, options: FormOptions, url: string, before: FormletBad | null): Html {
   const { method = 'POST', submit = 'Submit', summary = SUMMARY, idPrefix = '' } = options;
   const shown = displayed(formlet, { idPrefix, ...before });
-  const enctype = hasInput(formlet.node, 'file') ? 'multipart/form-data' : undefined;
+  if (method !== 'POST' && method !== 'GET')
+    throw new TypeError(`Cannot show a form: its method is ${JSON.stringify(method)}, not GET or POST`);
+  const hasFile = hasInput(formlet.node, 'file');
+  if (hasFile && method === 'GET') throw new TypeError('Cannot show a form: it has a file, which only POST sends');
+  const enctype = hasFile ? 'multipart/form-data' : undefined;
   const own = { action: url, method: method.toLowerCase(), enctype };
   const told = before === null ? null : markup`<p role="alert" class="problem">${summary}</p>`;
   const sender = hasInput(formlet.node, 'button') ? null : markup`<p><button type="submit">${submit}</button></p>`;
