@@ -57,7 +57,8 @@ export function memory(name: string, code: string, more: Partial<Row> = {}): Row
 
 /** Ends by a clock. */
 export function time(name: string, code: string, cause: 'cpu' | 'wall', more: Partial<Row> = {}): Row {
-  const limits = cause === 'wall' ? { wallMs: 600 } : {};
+  // On a busy machine CPU time comes slowly: the other clock is not what is tried.
+  const limits = { wallMs: cause === 'wall' ? 600 : 20_000 };
   return {
     name,
     code,

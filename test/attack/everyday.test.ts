@@ -20,6 +20,8 @@ const NAMES = new Set([
   'wasm memory growth',
   'a gzip bomb',
   'allocation after the answer',
+  'garbage that is not kept, less than the cap in each turn',
+  'garbage that is not kept, a quarter of the cap in each turn',
   // Memory that shows in the process only.
   'SharedArrayBuffer growth',
   'Intl.DateTimeFormat objects',

@@ -182,6 +182,11 @@ export const OFF_HEAP: readonly Attack[] = family(
       /^undefined$/,
       { isProbe: true },
     ),
+    returns(
+      'garbage that is not kept, a quarter of the cap in each turn',
+      `let sum = 0; for (let i = 0; i < 600; i++) { sum += Buffer.alloc(1 << 20, 1)[i]; if (i % 12 === 11) await new Promise((resolve) => setImmediate(resolve)); } return String(sum);`,
+      /^600$/,
+    ),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );

@@ -31,6 +31,7 @@ export type { ByteSink, FrameHandler } from './frame.ts';
 export { CRASH_RECORD, failureOf, failureOfCrash, readFailure } from './failure.ts';
 export type { Failure } from './failure.ts';
 export { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
+export { LastCollection } from './last-collection.ts';
 export { JsonLineReader, writeJsonLine } from './json-lines.ts';
 export { decodeForm, encodeForm } from './form.ts';
 export type { FormPart, ReadForm, ReadPart } from './form.ts';

@@ -47,7 +47,8 @@ export function setAccountCap(bytes: number): void {
   maxBytes = bytes;
 }
 
-function heldMemory(): HeldMemory {
+/** What the thread holds now, garbage included. */
+export function heldMemory(): HeldMemory {
   const heap = getHeapStatistics();
   // The same sum as its supervisor makes.
   return { heapBytes: heap.used_heap_size, offHeapBytes: heap.external_memory + heap.malloced_memory, maxBytes };

@@ -1,25 +1,41 @@
 import type { MessagePort } from 'node:worker_threads';
-import { relievePressure } from './account.ts';
+import type { LastCollection } from '@custodian/protocol';
+import { heldMemory, relievePressure } from './account.ts';
 
-type Collect = (options?: { type: 'minor' | 'major'; execution: 'sync' }) => void;
+type GarbageCollection = (options: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 
 /** So many bytes of bodies may become garbage before the young generation is swept. */
 const MOVED_MAX_BYTES = 16 << 20;
+/** For so long after it was asked a thread looks itself, at each turn of its event loop, whether it should collect. */
+const ALERT_MS = 1000;
+/** Then it collects at this share of its cap, or when this share of it is garbage. */
+const ALERT_FROM_SHARE = 0.85;
+const ALERT_GARBAGE_SHARE = 0.25;
 
 /**
  * Garbage counts as held until it is collected, and V8 lets 64 MB of buffers pile up before it looks. A thread near
- * its cap therefore collects when its supervisor asks, and after so much of bodies has passed through it.
+ * its cap therefore collects when its supervisor asks; for a while after that by itself, since one that makes garbage
+ * in every turn can make more than its cap between two looks of the supervisor; and after so much of bodies has passed.
  */
 export class Collector {
-  readonly #collect: Collect;
+  // Kept from the servlet, which may replace it.
+  readonly #afterTurn: typeof setImmediate = setImmediate;
+  readonly #minor: () => void = minorCollection();
+  readonly #collectAll: () => void = collectFunction();
   #movedBytes = 0;
+  #alertUntil = 0;
+  #isAlert = false;
+  #alertFromBytes = 0;
 
-  /** `port`: the supervisor asks there, and waits for the echo. */
-  constructor(collect: Collect, port: MessagePort) {
-    this.#collect = collect;
+  /** `port`: the supervisor asks there, with a number, and gets it back. */
+  constructor(port: MessagePort, last: LastCollection) {
     port.on('message', (question: number) => {
-      this.#collect({ type: 'major', execution: 'sync' });
-      if (relievePressure()) this.#collect({ type: 'major', execution: 'sync' });
+      last.begin(question);
+      this.#collect();
+      if (relievePressure()) this.#collect();
+      const { heapBytes, offHeapBytes } = heldMemory();
+      last.end(question, heapBytes + offHeapBytes);
+      this.#alert();
       port.postMessage(question);
     });
     port.unref();
@@ -30,11 +46,50 @@ export class Collector {
     this.#movedBytes += bytes;
     if (this.#movedBytes < MOVED_MAX_BYTES) return;
     this.#movedBytes = 0;
-    this.#collect({ type: 'minor', execution: 'sync' });
+    this.#minor();
   }
+
+  #collect(): void {
+    this.#collectAll();
+    const { heapBytes, offHeapBytes, maxBytes } = heldMemory();
+    const liveBytes = heapBytes + offHeapBytes;
+    this.#alertFromBytes = Math.max(maxBytes * ALERT_FROM_SHARE, liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
+  }
+
+  #alert(): void {
+    this.#alertUntil = performance.now() + ALERT_MS;
+    if (this.#isAlert) return;
+    this.#isAlert = true;
+    this.#afterTurn(this.#look).unref();
+  }
+
+  /** Unreferenced, it does not keep the loop turning: it comes after whatever wakes it. */
+  readonly #look = (): void => {
+    const { heapBytes, offHeapBytes } = heldMemory();
+    if (heapBytes + offHeapBytes > this.#alertFromBytes) this.#collect();
+    this.#isAlert = performance.now() < this.#alertUntil;
+    if (this.#isAlert) this.#afterTurn(this.#look).unref();
+  };
 }
 
 /** V8's `gc` (flag --expose-gc of the cell). It can't be deleted; a servlet that calls it only spends its own time. */
-export function collectFunction(): Collect {
-  return (globalThis as { gc?: Collect }).gc ?? (() => {});
+function garbageCollection(): GarbageCollection {
+  return (globalThis as { gc?: GarbageCollection }).gc ?? (() => {});
+}
+
+function minorCollection(): () => void {
+  const collect = garbageCollection();
+  return () => collect({ type: 'minor', execution: 'sync' });
+}
+
+/**
+ * Collects all garbage. V8 gives back the memory of buffers on another thread and counts it until the next collection,
+ * however small: without one, what was just collected still shows as held.
+ */
+export function collectFunction(): () => void {
+  const collect = garbageCollection();
+  return () => {
+    collect({ type: 'major', execution: 'sync' });
+    collect({ type: 'minor', execution: 'sync' });
+  };
 }

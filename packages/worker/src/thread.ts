@@ -9,6 +9,7 @@ import {
   FrameReader,
   FrameWriter,
   type GuestOrder,
+  LastCollection,
   type LeaseOrder,
   type Ready,
   RunningRequest,
@@ -17,7 +18,7 @@ import {
 } from '@custodian/protocol';
 import { setAccountCap } from './account.ts';
 import { openAsks } from './asks.ts';
-import { Collector, collectFunction } from './collector.ts';
+import { Collector } from './collector.ts';
 import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
 import { enclose } from './guest/enclose.ts';
 import { replaceOutput } from './output.ts';
@@ -37,6 +38,8 @@ export interface LeaseTask {
   memory: SharedArrayBuffer;
   /** See {@link Collector}. */
   collectorPort: MessagePort;
+  /** See {@link LastCollection}. */
+  collectorMemory: SharedArrayBuffer;
   /** null: no module of the servlet asks for continuations, and it is run as it is. */
   compile: CompileTask | null;
 }
@@ -62,7 +65,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   const writer = new FrameWriter(channel);
   const asks = openAsks(writer);
   setAccountCap(order.heapMaxBytes);
-  const collector = new Collector(collectFunction(), task.collectorPort);
+  const collector = new Collector(task.collectorPort, new LastCollection(task.collectorMemory));
   replaceOutput(writer);
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));

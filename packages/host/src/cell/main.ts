@@ -150,9 +150,10 @@ function startThread(order: LeaseOrder): void {
   threads.set(order.lease, thread);
   try {
     const known = new Set(pool.threads);
-    const { memory: shared, collectorPort, signal } = thread;
+    const { memory: shared, collectorPort, collectorMemory, signal } = thread;
     const { compile, ...modules } = modulesFor(order);
-    const task = { order, memory: shared, collectorPort, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
+    const shares = { memory: shared, collectorPort, collectorMemory };
+    const task = { order, ...shares, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
     const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
     const tasks = taskNumbers();
     const run = pool.run(task, { signal, transferList });

@@ -5,10 +5,12 @@ import {
   type Failure,
   failureOf,
   failureOfCrash,
+  LastCollection,
   type LeaseOrder,
   RunningRequest,
   type ThreadSample,
 } from '@custodian/protocol';
+import { HeapCap } from './heap-cap.ts';
 import { readTaskStat } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
@@ -19,12 +21,6 @@ export interface Breach {
   max: number;
 }
 
-/** From this share of its cap on a thread is asked to collect its garbage, at most so often. */
-const COLLECT_FROM_SHARE = 0.7;
-const COLLECT_EVERY_MS = 200;
-/** A thread over its cap gets so long to collect, unless it is so far over that garbage is no excuse. */
-const COLLECT_GRACE_MS = 250;
-const COLLECT_GRACE_SHARE = 1.25;
 /** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
 const ANSWER_MAX_MS = 50;
 
@@ -54,11 +50,10 @@ export class SupervisedThread {
   #watchedFromCpuMs = 0;
 
   readonly #collector: MessagePort;
-  /** Goes to the thread. */
+  /** Go to the thread. */
   readonly collectorPort: MessagePort;
-  #askedAt = -Infinity;
-  #asked = 0;
-  #collectedAt = -Infinity;
+  readonly collectorMemory: SharedArrayBuffer = new SharedArrayBuffer(LastCollection.BYTES);
+  readonly #cap: HeapCap;
 
   constructor(order: LeaseOrder, onBreach: (breach: Breach) => void, onExit: (failure: Failure | null) => void) {
     this.order = order;
@@ -68,12 +63,11 @@ export class SupervisedThread {
     const { port1, port2 } = new MessageChannel();
     this.#collector = port1;
     this.collectorPort = port2;
-    port1.on('message', (question: unknown) => {
-      if (question !== this.#asked) return;
-      this.#askedAt = -Infinity;
-      void this.sample(true);
-    });
+    // It has collected.
+    port1.on('message', () => void this.sample());
     port1.unref();
+    const last = new LastCollection(this.collectorMemory);
+    this.#cap = new HeapCap(order.heapMaxBytes, last, (question) => port1.postMessage(question));
   }
 
   /** Aborting it is how Piscina ends a thread. */
@@ -114,7 +108,7 @@ export class SupervisedThread {
 
   /** Has the thread collect its garbage, when it comes back to its event loop. */
   collect(): void {
-    this.#collector.postMessage(0);
+    this.#cap.collect(this.lastSample.cpuMs);
   }
 
   /** @throws Error when the thread is gone, or the file can't be written */
@@ -151,7 +145,7 @@ export class SupervisedThread {
   }
 
   /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. */
-  async sample(hasJustCollected = false): Promise<void> {
+  async sample(): Promise<void> {
     const worker = this.#worker;
     if (worker === null || this.isEnding) return;
     if (this.#isSampling) {
@@ -168,9 +162,9 @@ export class SupervisedThread {
       this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
       this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
       const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
-      if (this.#isOverCap(heldBytes, hasJustCollected)) {
-        this.#onBreach({ cause: 'heap', value: heldBytes, max: this.order.heapMaxBytes });
-      } else if (this.isWatched) this.#holdToCpu(cpuMs);
+      const overBytes = this.#cap.breachedBy(heldBytes, cpuMs);
+      if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.order.heapMaxBytes });
+      else if (this.isWatched) this.#holdToCpu(cpuMs);
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
@@ -190,21 +184,5 @@ export class SupervisedThread {
     if (this.#watchedFromCpuMs < 0) this.#watchedFromCpuMs = cpuMs;
     const usedMs = cpuMs - this.#watchedFromCpuMs;
     if (usedMs > this.#watchedCpuMaxMs) this.#onBreach({ cause: 'cpu', value: usedMs, max: this.#watchedCpuMaxMs });
-  }
-
-  /** Is what the thread holds too much, and not just garbage that it has had no time to collect? */
-  #isOverCap(heldBytes: number, hasJustCollected: boolean): boolean {
-    const { heapMaxBytes } = this.order;
-    const isOver = heldBytes > heapMaxBytes;
-    if (heldBytes > heapMaxBytes * COLLECT_GRACE_SHARE || (isOver && hasJustCollected)) return true;
-    const now = performance.now();
-    if (hasJustCollected) this.#collectedAt = now;
-    const isAsked = this.#askedAt > -Infinity;
-    if (isAsked) return isOver && now - this.#askedAt > COLLECT_GRACE_MS;
-    if (isOver || (heldBytes > heapMaxBytes * COLLECT_FROM_SHARE && now - this.#collectedAt > COLLECT_EVERY_MS)) {
-      this.#askedAt = now;
-      this.#collector.postMessage(++this.#asked);
-    }
-    return false;
   }
 }

@@ -1,0 +1,74 @@
+import type { LastCollection } from '@custodian/protocol';
+
+/** From this share of its cap on a thread is asked to collect its garbage, at most so often. */
+const ASK_FROM_SHARE = 0.7;
+const ASK_EVERY_MS = 200;
+/** One that is over for so much CPU time without coming back to its event loop has no excuse. */
+const OVER_MAX_CPU_MS = 250;
+/** Over by so much, it is enough to have used so much since it was asked: what fills memory in a loop never comes back. */
+const FAR_SHARE = 1.25;
+const FAR_MAX_CPU_MS = 8;
+/** Beyond this nothing is an excuse. V8 lets 64 MB of buffers become garbage before it looks. */
+const BEYOND_BYTES = 64 << 20;
+
+/**
+ * A thread's cap on memory, of which garbage is no part, though every statistic has it. Whoever is over gets the chance
+ * to collect, and is over it when that has not helped, or when its event loop does not come to it. The thread's CPU
+ * time measures its patience: on a busy machine neither a late look nor a thread that waits for its turn is held against it.
+ */
+export class HeapCap {
+  readonly maxBytes: number;
+  readonly #last: LastCollection;
+  readonly #ask: (question: number) => void;
+  readonly #now: () => number;
+  #question = 0;
+  #isAsked = false;
+  #askedAtCpuMs = 0;
+  #overFromCpuMs: number | null = null;
+  #collectedAt = -Infinity;
+
+  /** `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. */
+  constructor(
+    maxBytes: number,
+    last: LastCollection,
+    ask: (question: number) => void,
+    now: () => number = () => performance.now(),
+  ) {
+    this.maxBytes = maxBytes;
+    this.#last = last;
+    this.#ask = ask;
+    this.#now = now;
+  }
+
+  /** Asks it now, whatever it holds. */
+  collect(cpuMs: number): void {
+    this.#isAsked = true;
+    this.#askedAtCpuMs = cpuMs;
+    this.#ask(++this.#question);
+  }
+
+  /** A sample of the thread: garbage and all it holds so much, and it has used so much CPU time. Returns what is too much, if it is. */
+  breachedBy(heldBytes: number, cpuMs: number): number | null {
+    const { maxBytes } = this;
+    if (this.#isAsked && this.#last.ended >= this.#question) {
+      this.#isAsked = false;
+      this.#collectedAt = this.#now();
+      if (this.#last.liveBytes > maxBytes) return this.#last.liveBytes;
+    }
+    if (heldBytes > maxBytes * FAR_SHARE + BEYOND_BYTES) return heldBytes;
+    const isOver = heldBytes > maxBytes;
+    this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
+    if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
+    const isNear = heldBytes > maxBytes * ASK_FROM_SHARE && this.#now() - this.#collectedAt > ASK_EVERY_MS;
+    if (isOver || isNear) this.collect(cpuMs);
+    return null;
+  }
+
+  #isOutOfPatience(heldBytes: number, cpuMs: number): boolean {
+    const hasComeBack = this.#last.begun >= this.#question;
+    const isFar = heldBytes > this.maxBytes * FAR_SHARE && !hasComeBack;
+    return (
+      (isFar && cpuMs - this.#askedAtCpuMs > FAR_MAX_CPU_MS) || cpuMs - (this.#overFromCpuMs ?? cpuMs) > OVER_MAX_CPU_MS
+    );
+  }
+}

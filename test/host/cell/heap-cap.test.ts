@@ -1,0 +1,89 @@
+import { LastCollection } from '@custodian/protocol';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { HeapCap } from '../../../packages/host/src/cell/heap-cap.ts';
+
+const CAP = 100 << 20;
+const MB = 1 << 20;
+
+describe('HeapCap', () => {
+  let last: LastCollection;
+  let questions: number[];
+  let nowMs: number;
+  let cap: HeapCap;
+
+  beforeEach(() => {
+    last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
+    questions = [];
+    nowMs = 1000;
+    cap = new HeapCap(
+      CAP,
+      last,
+      (question) => questions.push(question),
+      () => nowMs,
+    );
+  });
+
+  /** The thread comes to its event loop and collects. */
+  const collected = (liveMb: number): void => {
+    last.begin(questions.at(-1) as number);
+    last.end(questions.at(-1) as number, liveMb * MB);
+  };
+
+  test('asks a thread to collect when it is near its cap, and not again at once', () => {
+    expect(cap.breachedBy(60 * MB, 0)).toBeNull();
+    expect(questions).toEqual([]);
+    expect(cap.breachedBy(75 * MB, 5)).toBeNull();
+    expect(cap.breachedBy(80 * MB, 10)).toBeNull();
+    expect(questions).toHaveLength(1);
+    collected(72);
+    expect(cap.breachedBy(75 * MB, 20)).toBeNull();
+    expect(questions).toHaveLength(1);
+    nowMs += 201;
+    expect(cap.breachedBy(75 * MB, 30)).toBeNull();
+    expect(questions).toHaveLength(2);
+  });
+
+  test('ends a thread that is over after it has collected, and says by how much', () => {
+    expect(cap.breachedBy(110 * MB, 0)).toBeNull();
+    collected(104);
+    expect(cap.breachedBy(104 * MB, 10)).toBe(104 * MB);
+  });
+
+  test('lets a thread live whose garbage is over again before anybody has looked', () => {
+    for (let round = 0; round < 50; round++) {
+      expect(cap.breachedBy(150 * MB, round * 40)).toBeNull();
+      collected(10);
+    }
+    expect(questions.length).toBeGreaterThan(40);
+  });
+
+  test('ends at once what is far over in a loop, by its CPU time and not by the clock', () => {
+    expect(cap.breachedBy(130 * MB, 0)).toBeNull();
+    nowMs += 10_000;
+    expect(cap.breachedBy(130 * MB, 2)).toBeNull();
+    expect(cap.breachedBy(150 * MB, 10)).toBe(150 * MB);
+  });
+
+  test('lets a thread finish a turn that is over by little, for a while', () => {
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    expect(cap.breachedBy(110 * MB, 400)).toBeNull();
+    expect(cap.breachedBy(110 * MB, 600)).toBeNull();
+    expect(cap.breachedBy(110 * MB, 651)).toBe(110 * MB);
+  });
+
+  test('waits for a collection that has begun', () => {
+    expect(cap.breachedBy(130 * MB, 0)).toBeNull();
+    last.begin(questions.at(-1) as number);
+    expect(cap.breachedBy(130 * MB, 100)).toBeNull();
+    last.end(questions.at(-1) as number, 20 * MB);
+    expect(cap.breachedBy(130 * MB, 120)).toBeNull();
+  });
+
+  test('ends a thread beyond all excuse, whatever it says of itself', () => {
+    for (let round = 0; round < 5; round++) {
+      expect(cap.breachedBy(180 * MB, round)).toBeNull();
+      collected(1);
+    }
+    expect(cap.breachedBy(190 * MB, 10)).toBe(190 * MB);
+  });
+});
