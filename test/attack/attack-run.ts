@@ -20,6 +20,8 @@ const READINGS_MAX_MS = 15_000;
 /** Longer than the host waits for it. */
 const DEAF_MS = 3000;
 const BASELINE_MS = 700;
+/** Whatever is still there then has been left behind, however busy the machine is. */
+const CALM_MAX_MS = 10_000;
 /** Part of the command line of every process that an attack starts. */
 export const STRAY = '300.0625';
 
@@ -169,7 +171,7 @@ export class Target implements AsyncDisposable {
     };
     const isCalm = (left: ReturnType<typeof look>): boolean =>
       left.leftDescriptors <= 0 && left.leftProcesses.length === 0 && left.leftDirectories.length === 0;
-    await eventually(look, isCalm, { ms: 3000 }).catch(() => {});
+    await eventually(look, isCalm, { ms: CALM_MAX_MS }).catch(() => {});
     await this.process.ask({ type: 'collect' });
     return { ...look(), growthBytes: residentBytes(pid).now - this.#calm.bytes };
   }
