@@ -139,6 +139,44 @@ describe('state.json', () => {
   });
 });
 
+describe('the instances of a thread', () => {
+  const FLOW = `
+    import { sendSuspend } from '@custodian/worker';
+    export default async (request) => {
+      if (request.url.endsWith('?block')) for (const end = Date.now() + 1500; Date.now() < end;);
+      for (;;) await sendSuspend((url) => '<a href="' + url + '">on</a>');
+    };`;
+  const inOneThread = { flow: { spareThreads: 0, limits: { threadsMaxCount: 1 } } };
+  const linkOf = (page: string): string => /href="([^"]+)"/.exec(page)?.[1] as string;
+
+  test('are told with their continuations to who looks, the newest first, and to nobody else', async () => {
+    await using started = await start({ flow: FLOW }, {}, inOneThread);
+    const first = await (await fetch(`${started.url}/flow`)).text();
+    await (await fetch(started.url + linkOf(first))).text();
+    for (let count = 0; count < 60; count++) await (await fetch(`${started.url}/flow`)).text();
+    const told = await eventually(
+      async () => (await stateOf(started)).servlets[0]?.threadList[0]?.instances ?? null,
+      (instances) => instances?.count === 61,
+    );
+    expect(told?.newest.map(({ number }) => number)).toEqual(Array.from({ length: 50 }, (_, index) => 61 - index));
+    expect(told?.newest[0]).toMatchObject({ continuations: 1, newest: [{ number: 1, bytes: expect.any(Number) }] });
+    expect(told?.newest[0]?.bytes).toBeGreaterThan(50);
+    expect(told?.newest[0]?.ageMs).toBeLessThan(60_000);
+  });
+
+  test('of a busy thread are those that it told before, with their age; who looks does not wait for it', async () => {
+    await using started = await start({ flow: FLOW }, {}, inOneThread);
+    const instances = async () => (await stateOf(started)).servlets[0]?.threadList[0]?.instances ?? null;
+    await (await fetch(`${started.url}/flow`)).text();
+    await eventually(instances, (told) => told?.count === 1);
+    const blocked = fetch(`${started.url}/flow?block`);
+    const late = await eventually(instances, (told) => (told?.toldMs ?? 0) > 500);
+    expect(late?.count).toBe(1);
+    await (await blocked).text();
+    await eventually(instances, (told) => told?.count === 2);
+  });
+});
+
 describe('actions', () => {
   test('kill ends a thread, or a cell, as the operator; the next visitor gets a fresh one', async () => {
     await using started = await start({ hello: HELLO });

@@ -152,4 +152,5 @@ export const PROTOCOL: readonly Attack[] = family('W', [
     statuses: [200, 500],
     profile: 'trusted',
   },
+  forged('holdings that nobody asked for', `flood(frame(76, 0, Buffer.alloc(8)), CHANNELS);`),
 ]);

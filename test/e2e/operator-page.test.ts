@@ -21,9 +21,12 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
         hello: `export default () => 'hello';`,
         '<img src=x onerror=alert(1)>': `export default () => 'odd';`,
         spin: `export default () => { for (;;); };`,
+        flow: `
+          import { sendSuspend } from '@custodian/worker';
+          export default async () => { for (;;) await sendSuspend((url) => '<a href="' + url + '">on</a>'); };`,
       },
       { stateDir, admin: true },
-      { spin: { limits: { cpuMs: 400 } } },
+      { spin: { limits: { cpuMs: 400 } }, flow: { spareThreads: 0, limits: { threadsMaxCount: 1 } } },
     );
     await started.host.ready();
     await started.warm('/hello', '/spin');
@@ -95,6 +98,26 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
       .first()
       .click();
     expect((await download).suggestedFilename()).toMatch(/^cell-\d+-thread-\d+\.heapsnapshot$/);
+  });
+
+  test('shows instances with their continuations as a tree, which opens by keyboard and stays open', async () => {
+    const first = await (await fetch(`${started.url}/flow`)).text();
+    const next = /href="([^"]+)"/.exec(first)?.[1] as string;
+    await (await fetch(started.url + next)).text();
+    const thread = page.getByRole('list', { name: 'Threads of flow' }).getByRole('listitem').first();
+    const instances = thread.locator('summary').first();
+    await instances.getByText(/^1 instance$/).waitFor();
+    await instances.focus();
+    await page.keyboard.press('Enter');
+    const instance = thread.getByText(/^instance 1: 2 continuations, [\d.]+ KB, \d+ s old$/);
+    await instance.focus();
+    await page.keyboard.press('Space');
+    await thread.getByText(/^continuation 2: [\d.]+ KB, \d+ s old$/).waitFor();
+    for (let count = 0; count < 51; count++) await (await fetch(`${started.url}/flow`)).text();
+    await instances.getByText(/^52 instances$/).waitFor();
+    await thread.getByText('and 2 more').waitFor();
+    expect(await thread.locator('summary').count()).toBe(51);
+    expect(await thread.getByText(/^instance 52: 1 continuation, /).count()).toBe(1);
   });
 
   test('reloads a servlet', async () => {

@@ -25,6 +25,8 @@ export const ToHost = {
   NotStarted: 74,
   /** What the thread holds for visitors who may come back; payload: u32 continuations, u32 bytes, u32 how much of that is nowhere else. */
   Holding: 75,
+  /** The instances of which that is, as they were asked for; see `holdings.ts`. */
+  Holdings: 76,
   /** The thread asks for something; see `ask.ts`. */
   Ask: 80,
   /** The next bytes of an ask's body, within the window that the acceptor granted. */

@@ -12,6 +12,8 @@ export const ToWorker = {
   Credit: 5,
   /** The client has closed its side: probably it is gone, but it may wait for its answer. */
   ClientEnd: 6,
+  /** Somebody wants to see the instances that the thread holds: it answers with `Holdings`. */
+  TellHoldings: 7,
   /** The answer to an ask; a flag says whether a body follows. */
   Answer: 16,
   /** The next bytes of an answer's body, within the window that the thread granted. */

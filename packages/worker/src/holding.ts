@@ -1,7 +1,16 @@
-import { type FrameWriter, ToHost } from '@custodian/protocol';
+import { type FrameWriter, ToHost, writeHoldings } from '@custodian/protocol';
 import type { ContinuationManager } from './manager/manager.ts';
 
 const REPORT_EVERY_MS = 100;
+
+/** What the thread's servlet keeps its continuations with, once that is known. */
+let reported: ContinuationManager | null = null;
+
+/** Tells the acceptor, which has asked, the instances that the thread holds. */
+export function tellHoldings(writer: FrameWriter): void {
+  const holdings = reported?.describe?.() ?? { instances: 0, newest: [] };
+  writer.frame(ToHost.Holdings, 0, writeHoldings(holdings));
+}
 
 /**
  * Tells the acceptor what the thread holds: at once when it begins or ceases to hold anything, since that decides
@@ -32,5 +41,6 @@ export function reportHolding(
     else timer ??= setTimeout(tell, REPORT_EVERY_MS).unref();
   };
   manager.onChange = changed;
+  reported = manager;
   return changed;
 }

@@ -17,6 +17,7 @@ import { type Reply, toReply } from './http/reply.ts';
 import { MultipartForm } from './http/multipart-form.ts';
 import { isCoded, needsForm, readForm, readWhole, ServletRequest } from './http/request.ts';
 import { ClientGoneError, RequestBody } from './request-body.ts';
+import { requestClock } from './request-clock.ts';
 import { ResponseBody } from './response-body.ts';
 import type { Servlet } from './servlet/servlet.ts';
 import { readUpload } from './uploads.ts';
@@ -155,6 +156,7 @@ export class RequestRunner {
 
   #start(request: Pending): void {
     request.startedAt = performance.now();
+    requestClock.startedAt = request.startedAt;
     if (this.#asks.isUsed) this.#asks.within(request.id, () => this.#run(request));
     else this.#run(request);
   }

@@ -22,7 +22,7 @@ import { Collector } from './collector.ts';
 import { authorsFailure, directoryOf, recordCrashes } from './failure-source.ts';
 import { enclose } from './guest/enclose.ts';
 import { replaceOutput } from './output.ts';
-import { reportHolding } from './holding.ts';
+import { reportHolding, tellHoldings } from './holding.ts';
 import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
 import { RequestRunner } from './request-runner.ts';
 import type { CompileTask } from './servlet/compile-hook.ts';
@@ -89,6 +89,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
         return runner?.onClientEnd(id);
       case ToWorker.Credit:
         return runner?.onCredit(id, buffer.readUInt32BE(start));
+      case ToWorker.TellHoldings:
+        return tellHoldings(writer);
       case ToWorker.AnswerBody:
         collector.moved(end - start);
         return asks.onFrame(type, id, buffer, start, end);

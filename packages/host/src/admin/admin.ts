@@ -11,7 +11,7 @@ import { METRICS_TYPE, renderMetrics } from './metrics.ts';
 import { ActionError, type Action, type ActionFile, perform, readAction } from './actions.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
 import type { AdminSite } from './site.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { takeDetailedSnapshot, takeSnapshot } from './snapshot.ts';
 
 /** The operator's own listener. */
 export interface AdminOptions {
@@ -98,7 +98,7 @@ export class Admin {
       case 'GET /_custodian/':
         return this.#page(url, response);
       case 'GET /_custodian/state.json':
-        return json(response, 200, takeSnapshot(this.#site));
+        return json(response, 200, await takeDetailedSnapshot(this.#site));
       case 'GET /_custodian/events':
         return this.#watch(response);
       case 'GET /metrics':
@@ -162,11 +162,14 @@ export class Admin {
       }
     });
     response.write(event(takeSnapshot(this.#site)));
-    this.#ticking ??= setInterval(() => {
-      const text = event(takeSnapshot(this.#site));
-      // Who has not read the last one gets none until they have.
-      for (const watcher of this.#watchers) if (!watcher.writableNeedDrain) watcher.write(text);
-    }, EVENTS_EVERY_MS);
+    this.#ticking ??= setInterval(() => void this.#tick(), EVENTS_EVERY_MS);
+    void this.#tick();
+  }
+
+  async #tick(): Promise<void> {
+    const text = event(await takeDetailedSnapshot(this.#site));
+    // Who has not read the last one gets none until they have.
+    for (const watcher of this.#watchers) if (!watcher.writableNeedDrain) watcher.write(text);
   }
 
   async #act(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -6,6 +6,7 @@ export const SCRIPT = `
 'use strict';
 const $ = (id) => document.getElementById(id);
 const mb = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + ' MB';
+const kb = (bytes) => bytes < 1048576 ? (bytes / 1024).toFixed(bytes < 10240 ? 1 : 0) + ' KB' : mb(bytes);
 const ms = (value) => value < 1 ? value.toFixed(2) + ' ms' : value < 1000 ? value.toFixed(value < 10 ? 1 : 0) + ' ms' : (value / 1000).toFixed(1) + ' s';
 const age = (value) => { const s = Math.floor(value / 1000); return s < 60 ? s + ' s' : s < 3600 ? Math.floor(s / 60) + ' min' : s < 86400 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d'; };
 const count = (value, one, many) => value + ' ' + (value === 1 ? one : many);
@@ -81,16 +82,44 @@ function createThread(servlet, thread) {
     button('Kill', 'Kill ' + name, { action: 'kill', ...at }, true),
     button('Collect', 'Collect the garbage of ' + name, { action: 'collect', ...at }),
     button('Heap', 'Take a heap snapshot of ' + name, { action: 'heap-snapshot', ...at }));
-  row.append(make('div'), bar('Memory of ' + name), make('div', 'request'), actions);
+  row.setAttribute('role', 'listitem');
+  row.append(make('div'), bar('Memory of ' + name), make('div', 'request'), actions, createBranch());
   return row;
 }
 function updateThread(row, thread) {
-  const [who, memory, request] = row.children;
+  const [who, memory, request, , instances] = row.children;
   setText(who, 'thread ' + thread.cell + '.' + thread.thread + ', ' + thread.state + ', ' + age(thread.ageMs));
   setBar(memory, thread.heapBytes + thread.offHeapBytes, thread.heapMaxBytes,
     'heap ' + mb(thread.heapBytes) + ' + off-heap ' + mb(thread.offHeapBytes) + ' of ' + mb(thread.heapMaxBytes));
   setText(request, (thread.request === null ? 'idle' : thread.request + ' for ' + ms(thread.requestMs) + (thread.requests > 1 ? ', ' + (thread.requests - 1) + ' behind it' : '')) +
-    ' · CPU ' + ms(thread.cpuMs) + ' · ' + count(thread.answered, 'answer', 'answers') + (thread.continuations > 0 ? ' · ' + count(thread.continuations, 'continuation', 'continuations') + ', ' + mb(thread.continuationBytes) : ''));
+    ' · CPU ' + ms(thread.cpuMs) + ' · ' + count(thread.answered, 'answer', 'answers') + (thread.continuations > 0 ? ' · ' + count(thread.continuations, 'continuation', 'continuations') + ', ' + kb(thread.continuationBytes) : ''));
+  const told = thread.instances;
+  instances.hidden = told === null;
+  if (told === null) return;
+  updateBranch(instances, count(told.count, 'instance', 'instances') + (told.toldMs > 2000 ? ', as of ' + age(told.toldMs) + ' ago' : ''),
+    told.newest, told.count, createBranch, (branch, instance) => updateBranch(branch,
+      'instance ' + instance.number + ': ' + count(instance.continuations, 'continuation', 'continuations') + ', ' + kb(instance.bytes) + ', ' + age(instance.ageMs) + ' old',
+      instance.newest, instance.continuations, () => make('span'), (leaf, continuation) =>
+        setText(leaf, 'continuation ' + continuation.number + ': ' + kb(continuation.bytes) + ', ' + age(continuation.ageMs) + ' old')));
+}
+/** A part of the tree that opens; what is in a closed one is not drawn. */
+function createBranch() {
+  const branch = make('details');
+  branch.append(make('summary'), make('ul', 'tree'));
+  branch.addEventListener('toggle', () => { if (branch.draw) branch.draw(); });
+  return branch;
+}
+function updateBranch(branch, title, items, total, create, update) {
+  const [summary, list] = branch.children;
+  setText(summary, title);
+  branch.draw = () => {
+    if (!branch.open) return;
+    const rest = total - items.length;
+    keyed(list, rest > 0 ? [...items, { rest }] : items, (item) => item.rest ? 'rest' : item.number,
+      (item) => { const element = make('li'); element.append(item.rest ? make('span') : create(item)); return element; },
+      (element, item) => item.rest ? setText(element.firstElementChild, 'and ' + item.rest + ' more') : update(element.firstElementChild, item));
+  };
+  branch.draw();
 }
 function createServlet(servlet) {
   const card = make('article');
@@ -103,6 +132,8 @@ function createServlet(servlet) {
   const state = make('span', 'state');
   head.append(title, state, button('Reload', 'Reload ' + servlet.name, { action: 'reload', servlet: servlet.name }));
   card.append(head, make('p', 'error'), make('p', 'facts'), make('p', 'facts'), make('div'));
+  card.lastElementChild.setAttribute('role', 'list');
+  card.lastElementChild.setAttribute('aria-label', 'Threads of ' + servlet.name);
   return card;
 }
 function updateServlet(card, servlet) {

@@ -18,21 +18,21 @@ article>header{margin-bottom:.25rem;justify-content:flex-start}article>header bu
 .facts{margin:0 0 .25rem;color:var(--dim);font-variant-numeric:tabular-nums}
 .error{color:var(--bad);margin:0 0 .5rem;overflow-wrap:anywhere}
 .thread{display:grid;grid-template-columns:minmax(8rem,1fr) minmax(10rem,2fr) minmax(8rem,1fr) auto;gap:.25rem .75rem;align-items:center;border-top:1px solid var(--line);padding:.4rem 0;font-variant-numeric:tabular-nums}
-.thread .request{overflow-wrap:anywhere}
+.thread .request{overflow-wrap:anywhere}.thread>details{grid-column:1/-1;margin:0}
 @media(max-width:45rem){.thread{grid-template-columns:1fr}}
 meter{width:100%;height:.8rem}
 .bar small{color:var(--dim)}
 button{font:inherit;font-size:.85rem;padding:.3rem .6rem;margin:.1rem .1rem .1rem 0;border:1px solid var(--line);border-radius:6px;background:var(--card);color:var(--ink);cursor:pointer;min-height:1.9rem}
 button:hover{border-color:var(--ink)}button:focus-visible,a:focus-visible,summary:focus-visible{outline:3px solid var(--bar);outline-offset:2px}
 button.danger{color:var(--bad)}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto}.wide table{overflow-wrap:break-word}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500;font-size:.85rem}
 ol{list-style:none;padding:0;margin:0}ol>li{border-top:1px solid var(--line);padding:.35rem 0;overflow-wrap:anywhere}
 ol time{color:var(--dim);margin-right:.5rem}.cause{font-weight:600;color:var(--bad)}
 ul.tree,ul.tree ul{list-style:none;margin:.2rem 0 .2rem;padding-left:1rem;border-left:1px solid var(--line)}
-details{margin-top:.25rem}summary{cursor:pointer}
+details{margin-top:.25rem}summary{cursor:pointer;padding:.15rem 0}ul.tree>li{padding:.1rem 0}
 #notice{position:sticky;bottom:0;margin:1rem 0 0;padding:.5rem .75rem;border-radius:8px;background:var(--card);border:1px solid var(--line)}#notice:empty{display:none}
 a{color:var(--bar)}
 `;

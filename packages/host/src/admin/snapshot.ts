@@ -1,3 +1,5 @@
+import type { HeldInstance } from '@custodian/protocol';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cell } from '../cell/cell.ts';
 import type { Account, Latency } from '../cell/ledger.ts';
 import type { Lease } from '../cell/lease.ts';
@@ -26,7 +28,17 @@ export interface ThreadSnapshot {
   answered: number;
   continuations: number;
   continuationBytes: number;
+  /** Of which instances; null: it holds none, or has not been able to say. */
+  instances: InstancesSnapshot | null;
   ageMs: number;
+}
+
+/** The instances of a thread, as it told them so many ms ago: one that is busy can't. */
+export interface InstancesSnapshot {
+  count: number;
+  toldMs: number;
+  /** The newest 50, newest first, each with its newest 20 continuations. */
+  newest: HeldInstance[];
 }
 
 export interface ServletSnapshot extends ServletStatus {
@@ -71,6 +83,21 @@ export interface HostSnapshot {
 }
 
 const OBITUARIES_SHOWN = 100;
+
+/** A thread that has not told its instances by then shows those that it told before. */
+const TELL_MAX_MS = 200;
+
+/** Takes down what a host is doing, after its threads have had the time to tell which instances they hold. */
+export async function takeDetailedSnapshot(site: AdminSite): Promise<HostSnapshot> {
+  const holders = site.pools().flatMap((pool) => [...pool.leases].filter((lease) => lease.continuations > 0));
+  if (holders.length > 0) {
+    const enough = new AbortController();
+    const told = Promise.all(holders.map((lease) => lease.holdings.ask()));
+    await Promise.race([told, delay(TELL_MAX_MS, undefined, { signal: enough.signal }).catch(() => {})]);
+    enough.abort();
+  }
+  return takeSnapshot(site);
+}
 
 /** Takes down what a host is doing. Costs a walk over its threads and its last requests. */
 export function takeSnapshot(site: AdminSite): HostSnapshot {
@@ -122,8 +149,14 @@ function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {
     answered: lease.answeredCount,
     continuations: lease.continuations,
     continuationBytes: lease.continuationBytes,
+    instances: instancesSnapshot(lease, now),
     ageMs: Math.round(now - lease.startedAt),
   };
+}
+
+function instancesSnapshot({ continuations, holdings }: Lease, now: number): InstancesSnapshot | null {
+  if (continuations === 0 || holdings.last === null) return null;
+  return { count: holdings.last.instances, toldMs: Math.round(now - holdings.toldAt), newest: holdings.last.newest };
 }
 
 function cellSnapshot(cell: Cell, pools: readonly ServletPool[], now: number): CellSnapshot {

@@ -26,6 +26,7 @@ import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './pool.ts';
 import type { DeathCause } from './obituary.ts';
+import { ToldHoldings } from './told-holdings.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
 const UNCOPIED_MIN_BYTES = 8 * 1024;
@@ -113,6 +114,8 @@ export class Lease implements Carrier, Closable, Holder {
   /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
   continuations = 0;
   continuationBytes = 0;
+  /** Of which instances, for an operator who looks. */
+  readonly holdings: ToldHoldings;
   /** How much of that nobody else has: 0 when the thread can be ended without loss. */
   unsavedCount = 0;
   /** The older version of the servlet that it runs; null: what it was when the thread began. */
@@ -155,6 +158,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.#channel = channel;
     this.#follower = follower;
     this.#writer = new FrameWriter(channel);
+    this.holdings = new ToldHoldings(this.#writer);
     this.custodian = new Custodian(`lease ${number} of cell ${cell.number}`, cell.custodian);
     this.custodian.own(this);
     const reader = new FrameReader((type, id, buffer, start, end) => this.#onFrame(type, id, buffer, start, end));
@@ -427,6 +431,9 @@ export class Lease implements Carrier, Closable, Holder {
         return this.#onNotStarted(id);
       case ToHost.Holding:
         return this.#onHolding(buffer, start, end);
+      case ToHost.Holdings:
+        if (!this.holdings.onTold(buffer.subarray(start, end))) this.#onStray();
+        return;
       case ToHost.Ask:
       case ToHost.AskBody:
       case ToHost.AskEnd:
@@ -579,6 +586,7 @@ export class Lease implements Carrier, Closable, Holder {
     if (this.state === 'gone') return;
     this.state = 'gone';
     this.onHeapSnapshot('the thread is gone');
+    this.holdings.close();
     this.deathCause ??= this.cell.deathCause ?? 'crash';
     this.#channel.destroy();
     this.cell.onLeaseGone(this);

@@ -1,3 +1,4 @@
+import type { Holdings } from '@custodian/protocol';
 import type { ServletResult } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 
@@ -35,6 +36,8 @@ export interface ContinuationManager {
   lookup(instance: number, id: number, nonce: string): unknown;
   /** The same, but no visit. */
   peek(instance: number, id: number, nonce: string): unknown;
+  /** The newest instances with their newest continuations, for an operator who looks; without it only their number is known. */
+  describe?(): Holdings;
   /** Stops its clocks. */
   close(): void;
 }

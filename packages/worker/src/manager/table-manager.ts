@@ -1,3 +1,4 @@
+import type { Holdings } from '@custodian/protocol';
 import {
   type Clock,
   type ExpirationHandler,
@@ -123,6 +124,10 @@ export abstract class TableManager implements SavingManager {
 
   peek(instance: number, id: number, nonce: string): unknown {
     return this.#find(instance, id, nonce).k;
+  }
+
+  describe(): Holdings {
+    return this.table.describe();
   }
 
   close(): void {

@@ -1,5 +1,18 @@
+import {
+  CONTINUATIONS_TOLD,
+  type HeldContinuation,
+  type HeldInstance,
+  type Holdings,
+  INSTANCES_TOLD,
+} from '@custodian/protocol';
+import { requestClock } from '../request-clock.ts';
 import type { ExpirationHandler } from './manager.ts';
 import { createNonce } from './nonce.ts';
+
+/** Whole seconds: such a number takes no memory of its own. */
+function requestSecond(): number {
+  return Math.floor(requestClock.startedAt / 1000);
+}
 
 export interface EntryContent {
   id: number;
@@ -21,6 +34,7 @@ export class Entry {
   mark = 0;
   /** When it was stored or visited last, in visits of the whole table. */
   visited = 0;
+  readonly bornS: number = requestSecond();
   /** The one stored before in the same instance. */
   previous: Entry | null;
 
@@ -41,6 +55,7 @@ const INDEX_FROM_COUNT = 12;
 /** One visitor's run, with its continuations. */
 export class Instance {
   readonly id: number;
+  readonly bornS: number = requestSecond();
   nextId = 1;
   count = 0;
   newest: Entry | null = null;
@@ -74,6 +89,17 @@ export class Instance {
 
   *entries(): Generator<Entry> {
     for (let entry = this.newest; entry !== null; entry = entry.previous) yield entry;
+  }
+
+  describe(nowS: number): HeldInstance {
+    const newest: HeldContinuation[] = [];
+    let bytes = 0;
+    for (const entry of this.entries()) {
+      bytes += entry.bytes;
+      if (newest.length < CONTINUATIONS_TOLD)
+        newest.push({ number: entry.id, bytes: entry.bytes, ageMs: (nowS - entry.bornS) * 1000 });
+    }
+    return { number: this.id, continuations: this.count, bytes, ageMs: (nowS - this.bornS) * 1000, newest };
   }
 
   /** Lets go of those entries, all of which it has. */
@@ -155,6 +181,15 @@ export class ContinuationTable {
   drop(instance: Instance): void {
     this.remove([...instance.entries()]);
     this.instances.delete(instance.id);
+  }
+
+  /** The newest of all that there is. Costs a walk over the instances. */
+  describe(): Holdings {
+    const nowS = performance.now() / 1000;
+    const newest: HeldInstance[] = [];
+    let skipped = this.instances.size - INSTANCES_TOLD;
+    for (const instance of this.instances.values()) if (skipped-- <= 0) newest.push(instance.describe(nowS));
+    return { instances: this.instances.size, newest: newest.reverse() };
   }
 
   /** What an expired continuation has left. */
