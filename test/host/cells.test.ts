@@ -21,6 +21,17 @@ async function who(started: StartedHost, path: string): Promise<Who> {
   return (await (await fetch(`${started.url}${path}`)).json()) as Who;
 }
 
+/** Process ids of the cells that have a thread. */
+function cellsAtWork(started: StartedHost): number[] {
+  const lines = started.host.custodian.describe();
+  const busy = new Set(lines.flatMap((line) => /lease \d+ of cell (\d+)/.exec(line)?.[1] ?? []));
+  const cells = lines.flatMap((line) => {
+    const [, number, pid] = /cell (\d+) \(pid (\d+)\)/.exec(line) ?? [];
+    return number !== undefined && busy.has(number) ? [Number(pid)] : [];
+  });
+  return [...new Set(cells)];
+}
+
 describe('cells', () => {
   it('each servlet has a process of its own, unless a group names one for several', async () => {
     await using started = await startTrusted(
@@ -135,6 +146,38 @@ describe('a servlet that can not be loaded', () => {
     expect((await fetch(`${started.url}/good`)).status).toBe(200);
     started.directory.write('broken', `export default () => 'repaired, and of another length';`);
     expect(await (await fetch(`${started.url}/broken`)).text()).toBe('repaired, and of another length');
+  });
+});
+
+describe('a servlet whose cell is killed while it starts', () => {
+  const SLOW = `await new Promise((resolve) => setTimeout(resolve, 400)); export default () => 'started';`;
+
+  it.each([
+    ['by a signal from nobody knows where', (_: StartedHost, pid: number) => process.kill(pid, 'SIGKILL')],
+    ['by an operator', (started: StartedHost, pid: number) => started.host.killCell(pid)],
+  ])('is started again at once when that was %s', async (_, kill) => {
+    await using started = await startTrusted({ slow: SLOW }, {}, { slow: { spareThreads: 0 } });
+    const answer = fetch(`${started.url}/slow`);
+    for (let times = 1; times <= 2; times++) {
+      const starting = await eventually(
+        () => cellsAtWork(started),
+        (cells) => cells.length === 1,
+      );
+      await kill(started, starting[0] as number);
+      await eventually(
+        () => started.host.ledger.obituaries.length,
+        (count) => count === times,
+      );
+      expect(started.host.servlets[0]?.error).toBeNull();
+    }
+    expect(await (await answer).text()).toBe('started');
+  });
+
+  it('is benched when it seems to kill itself again and again', async () => {
+    await using started = await startTrusted({ own: `process.kill(process.pid, 'SIGKILL'); export default () => '';` });
+    expect((await fetch(`${started.url}/own`)).status).toBe(503);
+    expect(started.host.servlets[0]).toMatchObject({ state: 'benched', error: 'Error: signal SIGKILL' });
+    expect(started.host.ledger.obituaries).toHaveLength(3);
   });
 });
 

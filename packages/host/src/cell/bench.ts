@@ -3,6 +3,8 @@ import type { Failure } from '@custodian/protocol';
 
 const FIRST_WAIT_MS = 500;
 const WAIT_MAX_MS = 30_000;
+/** What nobody here has killed may have killed itself, or be killed by the system for what it takes: after so many in a row it is believed. */
+const FORCED_MAX_COUNT = 2;
 
 /**
  * Where a servlet sits that dies before it has answered anything: it is not started again before a time that doubles
@@ -11,6 +13,7 @@ const WAIT_MAX_MS = 30_000;
 export class Bench {
   readonly #file: string;
   #failures = 0;
+  #forcedEnds = 0;
   #until = 0;
   #version = '';
   lastFailure: Failure = { name: 'Error', message: '' };
@@ -37,6 +40,11 @@ export class Bench {
     return this.waitMs === 0 || versionOf(this.#file) !== this.#version;
   }
 
+  /** It was ended from outside while it started, for all that is known: that says little about it, unless it happens again and again. */
+  onForcedEnd(failure: Failure): void {
+    if (++this.#forcedEnds > FORCED_MAX_COUNT) this.onFailedStart(failure);
+  }
+
   onFailedStart(failure: Failure): void {
     this.lastFailure = failure;
     this.#version = versionOf(this.#file);
@@ -45,6 +53,7 @@ export class Bench {
 
   onLoaded(): void {
     this.#failures = 0;
+    this.#forcedEnds = 0;
     this.#until = 0;
   }
 }

@@ -87,6 +87,10 @@ export class Cell implements Closable {
   suspects: readonly Lease[] = [];
   /** Exit code or signal, once it is gone. */
   exitDetail = '';
+  /** It was sent SIGKILL, and not by us. */
+  wasKilledFromOutside = false;
+  /** Threads that it had when it died. */
+  leaseCountAtDeath = 0;
   readonly #tempDir: string;
   #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
@@ -210,6 +214,8 @@ export class Cell implements Closable {
         this.#wallAtDeath = this.rssWallBytes();
         this.isGone = true;
         this.exitDetail = exitText(code, signal, inJail !== null);
+        this.wasKilledFromOutside = this.deathCause === null && this.exitDetail === 'signal SIGKILL';
+        this.leaseCountAtDeath = this.leases.size;
         this.deathCause ??= 'abort';
         onFailed(
           new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`),

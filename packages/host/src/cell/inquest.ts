@@ -23,6 +23,18 @@ function isSuspect(lease: Lease): boolean {
   return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
 }
 
+/**
+ * What the end of a thread that has answered nothing says about its servlet: that it is unfit; nothing, since an operator
+ * or another thread ended it; or something only if it happens again, since a signal came from nobody knows where.
+ */
+export function startEndOf(lease: Lease): 'unfit' | 'ended' | 'forced' {
+  const { cell } = lease;
+  if (lease.deathCause === 'operator') return 'ended';
+  if (!cell.isGone) return 'unfit';
+  if (cell.culprit !== null) return cell.culprit === lease ? 'unfit' : 'ended';
+  return cell.wasKilledFromOutside || cell.leaseCountAtDeath > 1 ? 'forced' : 'unfit';
+}
+
 function limitOf(lease: Lease, cause: DeathCause): LimitName | null {
   // The supervisor blames a thread for resident memory by the thread's own cap; the whole cell has a wall besides.
   if (cause === 'rss' && lease.isBreached) return 'heapMb';

@@ -23,7 +23,7 @@ import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
 import { busyPage, deathPage, failurePage, gonePage, latePage } from './death-page.ts';
-import { guiltyOf, obituaryOf } from './inquest.ts';
+import { guiltyOf, obituaryOf, startEndOf } from './inquest.ts';
 import { Lease, type LeaseFollower } from './lease.ts';
 import type { Obituary } from './obituary.ts';
 import { Pace } from './pace.ts';
@@ -617,9 +617,7 @@ export class ServletPool implements LeaseFollower {
         const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
         const isUnfit = guilty === null && lease.exchanges.size === 0 && answeredCount === 0;
         if (isUnfit && lease.version !== null) this.#site.versions.forget(this.servlet.name, lease.version);
-        else if (isUnfit) {
-          this.bench.onFailedStart(lease.failure ?? { name: 'Error', message: obituary.detail });
-        }
+        else if (isUnfit) this.#holdToBench(lease, lease.failure ?? { name: 'Error', message: obituary.detail });
       }
       this.#decide(lease, guilty, obituary);
     }
@@ -630,6 +628,12 @@ export class ServletPool implements LeaseFollower {
       // Who closes a cell does not want it back before it is asked for.
       if (!isOrderly && cause !== 'drain') this.#keepSpare();
     }
+  }
+
+  #holdToBench(lease: Lease, failure: Failure): void {
+    const end = startEndOf(lease);
+    if (end === 'unfit') this.bench.onFailedStart(failure);
+    else if (end === 'forced') this.bench.onForcedEnd(failure);
   }
 
   /** Answers what a dead thread leaves: the guilty request gets its page, bystanders go to another thread where that does no harm. */
