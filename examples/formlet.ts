@@ -14,8 +14,8 @@ import {
 const EXTRAS = ['Milk', 'Sugar', 'Lemon'];
 
 /** A part of a form of its own, used twice. */
-const date = formlet`${{ day: textInput({ label: 'Day', size: 2 }).required('Which day?').toInteger() }}
-  ${{ month: textInput({ label: 'Month', size: 2 }).required('Which month?').toInteger() }}`.check(
+const date = formlet`<span>${{ day: textInput({ label: 'Day', size: 2 }).required('Which day?').toInteger() }}</span>
+  <span>${{ month: textInput({ label: 'Month', size: 2 }).required('Which month?').toInteger() }}</span>`.check(
   ({ day, month }) => isDate(day, month),
   'There is no such day.',
   ['day'],
@@ -99,7 +99,10 @@ function page(title: string, content: Html): Html {
             border-radius: 0.5rem;
             margin: 0 0 1rem;
           }
-          fieldset label {
+          fieldset input {
+            margin-block: 0.2rem;
+          }
+          fieldset label:has(input) {
             margin-right: 1rem;
           }
           textarea {
@@ -113,6 +116,10 @@ function page(title: string, content: Html): Html {
           .problem {
             color: light-dark(#a3341b, #f0957f);
             font-weight: 600;
+          }
+          span,
+          strong.problem {
+            display: inline-block;
           }
         </style>
       </head>

@@ -25,6 +25,7 @@ export default async function upload(request: ServletRequest): Promise<Html> {
           }
           input {
             font: inherit;
+            max-width: 100%;
           }
           li {
             overflow-wrap: anywhere;

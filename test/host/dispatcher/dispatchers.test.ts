@@ -46,7 +46,7 @@ describe('the chain of dispatchers', () => {
     ]);
     expect(await ask(host, 'GET /a HTTP/1.1')).toBe('200 first');
     expect(await ask(host, 'GET /b HTTP/1.1')).toBe('200 second');
-    expect(await ask(host, 'GET /c HTTP/1.1')).toContain('404 <html>');
+    expect(await ask(host, 'GET /c HTTP/1.1')).toMatch(/^404 .*<font color="red">Unknown page: \/c<\/font>/);
     expect(host.ledger.refusals.get('REQUEST_NOT_FOUND')).toBe(1);
   });
 

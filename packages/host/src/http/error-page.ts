@@ -24,8 +24,8 @@ export function escapeHtml(text: string): string {
 }
 
 const STYLE =
-  ':root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;color:#1c1c1e;background:#fff}' +
-  'h1{font-size:1.4rem}code,pre{font:.9em ui-monospace,monospace}pre{white-space:pre-wrap;background:#f4f4f5;padding:1rem;border-radius:8px}' +
+  ':root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;overflow-wrap:break-word;color:#1c1c1e;background:#fff}' +
+  'h1{font-size:1.4rem}code,pre{font:.9em ui-monospace,monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f5;padding:1rem;border-radius:8px}' +
   'small{color:#6b6b70}@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececee}pre{background:#2c2c2e}small{color:#9a9aa0}}';
 
 /** The page as HTML. */
@@ -54,7 +54,11 @@ export function bareAnswer(page: ErrorPage): string {
   );
 }
 
-/** The tutorial's page for a path that no servlet answers. */
+/** The tutorial's page for a path that no servlet answers, word for word; its head makes it readable on a phone and in the dark. */
 export function renderUnknownPage(path: string): string {
-  return `<html><head><title>Error</title></head><body><font color="red">Unknown page: ${escapeHtml(path)}</font></body></html>`;
+  return (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
+    '<meta name="color-scheme" content="light dark"><title>Error</title></head>' +
+    `<body style="overflow-wrap:anywhere"><font color="red">Unknown page: ${escapeHtml(path)}</font></body></html>`
+  );
 }

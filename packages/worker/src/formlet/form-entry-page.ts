@@ -24,6 +24,7 @@ export function formEntryPage(form: Html): Html {
           select,
           button {
             font: inherit;
+            max-width: 100%;
           }
           .problem {
             color: light-dark(#a3341b, #f0957f);
