@@ -12,7 +12,11 @@ const RUNTIME: readonly string[] = ['@custodian/worker', '@custodian/protocol', 
   join(dirname(fileURLToPath(import.meta.resolve(name))), '../'),
 );
 /** The packages of the continuation compiler, which works in the thread that needs it. */
-const COMPILER = packageDirectories(import.meta.resolve('@custodian/worker'), ['acorn', 'esrap']);
+const COMPILER = packageDirectories(import.meta.resolve('@custodian/worker'), [
+  'acorn',
+  'astring',
+  '@jridgewell/sourcemap-codec',
+]);
 
 function packageDirectories(from: string, names: readonly string[]): string[] {
   return names.flatMap((name) => {

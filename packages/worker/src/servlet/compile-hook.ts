@@ -44,7 +44,6 @@ const MODULE = /\.m?[jt]s(?:\?|$)/;
 /** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
 export function installCompiler(task: CompileTask): void {
   const { root, compiledPackages, packages, code, warnings, port, isOldVersion } = task;
-  const printer = new URL('.', packages['esrap']).href;
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   registerHooks({
@@ -55,8 +54,9 @@ export function installCompiler(task: CompileTask): void {
         const old = oldUrl(specifier, context.parentURL);
         if (old !== null && code[old] !== undefined) return { url: old, shortCircuit: true };
       }
-      const isOurs = context.parentURL?.startsWith(RUNTIME) === true || context.parentURL?.startsWith(printer) === true;
-      return url !== undefined && isOurs ? { url, shortCircuit: true } : nextResolve(specifier, context);
+      return url !== undefined && context.parentURL?.startsWith(RUNTIME)
+        ? { url, shortCircuit: true }
+        : nextResolve(specifier, context);
     },
     load(url, context, nextLoad) {
       const opted = compiledPackages.find((each) => isOwn(url, each));

@@ -3,8 +3,5 @@
  * directories in which packages are searched.
  */
 export const COMPILER_PACKAGES: Readonly<Record<string, string>> = Object.fromEntries(
-  ['acorn', 'esrap', 'esrap/languages/ts', '@jridgewell/sourcemap-codec'].map((name) => [
-    name,
-    import.meta.resolve(name),
-  ]),
+  ['acorn', 'astring', '@jridgewell/sourcemap-codec'].map((name) => [name, import.meta.resolve(name)]),
 );

@@ -157,7 +157,7 @@ class Check {
 
   #liveAt(module: CheckedModule, fn: FunctionInfo, wait: Node): Variable[] {
     const meta = module.metaOf(fn.node),
-      site = meta?.awaits.find((each) => isAt(each, wait));
+      site = meta?.awaits.find((each) => isAt(each, module, wait));
     if (meta === undefined || site === undefined) return [];
     return site.live.flatMap((i) => {
       // Of those of one name, the one that is seen there.
@@ -267,15 +267,16 @@ class Check {
 }
 
 function isTail(module: CheckedModule, fn: FunctionInfo, wait: Node): boolean {
-  return module.metaOf(fn.node)?.awaits.find((each) => isAt(each, wait))?.isTail !== false;
+  return module.metaOf(fn.node)?.awaits.find((each) => isAt(each, module, wait))?.isTail !== false;
 }
 
-const isAt = (site: { line: number; column: number }, n: Node): boolean =>
-  site.line === n['loc'].start.line && site.column === n['loc'].start.column + 1;
+function isAt(site: { line: number; column: number }, module: CheckedModule, n: Node): boolean {
+  const { line, column } = module.placeOf(n);
+  return site.line === line && site.column === column;
+}
 const contains = (outer: Node, inner: Node): boolean => outer.start <= inner.start && inner.end <= outer.end;
 const nameOf = (fn: Node): string => (fn['$name'] ?? fn['id']?.name ?? 'an anonymous function') as string;
 
-function placeOf({ file }: CheckedModule, n: Node): { file: string; line: number; column: number } {
-  const { line, column } = n['loc'].start as { line: number; column: number };
-  return { file, line, column: column + 1 };
+function placeOf(module: CheckedModule, n: Node): { file: string; line: number; column: number } {
+  return { file: module.file, ...module.placeOf(n) };
 }

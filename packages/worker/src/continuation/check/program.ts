@@ -7,6 +7,7 @@ import { type Compiled, compile } from '../compile/compile.ts';
 import type { FunctionMeta } from '../compile/functions.ts';
 import { lift } from '../compile/lifting.ts';
 import { parse, ServletSyntaxError } from '../compile/parse.ts';
+import { SourceLines } from '../compile/source-lines.ts';
 import type { Variable } from '../compile/scope.ts';
 import { assignStorage, Names } from '../compile/storage.ts';
 
@@ -42,6 +43,7 @@ export class CheckedModule {
   readonly inits: ReadonlyMap<Variable, Node>;
   readonly #program: Program;
   #compiled: Compiled | null = null;
+  #lines: SourceLines | null = null;
 
   /** @throws ServletSyntaxError */
   constructor(program: Program, url: string) {
@@ -74,8 +76,14 @@ export class CheckedModule {
 
   /** What the compiler made of an async function. */
   metaOf(fn: Node): FunctionMeta | undefined {
-    const { line, column } = fn['loc'].start as { line: number; column: number };
-    return this.compiled.functions.find((meta) => meta.line === line && meta.column === column + 1);
+    const { line, column } = this.placeOf(fn);
+    return this.compiled.functions.find((meta) => meta.line === line && meta.column === column);
+  }
+
+  /** Line and column, from 1. */
+  placeOf(n: Node): { line: number; column: number } {
+    const { line, column } = (this.#lines ??= new SourceLines(this.source)).at(n.start);
+    return { line, column: column + 1 };
   }
 
   /** What a name stands for where it stands, through imports and exports. */

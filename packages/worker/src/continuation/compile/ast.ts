@@ -1,3 +1,4 @@
+import { CHILD_KEYS } from './child-keys.ts';
 import type { CodeUse } from './lifting.ts';
 import type { Ref, FunctionInfo, Loop, Scope, Variable } from './scope.ts';
 
@@ -28,10 +29,22 @@ export interface Node {
 
 type Fields = Record<string, unknown>;
 
-/** A node without a position of its own; `from` lends its position for the source map. */
+/** A node without a position of its own; `from` lends its position for the source map. Without one, `start` is negative. */
 export function node(type: string, fields: Fields, from?: Node | null): Node {
-  return { type, start: from?.start ?? 0, end: from?.end ?? 0, loc: from?.loc, ...fields };
+  return { type, start: from?.start ?? -1, end: from?.end ?? -1, ...fields };
 }
+
+/** The node with the position of another. */
+export const placed = (n: Node, from: Node): Node => ({ ...n, start: from.start, end: from.end });
+
+/** A copy of the node with these fields; the node itself, if it has them: what no pass changes is printed as its author wrote it. */
+export function changed(n: Node, fields: Fields): Node {
+  for (const key in fields) if (!isSame(n[key], fields[key])) return { ...n, ...fields };
+  return n;
+}
+/** One value, or lists of the same. */
+export const isSame = (a: unknown, b: unknown): boolean =>
+  a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, i) => each === b[i]));
 
 export const id = (name: string, from?: Node | null): Node => node('Identifier', { name }, from);
 export const lit = (value: string | number | boolean | null): Node =>
@@ -109,16 +122,14 @@ export const isClass = (n: Node): boolean => n.type === 'ClassDeclaration' || n.
 export const isAnonymous = (n: Node): boolean =>
   n.type === 'ArrowFunctionExpression' || ((n.type === 'FunctionExpression' || n.type === 'ClassExpression') && !n.id);
 
-/** The direct children of a node, in source order, annotations left out. */
+/** The direct children of a node, in source order. */
 export function children(n: Node): Node[] {
   const out: Node[] = [];
-  for (const key in n) {
-    if (key === 'loc' || key.charCodeAt(0) === 36) continue;
-    const value = n[key];
-    if (typeof value !== 'object' || value === null) continue;
+  for (const key of CHILD_KEYS[n.type]!) {
+    const value = n[key] as Node | (Node | string | null)[] | null | undefined;
     if (Array.isArray(value)) {
-      for (const item of value) if (item && typeof item.type === 'string') out.push(item);
-    } else if (typeof value.type === 'string') out.push(value);
+      for (const item of value) if (item !== null && typeof item !== 'string') out.push(item);
+    } else if (value) out.push(value);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 import {
   assign,
   block,
+  changed,
   declare,
   id,
   labeled,
@@ -72,24 +73,23 @@ export function openedFunction(e: Emitter, n: Node): Node {
     params = openedIn(fn.scope).filter((v) => v.kind === 'param'),
     inBody = [...openedIn(fn.scope).filter((v) => v.kind !== 'param'), ...openedIn(fn.bodyScope)];
   const list = natively(params, () => (n['params'] as Node[]).map((p) => pattern(e, p)));
-  if (!e.context.saved) return { ...n, params: list, body: e.map(n['body']) };
+  if (!e.context.saved) return changed(n, { params: list, body: e.map(n['body']) });
   const values = new Map<Variable, Node>(params.map((v) => [v, id(v.name)]));
   for (const v of inBody)
     if (v.kind === 'var' && v.scope === fn.bodyScope && fn.scope.variables.has(v.name)) values.set(v, id(v.name));
   const begin = opening(e, [...params, ...inBody], values);
   if (n['body'].type !== 'BlockStatement') {
     const value = e.map(n['body']);
-    if (!begin.length) return { ...n, params: list, body: value };
+    if (!begin.length) return changed(n, { params: list, body: value });
     return { ...n, params: list, expression: false, body: block([...begin, returning(value)]) };
   }
   const statements = n['body'].body as Node[],
     directives = statements.filter((s) => s['directive']),
     rest = statements.filter((s) => !s['directive']);
-  return {
-    ...n,
+  return changed(n, {
     params: list,
-    body: { ...n['body'], body: [...directives, ...begin, ...hoisted(e, rest), ...e.list(rest)] },
-  };
+    body: changed(n['body'], { body: [...directives, ...begin, ...hoisted(e, rest), ...e.list(rest)] }),
+  });
 }
 
 /** Parameters have their own names in the function's head; their boxes are made after it. */
@@ -108,7 +108,7 @@ export function openedDeclaration(e: Emitter, n: Node): Node[] | null {
   const declarators = n['declarations'] as Node[];
   if (!declarators.some(isOpenedDeclarator)) return null;
   return declarators.flatMap((d) => {
-    if (!isOpenedDeclarator(d)) return [e.map({ ...n, declarations: [d] })];
+    if (!isOpenedDeclarator(d)) return [e.map(changed(n, { declarations: [d] }))];
     return d['init'] || n['kind'] !== 'var' ? [e.map(statement(assignmentOf(d)))] : [];
   });
 }
@@ -166,13 +166,14 @@ export function forStatement(e: Emitter, n: Node, labels: readonly string[]): No
   const isCaptured = opened.some((v) => v.refs.some((r) => r.closure && r.closureStart < (init?.end ?? 0)));
   if (isCaptured) parts.push(...copies);
   const update = [...copies, ...(n['update'] ? [e.map(n['update'])] : [])];
-  const loop = label({
-    ...n,
-    init: isOpened ? sequenceOf(parts) : init && e.map(init),
-    test: n['test'] && e.map(n['test']),
-    update: sequenceOf(update),
-    body: e.map(n['body']),
-  });
+  const loop = label(
+    changed(n, {
+      init: isOpened ? sequenceOf(parts) : init && e.map(init),
+      test: n['test'] && e.map(n['test']),
+      update: sequenceOf(update),
+      body: e.map(n['body']),
+    }),
+  );
   return opened.length ? block([...opening(e, opened), loop]) : loop;
 }
 const sequenceOf = (list: Node[]): Node | null => (list.length > 1 ? sequence(list) : (list[0] ?? null));
@@ -185,12 +186,11 @@ export function forEachStatement(e: Emitter, n: Node): Node {
     right = e.map(n['right']);
   if (!opened.length) {
     const isOpened = isDeclaration && isOpenedDeclarator(left['declarations'][0]);
-    return {
-      ...n,
+    return changed(n, {
       left: isOpened ? pattern(e, left['declarations'][0].id) : isDeclaration ? e.map(left) : pattern(e, left),
       right,
       body: e.map(n['body']),
-    };
+    });
   }
   const item = id(e.context.names.local('$item')),
     { id: target } = left['declarations'][0] as { id: Node };
@@ -204,7 +204,7 @@ export function forEachStatement(e: Emitter, n: Node): Node {
 
 export function catchClause(e: Emitter, n: Node): Node {
   const opened = openedIn(n.$scope);
-  if (!opened.length) return { ...n, param: n['param'] && pattern(e, n['param']), body: e.map(n['body']) };
+  if (!opened.length) return changed(n, { param: n['param'] && pattern(e, n['param']), body: e.map(n['body']) });
   const caught = id(e.context.names.local('$caught'));
   return {
     ...n,
@@ -221,10 +221,9 @@ export function switchStatement(e: Emitter, n: Node): Node {
   const cases = n['cases'] as Node[],
     made = cases.flatMap((k) => hoisted(e, k['consequent'])),
     opened = openedIn(n.$scope);
-  const mapped = {
-    ...n,
+  const mapped = changed(n, {
     discriminant: e.map(n['discriminant']),
-    cases: cases.map((k) => ({ ...k, test: k['test'] && e.map(k['test']), consequent: e.list(k['consequent']) })),
-  };
+    cases: cases.map((k) => changed(k, { test: k['test'] && e.map(k['test']), consequent: e.list(k['consequent']) })),
+  });
   return opened.length || made.length ? block([...opening(e, opened), ...made, mapped]) : mapped;
 }

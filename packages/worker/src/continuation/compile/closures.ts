@@ -1,4 +1,4 @@
-import { array, arrow, call, id, index, isAnonymous, isClass, lit, named, node, type Node } from './ast.ts';
+import { array, arrow, call, changed, id, index, isAnonymous, isClass, lit, named, node, type Node } from './ast.ts';
 import type { Emitter } from './emit.ts';
 import { wrapperBody } from './functions.ts';
 import { methodBodies, objectMember, savedClosure } from './makers.ts';
@@ -30,8 +30,7 @@ export function closure(e: Emitter, n: Node, name?: string): Node {
 function objectLiteral(e: Emitter, n: Node): Node {
   const { saved } = e.context,
     accessors: Node[] = [];
-  const literal = {
-    ...n,
+  const literal = changed(n, {
     properties: (n['properties'] as Node[]).map((p, i, all) => {
       if (p.type === 'SpreadElement') return e.map(p);
       // What comes later could put something else in an accessor's place.
@@ -41,16 +40,15 @@ function objectLiteral(e: Emitter, n: Node): Node {
       const made = saved && isLast ? objectMember(e, saved, p, accessors) : null;
       if (made) return made;
       const key = p['computed'] ? e.map(p['key']) : p['key'];
-      if (p['method'] || p['kind'] !== 'init') return { ...p, key, value: method(e, p['value']) };
+      if (p['method'] || p['kind'] !== 'init') return changed(p, { key, value: method(e, p['value']) });
       const value = e.map(p['value'], p['computed'] ? undefined : String(p['key'].name ?? p['key'].value));
-      return {
-        ...p,
+      return changed(p, {
         key,
         value,
         shorthand: p['shorthand'] && value.type === 'Identifier' && value['name'] === p['key'].name,
-      };
+      });
     }),
-  };
+  });
   return accessors.length ? e.runtime('accessors', literal, array(accessors)) : literal;
 }
 
@@ -62,10 +60,9 @@ function isSameKey(a: Node, b: Node): boolean {
 export function classBody(e: Emitter, n: Node): Node {
   const members = (n['body'].body as Node[]).map((m) => {
     const key = m['computed'] ? e.map(m['key']) : m['key'];
-    if (m.type === 'MethodDefinition') return { ...m, key, value: method(e, m['value']) };
+    if (m.type === 'MethodDefinition') return changed(m, { key, value: method(e, m['value']) });
     if (m.type === 'PropertyDefinition') {
-      return {
-        ...m,
+      return changed(m, {
         key,
         value:
           m['value'] &&
@@ -79,16 +76,15 @@ export function classBody(e: Emitter, n: Node): Node {
                   : String(m['key'].name ?? m['key'].value),
             ),
           ),
-      };
+      });
     }
-    return e.inside(m.$fn!, () => ({ ...m, body: openedList(e, m['body'], m.$fn!.scope) }));
+    return e.inside(m.$fn!, () => changed(m, { body: openedList(e, m['body'], m.$fn!.scope) }));
   });
   const apart = e.context.saved ? methodBodies(e, e.context.saved, n) : [];
-  return {
-    ...n,
+  return changed(n, {
     superClass: n['superClass'] && e.map(n['superClass']),
-    body: { ...n['body'], body: [...apart, ...members] },
-  };
+    body: changed(n['body'], { body: [...apart, ...members] }),
+  });
 }
 
 export function method(e: Emitter, n: Node): Node {

@@ -8,6 +8,7 @@ import { print } from './print.ts';
 import { analyse, type Analysis } from './analyse.ts';
 import { lift } from './lifting.ts';
 import { SavedCode } from './saved-code.ts';
+import { SourceLines } from './source-lines.ts';
 import { assignStorage, Names } from './storage.ts';
 
 export interface CompileOptions {
@@ -48,17 +49,20 @@ export function compile(source: string, options: CompileOptions): Compiled {
   const names = new Names(analysis.names);
   assignStorage(analysis, names, { isSaved: tokens !== undefined, servletModules: options.servletModules });
   if (tokens) lift(analysis, names);
-  const diagnostics = diagnose(analysis, options.original ?? source, options);
+  const lines = new SourceLines(source),
+    original = options.original ?? source;
+  const diagnostics = diagnose(analysis, original, lines, options);
   const resumable = analysis.functions.filter((fn) => fn.isResumable);
   if (!resumable.length && !(tokens && analysis.closures.length))
     return { code: source, map: null, diagnostics, resumableCount: 0, functions: [] };
 
   const words = vocabulary(names, sourceType),
     metas: FunctionMeta[] = [],
-    saved = tokens ? new SavedCode(analysis, closureName) : null;
+    saved = tokens ? new SavedCode(analysis, lines, closureName) : null;
   const context: FunctionContext = {
     names,
     words,
+    lines,
     isStress,
     saved,
     nameOf: (fn) => closureName(fn.node),
@@ -81,7 +85,7 @@ export function compile(source: string, options: CompileOptions): Compiled {
     body.push(statement(call(member(id(words.runtime), 'rename'), [id(DEFAULT_NAME), lit('default')])));
   body.push(...metaTable(words, metas, file, saved !== null));
   if (saved) body.push(...saved.registration(words, { module: savedAs!, file, tokens: tokens!, metas }));
-  const { code, map } = print({ ...program, body }, options.original ?? source, file);
+  const { code, map } = print({ ...program, body }, source, { lines, original, file });
   return { code, map, diagnostics, resumableCount: resumable.length, functions: metas };
 }
 
@@ -142,12 +146,13 @@ function registerDeclared(saved: SavedCode, analysis: Analysis): void {
 
 /** `export default function () {}` gets a name by which it can be reached. */
 function nameDefault(program: Node): void {
-  for (const s of program['body'] as Node[]) {
+  const body = program['body'] as Node[];
+  body.forEach((s, i) => {
     const declaration = s.type === 'ExportDefaultDeclaration' ? (s['declaration'] as Node) : null;
-    if (declaration?.type !== 'FunctionDeclaration' || declaration['id']) continue;
-    declaration['id'] = node('Identifier', { name: DEFAULT_NAME }, declaration);
-    declaration['$name'] = 'default';
-  }
+    if (declaration?.type !== 'FunctionDeclaration' || declaration['id']) return;
+    const name = node('Identifier', { name: DEFAULT_NAME }, declaration);
+    body[i] = { ...s, declaration: { ...declaration, id: name, $name: 'default' } };
+  });
 }
 const DEFAULT_NAME = '$default$';
 

@@ -3,6 +3,7 @@ import type { CompileOptions } from './compile.ts';
 import type { Analysis } from './analyse.ts';
 import { isPageMaker, libraryName, SERVLET_MODULES, SUSPENDING } from './library-calls.ts';
 import type { FunctionInfo, Variable } from './scope.ts';
+import type { SourceLines } from './source-lines.ts';
 
 /** Something the author should know when his module is loaded; the module runs all the same. */
 export interface Diagnostic {
@@ -31,14 +32,20 @@ export class ServletCompileError extends Error {
 }
 
 /** What can be said about a module before it runs. @throws ServletCompileError */
-export function diagnose(analysis: Analysis, source: string, options: CompileOptions): Diagnostic[] {
-  refuseSuspendingGenerators(analysis, source, options);
-  return sharedLocals(analysis, source, options.servletModules);
+export function diagnose(
+  analysis: Analysis,
+  source: string,
+  lines: SourceLines,
+  options: CompileOptions,
+): Diagnostic[] {
+  refuseSuspendingGenerators(analysis, source, lines, options);
+  return sharedLocals(analysis, source, lines, options.servletModules);
 }
 
 function refuseSuspendingGenerators(
   analysis: Analysis,
   source: string,
+  lines: SourceLines,
   { file, servletModules = SERVLET_MODULES }: CompileOptions,
 ): void {
   for (const variable of analysis.root.scope.variables.values()) {
@@ -54,7 +61,7 @@ function refuseSuspendingGenerators(
         !SUSPENDING.has(imported === '*' ? (called[1] ?? '') : imported)
       )
         continue;
-      const { line, column } = ref.node['loc'].start,
+      const { line, column } = lines.at(ref.node.start),
         name = imported === '*' ? called[1] : imported;
       throw new ServletCompileError(
         `Cannot call ${name} in an async generator: its frames are native code, which cannot be captured; suspend in the loop that consumes it`,
@@ -71,6 +78,7 @@ function refuseSuspendingGenerators(
 function sharedLocals(
   analysis: Analysis,
   source: string,
+  lines: SourceLines,
   servletModules: readonly string[] = SERVLET_MODULES,
 ): Diagnostic[] {
   const out: Diagnostic[] = [];
@@ -84,15 +92,15 @@ function sharedLocals(
           capture = captures.find((r) => r.isWrite || !isPageMaker(r.closure!, servletModules)) ?? captures[0],
           suspension = suspensionDuring(v, fn);
         if (!write || !capture || suspension < 0) continue;
-        const { line, column } = capture.node['loc'].start,
-          at = lineOf(source, suspension);
+        const { line, column } = lines.at(capture.node.start),
+          at = lines.at(suspension).line;
         out.push({
           code: 'SERVLET_SHARED_LOCAL',
           line,
           column: column + 1,
           frame: codeFrame(source, line, column + 1),
           message:
-            `'${v.name}' is shared between all windows that go on from line ${at}: a closure uses it (line ${line}) and it is reassigned (line ${write.node['loc'].start.line}). ` +
+            `'${v.name}' is shared between all windows that go on from line ${at}: a closure uses it (line ${line}) and it is reassigned (line ${lines.at(write.node.start).line}). ` +
             'Make it const, or copy it into a const for the closure; for a value of each window use a web cell; if sharing is wanted, an object says so',
         });
       }
@@ -105,10 +113,4 @@ function suspensionDuring(v: Variable, fn: FunctionInfo): number {
   const node = v.scope.node,
     from = v.refs.find((r) => r.isInit)?.node.start ?? node.start;
   return fn.awaits.find((at) => at > from && at <= node.end) ?? -1;
-}
-
-function lineOf(source: string, offset: number): number {
-  let line = 1;
-  for (let i = source.indexOf('\n'); i >= 0 && i < offset; i = source.indexOf('\n', i + 1)) line++;
-  return line;
 }

@@ -1,4 +1,17 @@
-import { block, call, id, isClass, isFunction, lit, member, node, sequence, type Node } from './ast.ts';
+import {
+  block,
+  call,
+  changed,
+  id,
+  isClass,
+  isFunction,
+  isSame,
+  lit,
+  member,
+  node,
+  sequence,
+  type Node,
+} from './ast.ts';
 import {
   catchClause,
   classDeclaration,
@@ -10,6 +23,7 @@ import {
   placeOfDeclaration,
   switchStatement,
 } from './blocks.ts';
+import { CHILD_KEYS } from './child-keys.ts';
 import { closure } from './closures.ts';
 import type { FunctionContext } from './functions.ts';
 import { assignment, pattern, read, update } from './references.ts';
@@ -90,13 +104,12 @@ export class Emitter {
         return opened ? (opened.length === 1 ? opened[0]! : block(opened)) : this.#generic(n);
       }
       case 'BlockStatement':
-        return n.$scope ? { ...n, body: openedList(this, n['body'], n.$scope) } : this.#generic(n);
+        return n.$scope ? changed(n, { body: openedList(this, n['body'], n.$scope) }) : this.#generic(n);
       case 'VariableDeclarator':
-        return {
-          ...n,
+        return changed(n, {
           id: pattern(this, n['id']),
           init: n['init'] && this.map(n['init'], n['id'].type === 'Identifier' ? n['id'].name : undefined),
-        };
+        });
       case 'ForInStatement':
       case 'ForOfStatement':
         return forEachStatement(this, n);
@@ -106,40 +119,38 @@ export class Emitter {
         return switchStatement(this, n);
       case 'CatchClause':
         return catchClause(this, n);
-      case 'MemberExpression': {
-        const object = this.map(n['object']),
-          property = n['computed'] ? this.map(n['property']) : n['property'];
-        return object === n['object'] && property === n['property'] ? n : { ...n, object, property };
-      }
+      case 'MemberExpression':
+        return changed(n, {
+          object: this.map(n['object']),
+          property: n['computed'] ? this.map(n['property']) : n['property'],
+        });
       case 'Raw':
         return { ...n, parts: (n['parts'] as (string | Node)[]).map((p) => (typeof p === 'string' ? p : this.map(p))) };
       case 'CallExpression':
         return this.#call(n);
       case 'TaggedTemplateExpression':
-        return { ...n, tag: this.#bare(n['tag'], this.map(n['tag'])), quasi: this.map(n['quasi']) };
+        return changed(n, { tag: this.#bare(n['tag'], this.map(n['tag'])), quasi: this.map(n['quasi']) });
       // The printer drops the parentheses of `new (import(x))`.
       case 'NewExpression':
-        return {
-          ...n,
+        return changed(n, {
           callee:
             n['callee'].type === 'ImportExpression' ? sequence([lit(0), this.map(n['callee'])]) : this.map(n['callee']),
           arguments: this.list(n['arguments']),
-        };
+        });
       case 'UnaryExpression':
         return n['operator'] === 'delete' && n['argument'].type === 'Identifier' && n['argument'].$ref?.variable?.isOurs
           ? lit(false)
-          : { ...n, argument: this.map(n['argument']) };
+          : changed(n, { argument: this.map(n['argument']) });
       case 'LabeledStatement':
         return this.#labeled(n);
       // A string that was no directive must not become one when an empty statement before it is not printed.
       case 'ExpressionStatement':
-        return {
-          ...n,
+        return changed(n, {
           expression:
             n['expression'].type === 'Literal' && !n['directive']
               ? sequence([lit(0), n['expression']])
               : this.map(n['expression']),
-        };
+        });
       case 'BreakStatement':
       case 'ContinueStatement':
       case 'Literal':
@@ -148,9 +159,9 @@ export class Emitter {
       case 'MetaProperty':
         return n;
       case 'ExportNamedDeclaration':
-        return n['declaration'] ? { ...n, declaration: this.map(n['declaration']) } : n;
+        return n['declaration'] ? changed(n, { declaration: this.map(n['declaration']) }) : n;
       case 'ExportDefaultDeclaration':
-        return { ...n, declaration: this.map(this.#unnamed(n['declaration']), 'default') };
+        return changed(n, { declaration: this.map(this.#unnamed(n['declaration']), 'default') });
       default:
         return this.#generic(n);
     }
@@ -159,17 +170,11 @@ export class Emitter {
   /** Nodes in which nothing changes are not copied. */
   #generic(n: Node): Node {
     let out: Node | null = null;
-    for (const key in n) {
-      if (key === 'loc' || key.charCodeAt(0) === 36) continue;
-      const value = n[key];
-      if (typeof value !== 'object' || value === null) continue;
-      let mapped: unknown = value;
-      if (Array.isArray(value)) {
-        if (!value.some((x) => x && typeof x.type === 'string')) continue;
-        const list = this.list(value);
-        if (list.length !== value.length || list.some((x, i) => x !== value[i])) mapped = list;
-      } else if (typeof value.type === 'string') mapped = this.map(value);
-      if (mapped !== value) (out ??= { ...n })[key] = mapped;
+    for (const key of CHILD_KEYS[n.type]!) {
+      const value = n[key] as Node | (Node | null)[] | null | undefined;
+      if (!value) continue;
+      const mapped = Array.isArray(value) ? this.list(value) : this.map(value);
+      if (!isSame(value, mapped)) (out ??= { ...n })[key] = mapped;
     }
     return out ?? n;
   }
@@ -199,13 +204,13 @@ export class Emitter {
     const labels: string[] = [];
     let body = n;
     for (; body.type === 'LabeledStatement'; body = body['body']) labels.push(body['label'].name);
-    return body.type === 'ForStatement' ? forStatement(this, body, labels) : { ...n, body: this.map(n['body']) };
+    return body.type === 'ForStatement' ? forStatement(this, body, labels) : changed(n, { body: this.map(n['body']) });
   }
 
   #call(n: Node): Node {
     const callee = this.map(n['callee']),
       args = this.list(n['arguments']);
-    return { ...n, callee: this.#bare(n['callee'], callee), arguments: args };
+    return changed(n, { callee: this.#bare(n['callee'], callee), arguments: args });
   }
   /** What becomes a member expression only by emission (a box, a named function) is still called without a receiver. */
   #bare(original: Node, callee: Node): Node {

@@ -1,8 +1,6 @@
 import {
-  array,
   arrow,
   assign,
-  binary,
   block,
   call,
   declare,
@@ -14,7 +12,6 @@ import {
   raw,
   returning,
   statement,
-  throwing,
   type Node,
 } from './ast.ts';
 import { liveAtAwaits } from './liveness.ts';
@@ -24,6 +21,7 @@ import { Lowering, type Vocabulary } from './lowering.ts';
 import { numberAwaits } from './number.ts';
 import { Reentry } from './reentry.ts';
 import type { SavedCode } from './saved-code.ts';
+import type { SourceLines } from './source-lines.ts';
 import type { FunctionInfo, Scope, Variable } from './scope.ts';
 import { enter, lowerList, raw as slot } from './statements.ts';
 import type { CodeUse } from './lifting.ts';
@@ -61,6 +59,7 @@ export interface CompiledFunction {
 export interface FunctionContext {
   names: Names;
   words: Vocabulary;
+  lines: SourceLines;
   isStress: boolean;
   /** Set where continuations are to be saved. */
   saved: SavedCode | null;
@@ -70,7 +69,7 @@ export interface FunctionContext {
 
 /** Lowers, numbers, measures liveness, and makes the body enterable. */
 export function compileFunction(fn: FunctionInfo, context: FunctionContext): CompiledFunction {
-  const { names, words, isStress } = context,
+  const { names, words, lines, isStress } = context,
     n = fn.node,
     L = new Lowering(fn, names, words, context.saved !== null);
   const isSibling = context.saved
@@ -102,13 +101,11 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   const meta: FunctionMeta = {
     name: context.nameOf(fn),
     ...(context.saved && { code: n.$use!.code }),
-    line: n['loc'].start.line,
-    column: n['loc'].start.column + 1,
+    ...placeOf(n, lines),
     variables: saved.map((v) => v.name),
     boxes: saved.flatMap((v, i) => (v.isBoxed ? [i] : [])),
     awaits: steps.map((s, i) => ({
-      line: s['source'].loc.start.line,
-      column: s['source'].loc.start.column + 1,
+      ...placeOf(s['source'], lines),
       kind: awaitKind(s['source']),
       live: live[i]!.map((slot) => saved.indexOf(variables[slot]!)).sort((a, b) => a - b),
       isTail: !isStress && s['isTail'] === true,
@@ -126,49 +123,22 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
     declared.push(`${words.pc} = 0`, `${words.at} = 0`, words.promise);
   }
   if (declared.length) statements.push(raw([`let ${declared.join(', ')};`]));
-  const fresh = isSibling ? [] : simple.map(([v, value]) => statement(assign(slot(L, v), value)));
+  const fresh = isSibling ? [] : simple.map(([v, value]) => raw([`${v.emitName} = `, value, ';']));
   if (!steps.length) statements.push(...fresh, ...lowered);
   else {
-    const restore: Node[] = [statement(assign(id(words.pc), member(id(words.frame), 'pc')))];
-    if (saved.length) {
-      restore.push(
-        declare(
-          'const',
-          id(words.saved),
-          call(member(id(words.frame), 'restore'), [reentry.meta(), lit(saved.length)]),
-        ),
-      );
-      saved.forEach((v, i) => restore.push(statement(assign(slot(L, v), index(id(words.saved), lit(i))))));
-    }
+    statements.push(raw(restoring(words, saved, reentry.meta())));
+    if (fresh.length) statements.push(raw(['else {\n', ...fresh.flatMap((each) => [each, '\n']), '}']));
     statements.push(
-      node('IfStatement', {
-        test: binary('!==', member(id(words.frame), 'pc'), lit(0)),
-        consequent: block(restore),
-        alternate: fresh.length ? block(fresh) : null,
-      }),
-    );
-    const capture = call(member(id(words.frame), 'capture'), [
-      id(words.error),
-      id(words.promise),
-      id(words.at),
-      array(saved.map((v) => slot(L, v))),
-      capturedBody(n, bodyName, L),
-      reentry.meta(),
-    ]);
-    const isSignal = binary('instanceof', id(words.error), L.runtime('Signal'));
-    statements.push(
-      node('TryStatement', {
-        block: block(reentry.list(lowered)),
-        finalizer: null,
-        handler: node('CatchClause', {
-          param: id(words.error),
-          body: block([
-            throwing(
-              node('ConditionalExpression', { test: isSignal, consequent: capture, alternate: id(words.error) }),
-            ),
-          ]),
-        }),
-      }),
+      raw([
+        'try ',
+        block(reentry.list(lowered)),
+        ` catch (${words.error}) {\nthrow ${words.error} instanceof ${words.runtime}.Signal ? `,
+        `${words.frame}.capture(${words.error}, ${words.promise}, ${words.at}, [${namesOf(saved)}], `,
+        capturedBody(n, bodyName, L),
+        ', ',
+        reentry.meta(),
+        `) : ${words.error};\n}`,
+      ]),
     );
   }
   return {
@@ -187,7 +157,30 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   };
 }
 
+const namesOf = (variables: readonly Variable[]): string => variables.map((v) => v.emitName).join(', ');
+
+/** `if ($f.pc !== 0) { $pc = $f.pc; const $s = $f.restore($meta(3), 2); a = $s[0]; b = $s[1]; }` */
+function restoring(
+  { frame, pc, saved: values }: Vocabulary,
+  saved: readonly Variable[],
+  meta: Node,
+): (string | Node)[] {
+  const begin = `if (${frame}.pc !== 0) {\n${pc} = ${frame}.pc;\n`;
+  if (saved.length === 0) return [`${begin}}`];
+  return [
+    `${begin}const ${values} = ${frame}.restore(`,
+    meta,
+    `, ${saved.length});\n${saved.map((v, i) => `${v.emitName} = ${values}[${i}];\n`).join('')}}`,
+  ];
+}
+
 const withoutRest = (p: Node): Node => (p.type === 'RestElement' ? (p['argument'] as Node) : p);
+
+/** As people count: from 1. */
+function placeOf(n: Node, lines: SourceLines): { line: number; column: number } {
+  const { line, column } = lines.at(n.start);
+  return { line, column: column + 1 };
+}
 
 /** What a frame keeps of the function's code: the body, which for a closure to be saved knows what it captured. */
 function capturedBody(n: Node, bodyName: string, L: Lowering): Node {
@@ -284,8 +277,7 @@ export function wrapperBody(
   directives: Node[],
   from: Node,
 ): Node {
-  const { words, isStress } = context,
-    activation = node('NewExpression', { callee: member(id(words.runtime), 'Activation'), arguments: [] });
+  const { words, isStress } = context;
   const start = (): Node => call(id(compiled.bodyName), [id(words.frame), ...compiled.bodyArgs], from);
   const make = compiled.isSibling
     ? []
@@ -297,8 +289,7 @@ export function wrapperBody(
   return block([
     ...directives,
     ...make,
-    declare('const', id(words.frame), activation),
-    returning(assign(member(id(words.frame), 'promise'), start())),
+    raw([`const ${words.frame} = new ${words.runtime}.Activation();\nreturn ${words.frame}.promise = `, start(), ';']),
   ]);
 }
 

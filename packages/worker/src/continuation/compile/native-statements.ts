@@ -1,4 +1,4 @@
-import { assign, block, declare, sequence, statement, type Node } from './ast.ts';
+import { assign, block, changed, declare, sequence, statement, type Node } from './ast.ts';
 import { jump } from './jumps.ts';
 import type { Lowering, Target } from './lowering.ts';
 
@@ -24,49 +24,51 @@ export function native(L: Lowering, n: Node, labels: string[]): Node[] {
     case 'ClassDeclaration':
       return hasPerIteration(n) && !L.isSaved ? [declare('let', n['id'], { ...n, type: 'ClassExpression' })] : [n];
     case 'BlockStatement': {
-      const make = (): Node => ({ ...n, body: nativeList(L, n['body']) });
+      const make = (): Node => changed(n, { body: nativeList(L, n['body']) });
       return [labels.length ? inside(label(labels), make) : make()];
     }
     case 'LabeledStatement': {
       const list = native(L, n['body'], [...labels, n['label'].name]);
-      return [{ ...n, body: list.length === 1 ? list[0] : block(list) }];
+      return [changed(n, { body: list.length === 1 ? list[0] : block(list) })];
     }
     case 'IfStatement':
       return [
-        inside(label(labels), () => ({ ...n, consequent: one(n['consequent']), alternate: one(n['alternate']) })),
+        inside(label(labels), () => changed(n, { consequent: one(n['consequent']), alternate: one(n['alternate']) })),
       ];
     case 'WhileStatement':
     case 'DoWhileStatement':
-      return [inside(loop(labels), () => ({ ...n, body: one(n['body']) }))];
+      return [inside(loop(labels), () => changed(n, { body: one(n['body']) }))];
     case 'ForStatement': {
       const init =
         n['init']?.type === 'VariableDeclaration' && n['init'].kind === 'var'
           ? asExpression(varAssignments(n['init']))
           : n['init'];
-      return [inside(loop(labels), () => ({ ...n, init, body: one(n['body']) }))];
+      return [inside(loop(labels), () => changed(n, { init, body: one(n['body']) }))];
     }
     case 'ForInStatement':
     case 'ForOfStatement': {
       const isVar = n['left'].type === 'VariableDeclaration' && n['left'].kind === 'var',
         d = isVar ? (n['left'].declarations[0] as Node) : null;
-      const loopNode = inside(loop(labels), () => ({ ...n, left: d ? d['id'] : n['left'], body: one(n['body']) }));
+      const loopNode = inside(loop(labels), () => changed(n, { left: d ? d['id'] : n['left'], body: one(n['body']) }));
       return d?.['init'] ? [statement(assign(d['id'], d['init'])), loopNode] : [loopNode];
     }
     case 'SwitchStatement':
       return [
-        inside({ kind: 'switch', labels, isNative: true }, () => ({
-          ...n,
-          cases: (n['cases'] as Node[]).map((k) => ({ ...k, consequent: nativeList(L, k['consequent']) })),
-        })),
+        inside({ kind: 'switch', labels, isNative: true }, () =>
+          changed(n, {
+            cases: (n['cases'] as Node[]).map((k) => changed(k, { consequent: nativeList(L, k['consequent']) })),
+          }),
+        ),
       ];
     case 'TryStatement':
       return [
-        inside(label(labels), () => ({
-          ...n,
-          block: one(n['block']),
-          finalizer: one(n['finalizer']),
-          handler: n['handler'] ? { ...n['handler'], body: one(n['handler'].body) } : null,
-        })),
+        inside(label(labels), () =>
+          changed(n, {
+            block: one(n['block']),
+            finalizer: one(n['finalizer']),
+            handler: n['handler'] && changed(n['handler'], { body: one(n['handler'].body) }),
+          }),
+        ),
       ];
     case 'BreakStatement':
     case 'ContinueStatement':

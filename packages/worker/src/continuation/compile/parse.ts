@@ -27,7 +27,6 @@ export function parse(source: string, file: string, sourceType: 'module' | 'scri
     const program = acornParse(source, {
       ecmaVersion: 'latest',
       sourceType,
-      locations: true,
       allowHashBang: true,
       ...(tokens && {
         onToken: ({ start, end }) => {

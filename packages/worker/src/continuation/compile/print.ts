@@ -1,22 +1,257 @@
-import { print as printTree } from 'esrap';
-import ts from 'esrap/languages/ts';
+import { encode, type SourceMapMappings } from '@jridgewell/sourcemap-codec';
+import * as acorn from 'acorn';
+import * as astring from 'astring';
 import type { Node } from './ast.ts';
+import type { SourceLines } from './source-lines.ts';
 
-interface Context {
-  write(text: string, node?: unknown): void;
-  visit(n: Node): void;
+/** What the generator keeps while it prints; `line` counts from 1, `column` from 0. */
+interface State {
+  output: string;
+  line: number;
+  column: number;
+  write(text: string, node?: Node): void;
 }
+type Printers = Record<string, (this: Printers, n: Node, state: State) => void>;
 
-const language = {
-  ...ts(),
-  Raw(n: Node, context: Context): void {
-    for (const part of n['parts'] as (string | Node)[])
-      if (typeof part === 'string') context.write(part, n);
-      else context.visit(part);
-  },
+// Both are there, and in no declaration of theirs.
+const { Node: ParsedNode } = acorn as unknown as { Node: new () => object };
+const { EXPRESSIONS_PRECEDENCE, GENERATOR, generate } = astring as unknown as {
+  EXPRESSIONS_PRECEDENCE: Record<string, number>;
+  GENERATOR: Printers;
+  generate: (this: void, tree: Node, options: object) => string;
 };
 
-/** Prints a tree; the map leads to `source`, and stack frames of the runtime stay out of the author's way by `ignoreList`. */
-export function print(tree: Node, source: string, file: string): { code: string; map: { toUrl(): string } } {
-  return printTree(tree as never, language as never, { sourceMapSource: file, sourceMapContent: source, indent: '' });
+/** A stack frame points to a word: a callee, a property, `new`, `throw`. */
+const WORD_OR_LINE_END = /[\w$\u0080-\u2027\u2030-\uffff]+|\r\n|[\n\r\u2028\u2029]/g;
+
+/** Prints a tree, in which all that `source` has as it stands is copied from there. The map leads to `original`, which has the same positions. */
+export function print(
+  tree: Node,
+  source: string,
+  { lines, original, file }: { lines: SourceLines; original: string; file: string },
+): { code: string; map: SourceMap } {
+  const map = new SourceMap(file, original);
+  const code = generate(tree, {
+    generator: new Printing(source, lines, map).printers,
+    expressionsPrecedence: PRECEDENCE,
+    indent: '',
+    // Or it would not count lines and columns. Its nodes have no positions that it knows.
+    sourceMap: map,
+  });
+  return { code, map };
+}
+
+export class SourceMap {
+  readonly #mappings: SourceMapMappings = [[]];
+  readonly #file: string;
+  readonly #source: string;
+  constructor(file: string, source: string) {
+    this.#file = file;
+    this.#source = source;
+  }
+
+  /** Lines count from 1, columns from 0. Of two that begin in one place, the inner one is true. */
+  add(line: number, column: number, fromLine: number, fromColumn: number): void {
+    while (this.#mappings.length < line) this.#mappings.push([]);
+    const segments = this.#mappings[line - 1]!;
+    if (segments.at(-1)?.[0] === column) segments.pop();
+    segments.push([column, 0, fromLine - 1, fromColumn]);
+  }
+
+  toUrl(): string {
+    const map = {
+      version: 3,
+      sources: [this.#file],
+      sourcesContent: [this.#source],
+      names: [],
+      mappings: encode(this.#mappings),
+    };
+    return `data:application/json;charset=utf-8;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
+  }
+}
+
+/** The generator's own does not tell `(a?.b).c` from `a?.b.c`. */
+const PRECEDENCE = { ...EXPRESSIONS_PRECEDENCE, ChainExpression: 18 };
+
+/**
+ * How each kind of node is printed. What the parser made stands in the author's text, with all below it, since every pass makes
+ * a new node where it changes something: it is copied. A copied expression has no parentheses around it, and is given some where
+ * its first word or its `in` would be taken for something else.
+ */
+class Printing {
+  readonly printers: Printers = {};
+  readonly #source: string;
+  readonly #lines: SourceLines;
+  readonly #map: SourceMap;
+
+  constructor(source: string, lines: SourceLines, map: SourceMap) {
+    this.#source = source;
+    this.#lines = lines;
+    this.#map = map;
+    for (const [type, print] of Object.entries({ ...GENERATOR, ...this.#own() }))
+      this.printers[type] = (n, state) => {
+        if (isParsed(n)) return this.#copy(n, state);
+        if (n.start >= 0) {
+          const { line, column } = lines.at(n.start);
+          map.add(state.line, state.column, line, column);
+        }
+        print.call(this.printers, n, state);
+      };
+  }
+
+  /** What the generator lacks, or does for trees without copies. */
+  #own(): Printers {
+    const { printers } = this;
+    const visit = (n: Node, state: State): void => printers[n.type]!(n, state);
+    const standard = (n: Node, state: State): void => GENERATOR[n.type]!.call(printers, n, state);
+    const head: Printers[string] = (n, state) => {
+      const { init, left } = n as { init?: Node | null; left?: Node };
+      if (init)
+        return standard({ ...n, init: init.type === 'VariableDeclaration' ? inHead(init) : enclosed(init) }, state);
+      if (left?.type === 'VariableDeclaration') return standard({ ...n, left: inHead(left) }, state);
+      return standard(left && /^(?:async|let)$/.test(left['name']) ? { ...n, left: enclosed(left) } : n, state);
+    };
+    return {
+      Enclosed(n, state) {
+        state.write('(');
+        visit(n['inner'], state);
+        state.write(')');
+      },
+      Raw(n, state) {
+        for (const part of n['parts'] as (string | Node)[])
+          if (typeof part !== 'string') visit(part, state);
+          // The generator counts a line where what it writes ends with one.
+          else for (const line of part.split(/(?<=\n)/)) state.write(line);
+      },
+      ForStatement: head,
+      ForInStatement: head,
+      ForOfStatement: head,
+      ExpressionStatement: (n, state) =>
+        standard(this.#startsAStatement(n['expression']) ? { ...n, expression: enclosed(n['expression']) } : n, state),
+      ArrowFunctionExpression: (n, state) =>
+        standard(this.#startsAStatement(n['body']) ? { ...n, body: enclosed(n['body']) } : n, state),
+      ExportDefaultDeclaration: (n, state) =>
+        standard(
+          n['declaration'].type.endsWith('Expression') ? { ...n, declaration: enclosed(n['declaration']) } : n,
+          state,
+        ),
+      ImportExpression(n, state) {
+        state.write('import(');
+        visit(n['source'], state);
+        if (n['options']) {
+          state.write(', ');
+          visit(n['options'], state);
+        }
+        state.write(')');
+      },
+    };
+  }
+
+  /** Where a statement or the body of an arrow function begins, the expression would not be taken for one. */
+  #startsAStatement(expression: Node): boolean {
+    let n = expression;
+    for (let first: Node | null; !isParsed(n); n = first) {
+      first = firstOf(n);
+      if (first === null) return n.type === 'AssignmentExpression';
+    }
+    FIRST_WORD.lastIndex = n.start;
+    return n.type !== 'BlockStatement' && FIRST_WORD.test(this.#source);
+  }
+
+  #copy(n: Node, state: State): void {
+    if (n.type !== 'SequenceExpression') return this.#copyText(n, state);
+    // The generator leaves its parentheses to itself.
+    state.write('(');
+    this.#copyText(n, state);
+    state.write(')');
+  }
+
+  #copyText(n: Node, state: State): void {
+    const text = this.#source.slice(n.start, n.end);
+    let { line, column } = this.#lines.at(n.start);
+    // What to add to a place in the text to have its column, here and in the source.
+    let shift = state.column;
+    this.#map.add(state.line, state.column, line, column);
+    for (const { 0: word, index } of text.matchAll(WORD_OR_LINE_END)) {
+      if (/[\n\r\u2028\u2029]/.test(word)) {
+        line++;
+        state.line++;
+        shift = column = -(index + word.length);
+      } else this.#map.add(state.line, shift + index, line, column + index);
+    }
+    state.output += text;
+    state.column = shift + text.length;
+    if (isOpenEnded(n) && !text.endsWith(';')) state.write(';');
+  }
+}
+
+/** Nodes of other passes are plain objects. */
+const isParsed = (n: Node): boolean => n instanceof ParsedNode && n.type !== 'Program';
+const enclosed = (inner: Node): Node => ({ type: 'Enclosed', start: -1, end: -1, inner });
+const FIRST_WORD = /\{|(?:function|class|let|async)\b/y;
+
+/** Declarations in the head of a `for`, where a bare `in` would end them. */
+const inHead = (n: Node): Node => ({
+  ...n,
+  declarations: (n['declarations'] as Node[]).map((d) =>
+    isParsed(d) || !d['init'] ? d : { ...d, init: enclosed(d['init']) },
+  ),
+});
+
+/** With what the text of an expression begins; null: with something of its own. */
+function firstOf(n: Node): Node | null {
+  switch (n.type) {
+    case 'MemberExpression':
+      return n['object'];
+    case 'CallExpression':
+      return n['callee'];
+    case 'TaggedTemplateExpression':
+      return n['tag'];
+    case 'BinaryExpression':
+    case 'LogicalExpression':
+      return n['left'];
+    case 'AssignmentExpression':
+      return n['left'].type === 'ObjectPattern' ? null : n['left'];
+    case 'ConditionalExpression':
+      return n['test'];
+    case 'ChainExpression':
+      return n['expression'];
+    case 'UpdateExpression':
+      return n['prefix'] ? null : n['argument'];
+    default:
+      return null;
+  }
+}
+
+/** A statement or field that ends with a semicolon, which its author may have left to the parser. */
+function isOpenEnded(n: Node): boolean {
+  switch (n.type) {
+    case 'IfStatement':
+      return isOpenEnded(n['alternate'] ?? n['consequent']);
+    case 'ForStatement':
+    case 'ForInStatement':
+    case 'ForOfStatement':
+    case 'WhileStatement':
+    case 'LabeledStatement':
+    case 'WithStatement':
+      return isOpenEnded(n['body']);
+    case 'ExpressionStatement':
+    case 'VariableDeclaration':
+    case 'ReturnStatement':
+    case 'ThrowStatement':
+    case 'BreakStatement':
+    case 'ContinueStatement':
+    case 'DebuggerStatement':
+    case 'DoWhileStatement':
+    case 'ImportDeclaration':
+    case 'ExportAllDeclaration':
+    case 'PropertyDefinition':
+      return true;
+    case 'ExportDefaultDeclaration':
+      return n['declaration'].type.endsWith('Expression');
+    case 'ExportNamedDeclaration':
+      return n['declaration'] === null || isOpenEnded(n['declaration']);
+    default:
+      return false;
+  }
 }

@@ -1,4 +1,18 @@
-import { assign, binary, block, call, conditional, id, lit, member, node, raw, statement, type Node } from './ast.ts';
+import {
+  assign,
+  binary,
+  block,
+  call,
+  conditional,
+  id,
+  lit,
+  member,
+  node,
+  placed,
+  raw,
+  statement,
+  type Node,
+} from './ast.ts';
 import type { Vocabulary } from './lowering.ts';
 import { rangeOf } from './number.ts';
 
@@ -148,7 +162,7 @@ export class Reentry {
       n['source'],
     );
     if (n['isTail']) return node('ReturnStatement', { argument: value }, n);
-    return statement(n['target'] ? assign(n['target'], value, '=', n) : { ...value, loc: n['loc'] });
+    return statement(n['target'] ? assign(n['target'], value, '=', n) : placed(value, n));
   }
 }
 

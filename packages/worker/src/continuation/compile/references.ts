@@ -1,12 +1,26 @@
-import { arrow, assign, binary, id, isAnonymous, lit, member, named, sequence, type Node } from './ast.ts';
+import {
+  arrow,
+  assign,
+  binary,
+  changed,
+  id,
+  isAnonymous,
+  lit,
+  member,
+  named,
+  placed,
+  sequence,
+  type Node,
+} from './ast.ts';
 import type { Emitter } from './emit.ts';
 import { spell } from './lifting.ts';
 import type { Variable } from './scope.ts';
 import { box } from './statements.ts';
 
 function slotOf(n: Node): Node {
-  const v = n.$ref!.variable!;
-  return id(v.isPerIteration && n.$ref!.closure ? v.closureName : v.emitName, n);
+  const v = n.$ref!.variable!,
+    name = v.isPerIteration && n.$ref!.closure ? v.closureName : v.emitName;
+  return n['name'] === name ? n : id(name, n);
 }
 const isSpelled = (v: Variable): boolean => v.kind === 'this' || v.kind === 'arguments' || v.kind === 'self';
 
@@ -25,16 +39,16 @@ export function read(e: Emitter, n: Node): Node {
 }
 
 function checkedRead(e: Emitter, n: Node, v: Variable): Node {
-  return { ...e.runtime('checked', placeOf(n), lit(v.name)), loc: n['loc'] };
+  return placed(e.runtime('checked', placeOf(n), lit(v.name)), n);
 }
 
 /** An assignment, to a name or into a pattern. */
 export function assignment(e: Emitter, n: Node): Node {
   const left = n['left'] as Node,
     operator = n['operator'] as string;
-  if (left.type !== 'Identifier') return { ...n, left: pattern(e, left), right: e.map(n['right']) };
+  if (left.type !== 'Identifier') return changed(n, { left: pattern(e, left), right: e.map(n['right']) });
   const v = left.$ref?.variable;
-  if (!v?.isOurs) return { ...n, right: e.map(n['right'], left['name']) };
+  if (!v?.isOurs) return changed(n, { right: e.map(n['right'], left['name']) });
   if (left['$raw']) return { ...n, left: read(e, left), right: e.map(n['right']) };
   const isInit = left.$ref!.isInit,
     right = namedValue(e, n['right'], v.name, placeOf(left)),
@@ -62,7 +76,7 @@ function namedValue(e: Emitter, right: Node, name: string, place: Node): Node {
 /** `x++` and its like. */
 export function update(e: Emitter, n: Node): Node {
   const argument = n['argument'] as Node;
-  if (argument.type !== 'Identifier') return { ...n, argument: e.map(argument) };
+  if (argument.type !== 'Identifier') return changed(n, { argument: e.map(argument) });
   const v = argument.$ref?.variable;
   if (!v?.isOurs) return n;
   if (v.kind === 'const' || v.kind === 'using') return e.runtime('constant', read(e, argument), lit(v.name));
@@ -77,34 +91,31 @@ export function pattern(e: Emitter, n: Node | null): Node {
     case 'Identifier':
       return target(e, n);
     case 'ObjectPattern':
-      return {
-        ...n,
+      return changed(n, {
         properties: (n['properties'] as Node[]).map((p) =>
           p.type === 'RestElement'
-            ? { ...p, argument: pattern(e, p['argument']) }
-            : {
-                ...p,
+            ? changed(p, { argument: pattern(e, p['argument']) })
+            : changed(p, {
                 key: p['computed'] ? e.map(p['key']) : p['key'],
                 value: pattern(e, p['value']),
                 shorthand: p['shorthand'] && keepsName(e, p['value']),
-              },
+              }),
         ),
-      };
+      });
     case 'ArrayPattern':
-      return { ...n, elements: (n['elements'] as (Node | null)[]).map((each) => each && pattern(e, each)) };
+      return changed(n, { elements: (n['elements'] as (Node | null)[]).map((each) => each && pattern(e, each)) });
     case 'AssignmentPattern': {
       const left = pattern(e, n['left']);
-      return {
-        ...n,
+      return changed(n, {
         left,
         right:
           n['left'].type === 'Identifier'
             ? namedValue(e, n['right'], n['left'].$ref?.variable?.name ?? n['left'].name, left)
             : e.map(n['right']),
-      };
+      });
     }
     case 'RestElement':
-      return { ...n, argument: pattern(e, n['argument']) };
+      return changed(n, { argument: pattern(e, n['argument']) });
     default:
       return e.map(n);
   }

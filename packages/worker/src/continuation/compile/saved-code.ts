@@ -20,6 +20,7 @@ import {
 import type { FunctionMeta } from './functions.ts';
 import type { Vocabulary } from './lowering.ts';
 import { moduleHash } from './module-hash.ts';
+import type { SourceLines } from './source-lines.ts';
 
 /** What a module says of its code, so that saved continuations can name it. */
 export class SavedCode {
@@ -32,9 +33,9 @@ export class SavedCode {
   readonly #makers: [code: number, maker: Node][] = [];
   readonly #constants: string[];
 
-  constructor(analysis: Analysis, nameOf: (n: Node) => string) {
+  constructor(analysis: Analysis, lines: SourceLines, nameOf: (n: Node) => string) {
     for (const n of analysis.closures) {
-      const { line, column } = n['loc'].start;
+      const { line, column } = lines.at(n.start);
       this.infos.push({
         name: nameOf(n),
         line,

@@ -1,4 +1,18 @@
-import { assign, binary, block, id, ifThen, labeled, lit, node, statement, throwing, undef, type Node } from './ast.ts';
+import {
+  assign,
+  binary,
+  block,
+  id,
+  ifThen,
+  labeled,
+  lit,
+  node,
+  placed,
+  statement,
+  throwing,
+  undef,
+  type Node,
+} from './ast.ts';
 import { awaitStep, lower, lowerClass } from './expressions.ts';
 import { lowerForAwait, lowerForIn, lowerForOf } from './iteration.ts';
 import { jump } from './jumps.ts';
@@ -155,7 +169,7 @@ export function lowerEffect(L: Lowering, e: Node, from: Node): void {
     return;
   }
   const value = lower(L, e);
-  if (value.$ref?.variable?.kind !== 'temp') L.emit(statement({ ...value, loc: value['loc'] ?? from['loc'] }));
+  if (value.$ref?.variable?.kind !== 'temp') L.emit(statement(value.start < 0 ? placed(value, from) : value));
 }
 
 /** `x = value`; an await that was just emitted puts its result straight into x. */

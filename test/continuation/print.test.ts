@@ -1,0 +1,101 @@
+import { decode } from '@jridgewell/sourcemap-codec';
+import { describe, expect, test } from 'vitest';
+import { compile } from '../../packages/worker/src/continuation/compile/compile.ts';
+import { load, play, returned } from './support/compile-module.ts';
+
+/** What the author wrote is copied into what the compiler prints, without the parentheses that stood around it. */
+const MEANT = {
+  'a chain that ends before a property is read':
+    'const o = { a: { b: 7 } }; return (o?.a).b + (o?.["a"].b ?? 0) + (await ask());',
+  'a chain that ends before a call': 'const o = { f() { return this === o; } }; return [(o?.f)(), await ask()];',
+  'a tag that is the end of a chain': 'const o = { f: (x) => x.raw[0] }; return (o?.f)`a\\n${await ask()}`;',
+  'a sequence in a comparison': 'return 1 < (await ask(), 2, 3);',
+  'a sequence that is an argument': 'return Math.max((0, 5), await ask());',
+  '`in` in the head of a for':
+    'let n = 0; for (let i = ("a" in { a: await ask() }), f = () => ("b" in {}); i && n < 3; n++) { await ask(); if (f()) break; } return n;',
+  '`in` in the head of a for that does not wait':
+    'let n = 0; await ask(); for (var i = ("a" in { a: 1 }); i && n < 3; n++); return n;',
+  'a loop variable that is called async':
+    'let async, n = 0; for ((async) of [1, 2]) { n += async; await ask(); } return n;',
+  'an arrow that returns a property of an object': 'const f = async () => ({ a: await ask() }.a); return f();',
+  'an arrow that returns an assignment to a pattern':
+    'let a = 0; const f = (x) => ({ a } = x); f({ a: await ask() }); return a;',
+  'a statement that begins with an object': 'let n = 0; ({ add() { n += 1; } }.add(await ask())); return n;',
+  'a statement that begins with a function': 'let n = 0; (function () { n += 1; }.call(await ask())); return n;',
+  'a statement that begins with a class': 'let n = 0; (class { static add() { n += 1; } }.add(await ask())); return n;',
+  'a statement that begins with `let`': 'const l = []; l[0] = await ask(); return l;',
+  'statements without semicolons':
+    'let n = 1\nawait ask()\n;[n] = [2]\nif (n) n++\nelse n--\ndo n++\nwhile (n < 9)\nreturn n',
+  'statements without semicolons, one after another':
+    'let n = 0\nfor (const x of [1, 2]) n += x\nwhile (n < 5) n++\nlabel: n++\nconst f = () => n\n;(() => n)()\nreturn [n, f(), await ask()]',
+  'fields without semicolons':
+    'class A {\n  a = 1\n  static b = 2;\n  ["c"] = 3\n  d\n  *e() { yield 4 }\n}\nreturn [new A().a, A.b, new A().c, [...new A().e()], await ask()]',
+  signs:
+    'const n = await ask(); return [- -n, +(+n), -(-n), n - -n, n- --[n][0], typeof (n), (-n) ** 2, !(n in [0, 1])];',
+  'a new of what a call gives':
+    'const make = () => Array; return [new (make())(3).length, new (make().from.constructor)("return 1")(), await ask()];',
+  'a new of what a chain gives': 'const o = { A: class { x = 1; } }; return [new (o?.A)().x, await ask()];',
+  'an await as a base': 'return (await ask()) ** 2 + (await ask()).toFixed(1);',
+  'a yield and an arrow as operands':
+    'const g = function* () { return 1 + (yield 2); }; const i = g(); i.next(); return [i.next(4).value, ((x) => x) || 0, await ask()].length;',
+  'nullish beside or': 'const n = await ask(); return [(n || 0) ?? 1, n || (null ?? 1), (n ?? 2) && 3];',
+  'holes and trailing commas':
+    'const [, a, , b] = [1, await ask(), 3, 4]; return [a, b, [, 1, , ].length, [...[5, , 6]]];',
+  'an import with attributes':
+    'return await import("data:application/json,[1]", { with: { type: "json" } }).then((m) => m.default, (e) => typeof e);',
+  'regular expressions, big numbers, templates in templates':
+    'const n = await ask(); return [/[/\\]]+/gu.source, 10n ** 20n > 1n, `a${`b${n}`}\n`];',
+  'comments that end lines':
+    'const n = await ask(); // one\nconst f = () => /* two */ n // three\n; return f() /* four */',
+};
+
+describe('print()', () => {
+  for (const [what, body] of Object.entries(MEANT))
+    test(`keeps the meaning of ${what}`, async () => {
+      const answers = Array.from({ length: 12 }, () => 3);
+      const native = new Function('ask', `return (async () => {${body}\n})()`) as (
+        ask: () => Promise<number>,
+      ) => unknown;
+      const expected = await native(() => Promise.resolve(3));
+      const { exports } = await load(`export async function f() {${body}\n}`);
+      const { outcome } = await play(exports['f']!, answers);
+      expect(returned(outcome)).toEqual(expected);
+    });
+
+  test('a function or class expression that is exported stays one, and has its name', async () => {
+    const source =
+      'export default (function () { return ask(async () => { await ask(1); }); });\nexport const later = async () => { await ask(2); };';
+    const { code } = compile(source, { file: 'a.js', runtime: 'rt' });
+    expect(code).toMatch(/export default \(function \(\)/);
+  });
+
+  test('every word of the author has its place in the map, whatever ends its line', () => {
+    const source = [
+      'export async function f() {',
+      '  const u1 = u2(u3, await u4()), u5 = `text ${u7}',
+      '    ${await u8(u9.u10)}`;\r',
+      '  for (const u11 of u12) { u13(); await u14(u11 ? u15 : new u16(u17)); }\u2028  const { u18, u19: u20 = u21() } = u22;',
+      '  try { u23(); throw u24; } catch (u25) { await u26(u25); } finally { u27.u28.u29(() => u30); }',
+      '  return { u31, u32: u33 };',
+      '}',
+      'const u34 = (u35) => {\r\n  u36(u35, function u37() { return u38; });\n};',
+    ].join('\n');
+    const { code, map } = compile(source, { file: 'a.js', runtime: 'rt' });
+    const { mappings } = JSON.parse(Buffer.from(map!.toUrl().split(',')[1]!, 'base64').toString()) as {
+      mappings: string;
+    };
+    const lines = (text: string): string[] => text.split(/\r\n?|[\n\u2028\u2029]/);
+    const from = lines(source),
+      found = new Set<string>();
+    decode(mappings).forEach((segments, i) => {
+      for (const [column, , line, fromColumn] of segments as [number, number, number, number][]) {
+        const word = /^u\d+\b/.exec(lines(code)[i]!.slice(column))?.[0];
+        if (word === undefined) continue;
+        expect(from[line]!.slice(fromColumn)).toMatch(new RegExp(`^(?:const |\\{ )?${word}\\b`));
+        found.add(word);
+      }
+    });
+    const all = new Set(source.match(/u\d+/g));
+    expect([...all].filter((word) => !found.has(word))).toEqual([]);
+  });
+});
