@@ -47,6 +47,16 @@ describe('createThresholdLruManager()', () => {
     expect([manager.count, manager.lookup(instance, hugeId, hugeNonce)]).toEqual([1, 'huge']);
   });
 
+  test('a page that weighs more than all may weigh keeps its links, the first and the last', () => {
+    const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
+    const instance = manager.createInstance();
+    manager.store(instance, { continuation: {} }, null, 900);
+    const continuation = {};
+    const links = [5000, 100, 100].map((bytes) => manager.store(instance, { continuation }, null, bytes));
+    expect(manager.count).toBe(3);
+    for (const link of links) expect(manager.lookup(instance, ...link)).toEqual({ continuation });
+  });
+
   test('a thread near its cap makes room, however light its continuations are', () => {
     const clock = new ManualClock();
     const manager = createThresholdLruManager({ clock, heapBytes: () => 48 << 20 });

@@ -35,6 +35,16 @@ describe('sendSuspend() and its family', () => {
     expect(await servlet.text('/s')).toBe('SERVLET_NO_PROMPT');
   });
 
+  test('sendForward() while a page is made fails, and expires nothing', async () => {
+    const servlet = await load(`export default async () => {
+      await sendSuspend((url) => url);
+      try { await sendSuspend(async (url) => { await sendForward((inner) => inner); return url; }); }
+      catch (error) { return error.code; }
+    }`);
+    const page = await servlet.text('/s');
+    for (let times = 0; times < 2; times++) expect(await servlet.follow(page)).toBe('SERVLET_NO_PROMPT');
+  });
+
   test('a page maker’s error is thrown at its suspension, which may show another page', async () => {
     const servlet = await load(`export default async () => {
       try { await sendSuspend(() => { throw new Error('no page'); }); }

@@ -1,4 +1,5 @@
 import { collectFunction } from '../collector.ts';
+import type { Suspension } from '../servlet/instance.ts';
 import { LruManager, type LruManagerOptions } from './lru.ts';
 import { checkPositive, type ContinuationManager } from './manager.ts';
 import type { Entry } from './table.ts';
@@ -63,20 +64,23 @@ class ThresholdLruManager extends LruManager {
     if (this.bytes > this.#maxBytes * BURST_SHARE) this.#makeRoom(entry);
   }
 
-  /** The newest page always stays: its visitor is about to see it. */
+  /** The newest page always stays, with all its links: its visitor is about to see it. */
   #makeRoom(newest: Entry): void {
     const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
     let { bytes } = this;
     const gone: Entry[] = [];
     for (const entry of byVisit) {
       if (bytes <= this.#maxBytes) break;
-      if (entry === newest) continue;
+      if (pageOf(entry) === pageOf(newest)) continue;
       bytes -= entry.bytes;
       gone.push(entry);
     }
     this.table.remove(gone);
   }
 }
+
+/** The links of one page lead to one continuation. */
+const pageOf = ({ k }: Entry): unknown => (k as Partial<Suspension> | null)?.continuation ?? k;
 
 function heapBytes(): number {
   const { heapUsed, external } = process.memoryUsage();

@@ -77,6 +77,8 @@ export function sendFinish(page: Page): Promise<never> {
 /** Expires every page of the instance, then goes on as `sendSuspend`: what came before can't be done again. @see Racket `send/forward` */
 export function sendForward(make: (url: string) => Page): Promise<ServletRequest> {
   return promised(() => {
+    // What can't be done must not have been done by half.
+    contextToSuspend();
     clearContinuations();
     return sendSuspend(make);
   });
@@ -134,8 +136,7 @@ function keep(captured: Captured, visit: Visit | null): string {
 
 function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
   return promised(() => {
-    const context = runningContextFor('suspend');
-    if (context.isMakingPage) throw new NoPromptError('Cannot suspend: a page is being made, and its run has unwound');
+    const context = contextToSuspend();
     const handler = expirationHandler();
     const { cells } = context;
     // Forty times cheaper than `AsyncLocalStorage.snapshot`.
@@ -154,6 +155,12 @@ function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
       }
     });
   });
+}
+
+function contextToSuspend(): RequestContext {
+  const context = runningContextFor('suspend');
+  if (context.isMakingPage) throw new NoPromptError('Cannot suspend: a page is being made, and its run has unwound');
+  return context;
 }
 
 /** What fails before there is a promise rejects as what fails later. */
