@@ -3,12 +3,23 @@
 import { registerHooks } from 'node:module';
 
 /**
- * @param {{ sources: Record<string, string>, entry: string, protocol: string }} task what `lease` of thread.ts takes; by
- *   `file:` URL the JavaScript of modules that are TypeScript on disk; and where the protocol is, since a guest's thread
- *   may not look through the directories in which packages are searched
+ * @param {{ sources: Record<string, string>, modules: import('node:worker_threads').MessagePort, entry: string, protocol: string }} task
+ *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which are TypeScript on disk; where to
+ *   ask for the servlet's; and where the protocol is, since a guest's thread may not look through the directories in which packages are searched
  */
 export default async function boot(task) {
-  const { sources, protocol } = task;
+  const { sources, protocol, modules } = task;
+  const compile = new Promise((resolve, reject) => {
+    modules.once('message', (answer) => {
+      modules.close();
+      if (answer.error) return reject(answer.error);
+      Object.assign(sources, answer.sources);
+      resolve(answer.compile);
+    });
+    modules.postMessage(null);
+  });
+  // Who waits for it may not be there yet.
+  compile.catch(() => {});
   registerHooks({
     resolve: (specifier, context, nextResolve) =>
       specifier === '@custodian/protocol' ? { url: protocol, shortCircuit: true } : nextResolve(specifier, context),
@@ -18,5 +29,5 @@ export default async function boot(task) {
         : { format: 'module', source: sources[url], shortCircuit: true },
   });
   const { default: lease } = await import(task.entry);
-  return lease(task);
+  return lease({ ...task, compile });
 }

@@ -40,8 +40,8 @@ export interface LeaseTask {
   collectorPort: MessagePort;
   /** See {@link LastCollection}. */
   collectorMemory: SharedArrayBuffer;
-  /** null: no module of the servlet asks for continuations, and it is run as it is. */
-  compile: CompileTask | null;
+  /** When the servlet's modules are here. null: none of them asks for continuations, and they are run as they are. */
+  compile: Promise<CompileTask | null>;
 }
 
 export default async function lease(task: LeaseTask): Promise<never> {
@@ -121,7 +121,9 @@ export default async function lease(task: LeaseTask): Promise<never> {
   return never();
 }
 
-async function load({ order, compile }: LeaseTask, writer: FrameWriter, channel: Socket): Promise<Servlet> {
+async function load(task: LeaseTask, writer: FrameWriter, channel: Socket): Promise<Servlet> {
+  const { order } = task;
+  const compile = await task.compile;
   if (compile === null) {
     if (order.guest !== null) await encloseGuest(order.guest, channel);
     return loadServlet(order.servletUrl);

@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
   failureOf,
   JsonLineReader,
@@ -127,11 +128,29 @@ const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${
 };
 const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPILER_PACKAGES);
 
-/** What the thread runs: the stripped sources, and for a servlet with continuations what is compiled of them. */
+/** What the thread of a servlet runs beside its runtime: the stripped sources, and for one with continuations what is compiled of them. */
 function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
   const compile = compiledModules.orderFor(order);
-  const base = compile?.port ? { ...runtimeSources, ...compiledModules.compilerSources } : { ...runtimeSources };
-  return { sources: sources.collect(order.servletUrl, base), compile };
+  const own = compile?.port ? compiledModules.compilerSources : {};
+  return { sources: sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources))), compile };
+}
+
+/**
+ * The port at which a thread asks for its servlet's modules. It does as soon as it runs, so that they are read and stripped
+ * while it loads its runtime on another core.
+ */
+function modulesPort(order: LeaseOrder): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port1.once('message', () => {
+    try {
+      const modules = modulesFor(order);
+      port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
+    } catch (error) {
+      port1.postMessage({ error });
+    }
+  });
+  port1.unref();
+  return port2;
 }
 
 function startThread(order: LeaseOrder): void {
@@ -151,10 +170,10 @@ function startThread(order: LeaseOrder): void {
   try {
     const known = new Set(pool.threads);
     const { memory: shared, collectorPort, collectorMemory, signal } = thread;
-    const { compile, ...modules } = modulesFor(order);
+    const modules = modulesPort(order);
     const shares = { memory: shared, collectorPort, collectorMemory };
-    const task = { order, ...shares, entry: THREAD, protocol: PROTOCOL, ...modules, compile };
-    const transferList = compile?.port ? [collectorPort, compile.port] : [collectorPort];
+    const task = { order, ...shares, entry: THREAD, protocol: PROTOCOL, sources: runtimeSources, modules };
+    const transferList = [collectorPort, modules];
     const tasks = taskNumbers();
     const run = pool.run(task, { signal, transferList });
     const worker = pool.threads.find((candidate) => !known.has(candidate));
