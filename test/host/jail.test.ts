@@ -1,11 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../packages/host/src/index.ts';
+import { prlimitPath } from '../../packages/host/src/jail/bubblewrap.ts';
 import { type Jail, JailError, outputIn, tryJail } from '../../packages/host/src/jail/jail.ts';
 import { seccompProgram } from '../../packages/host/src/jail/seccomp.ts';
-import { childProcesses } from '../support/process-tree.ts';
+import { childProcesses, processesNamed } from '../support/process-tree.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
 import { StartedHost } from '../support/started-host.ts';
 
@@ -112,7 +113,62 @@ describe.skipIf(!hasJail)('a jail', () => {
       ).toEqual([]);
     },
   );
+
+  it('has the clock of CPU time of its load, whose limits the kernel is told first', { timeout: 60_000 }, async () => {
+    using directory = new ServletDirectory({ stuck: `for (;;); export default () => '';` });
+    chmodSync(directory.path, 0o755);
+    await using host = await serve({
+      servlets: [{ file: directory.file('stuck'), profile: 'jail' }],
+      limits: { loadCpuMs: 300, loadTimeoutMs: 60_000, queueTimeoutMs: 60_000 },
+    });
+    expect((await fetch(`${host.url}/stuck`)).status).toBe(503);
+    expect(host.ledger.obituaries[0]).toMatchObject({ cause: 'cpu', limit: 'loadCpuMs' });
+  });
+
+  it.skipIf(prlimitPath() === null)(
+    'has RLIMIT_DATA for its memory and RLIMIT_NPROC for its threads: J1, a burst past them fails, and caps are met before',
+    { timeout: 60_000 },
+    async () => {
+      using directory = new ServletDirectory({
+        greedy: `
+          const hoard = [];
+          const ways = {
+            burst() { try { return String(Buffer.alloc(700 << 20, 1).length); } catch (error) { return error.name; } },
+            buffers() { for (;;) hoard.push(Buffer.alloc(1 << 20, 1)); },
+            objects() { for (;;) hoard.push(new Array(1000).fill(hoard.length)); },
+          };
+          export default ({ query }) => ways[query.get('do')]?.() ?? 'fine';`,
+      });
+      chmodSync(directory.path, 0o755);
+      await using host = await serve({
+        servlets: [{ file: directory.file('greedy'), profile: 'jail' }],
+        limits: { heapMb: 50, loadTimeoutMs: 60_000, queueTimeoutMs: 60_000 },
+      });
+      const get = async (way: string): Promise<string> => (await fetch(`${host.url}/greedy?do=${way}`)).text();
+      expect(await get('')).toBe('fine');
+      const limits = cellLimits();
+      expect(limits.data).toBeLessThan(1.2e9);
+      expect(limits.processes === 96).toBe((jail as Jail).changesUser);
+      expect(await get('burst')).toBe('RangeError');
+      expect(await get('buffers')).toContain('LIMIT_HEAP');
+      expect(await get('objects')).toContain('LIMIT_HEAP');
+      expect(await get('')).toBe('fine');
+      for (const { cause } of host.ledger.obituaries) expect(['heap', 'rss']).toContain(cause);
+    },
+  );
 });
+
+/** What the kernel holds the jailed process of this test's host to. */
+function cellLimits(): { data: number; processes: number } {
+  const [cell] = processesNamed('cell/main').filter(({ pid }) => !isUnlimited(pid));
+  const text = readFileSync(`/proc/${cell?.pid}/limits`, 'utf8');
+  const soft = (name: string): number => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(text)?.[1]);
+  return { data: soft('Max data size'), processes: soft('Max processes') };
+}
+
+function isUnlimited(pid: number): boolean {
+  return /^Max data size +unlimited/m.test(readFileSync(`/proc/${pid}/limits`, 'utf8'));
+}
 
 it('serve() refuses a jail that can not be had, unless another profile is allowed by name', async () => {
   using directory = new ServletDirectory({ hello: `export default () => 'hello';` });

@@ -7,8 +7,9 @@ import { NeighbourClock } from '../support/neighbour-clock.ts';
 import { childProcesses, descriptorsOf, residentBytes } from '../support/process-tree.ts';
 import { StartedHost } from '../support/started-host.ts';
 
-const WARM_UP_KILLS = 100;
-const KILLS = 1000;
+/** Or as many as `KILLS` says. */
+const KILLS = Number(process.env['KILLS'] ?? 1000);
+const WARM_UP_KILLS = Math.ceil(KILLS / 10);
 const MB = 1 << 20;
 const ROUTES = ['heap', 'buffers', 'spin', 'exit'] as const;
 const GREEDY = `

@@ -30,7 +30,7 @@ export async function examine(): Promise<DoctorReport> {
 }
 
 // The others start a Node each, which a server that starts would notice.
-const QUICK = new Set(['RSS sampling from /proc', 'RLIMIT_DATA by prlimit']);
+const QUICK = new Set(['RSS sampling from /proc']);
 
 /** The walls that the host would use and this machine lacks. Tries only those that are quick to try. */
 export async function missingWalls(): Promise<Wall[]> {

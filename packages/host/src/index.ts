@@ -4,7 +4,7 @@ import { checkOptions } from './option-checks.ts';
 import { checkConfig } from './option-tables.ts';
 import { ServletHost } from './host.ts';
 import { Custodian } from './custodian.ts';
-import { type Jail, JailError, tryJail } from './jail/jail.ts';
+import { type Jail, JailError, openJail } from './jail/jail.ts';
 import type { Host, ListenAddress, ServeOptions, ServletOptions } from './options.ts';
 
 export type { Account, Ledger, RequestRecord } from './cell/ledger.ts';
@@ -79,7 +79,7 @@ function asksForJail({ profile, servlets }: ServeOptions): boolean {
 
 /** What a jail can be made of here, or why it can't. */
 function triedJail(): Promise<Jail | JailError> {
-  return tryJail().catch((error: unknown) => {
+  return openJail().catch((error: unknown) => {
     if (error instanceof JailError) return error;
     throw error;
   });

@@ -11,6 +11,8 @@ import type { Profile } from '../options.ts';
 import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
 import { ByteBudget } from './byte-budget.ts';
+import type { CellBounds } from '../jail/bounds.ts';
+import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, JailError } from '../jail/jail.ts';
 import { cellFlags, jailReadable } from './profile.ts';
 
@@ -91,6 +93,12 @@ export class Cell implements Closable {
   wasKilledFromOutside = false;
   /** Threads that it had when it died. */
   leaseCountAtDeath = 0;
+  /** null: it is no jail's, or the kernel offers none. */
+  readonly #bounds: CellBounds | null;
+  readonly #tempMaxBytes: number;
+  /** Of the process in the jail. */
+  #cellPid = 0;
+  #bounding: Promise<void> = Promise.resolve();
   readonly #tempDir: string;
   #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
@@ -123,7 +131,9 @@ export class Cell implements Closable {
       '--heap-growing-percent=50',
       '--expose-gc',
     ];
-    const command = [process.execPath, ...args, MAIN, site.cacheDir, site.emptyDir, String(CHANNEL_COUNT)];
+    const codeRangeMb = profile === 'jail' ? CODE_RANGE_MB : 0;
+    const mainArgs = [site.cacheDir, site.emptyDir, String(CHANNEL_COUNT), String(codeRangeMb)];
+    const command = [process.execPath, ...args, MAIN, ...mainArgs];
     if (profile === 'jail' && (site.jail === null || view === null))
       throw new JailError('Cannot start a cell: its jail was not tried when the host started');
     const inJail =
@@ -138,7 +148,11 @@ export class Cell implements Closable {
             emptyDir: site.emptyDir,
           });
     const extra = Array.from({ length: inJail?.fdCount ?? 0 }, () => 'pipe' as const);
-    this.#child = spawn(inJail?.program ?? (command[0] as string), inJail?.args ?? command.slice(1), {
+    this.#tempMaxBytes = view?.tempMaxBytes ?? 0;
+    this.#bounds = inJail === null ? null : (site.jail?.boundsFor?.(this.number) ?? null);
+    const inner = { program: inJail?.program ?? (command[0] as string), args: inJail?.args ?? command.slice(1) };
+    const { program, args: programArgs } = this.#bounds?.around(inner.program, inner.args) ?? inner;
+    this.#child = spawn(program, programArgs, {
       cwd: site.emptyDir,
       env,
       stdio: ['ignore', 'ignore', 'pipe', ...pipes, ...extra],
@@ -183,8 +197,10 @@ export class Cell implements Closable {
             (findPid) => {
               if (this.isGone) return;
               try {
-                this.#statm = openStatm(findPid());
-                measure();
+                const cellPid = findPid();
+                this.#cellPid = cellPid;
+                this.#statm = openStatm(cellPid);
+                void this.#bound().then(measure);
               } catch {
                 // It is gone again.
                 this.kill('abort');
@@ -214,6 +230,7 @@ export class Cell implements Closable {
         this.#wallAtDeath = this.rssWallBytes();
         this.isGone = true;
         this.exitDetail = exitText(code, signal, inJail !== null);
+        if (this.#bounds?.end() === true) this.deathCause ??= 'rss';
         this.wasKilledFromOutside = this.deathCause === null && this.exitDetail === 'signal SIGKILL';
         this.leaseCountAtDeath = this.leases.size;
         this.deathCause ??= 'abort';
@@ -274,8 +291,26 @@ export class Cell implements Closable {
     if (!this.isGone && this.#control.writable) writeJsonLine(this.#control, message);
   }
 
-  start(order: LeaseOrder): void {
+  /** Resolves when its supervisor has been told. */
+  async start(order: LeaseOrder): Promise<void> {
+    if (this.#bounds !== null) await this.#bound();
     this.send({ type: 'lease', order });
+  }
+
+  /** Has the kernel know what its present threads may have. One after another: the last one counts. */
+  #bound(): Promise<void> {
+    const bounds = this.#bounds;
+    if (bounds === null) return Promise.resolve();
+    this.#bounding = this.#bounding.then(async () => {
+      if (this.isGone || this.deathCause !== null) return;
+      let capBytes = 0;
+      for (const lease of this.leases.values()) capBytes += lease.heapMaxBytes;
+      const threads = this.leases.size;
+      const holding = { threads, capBytes, wallBytes: this.rssWallBytes(), tempBytes: this.#tempMaxBytes };
+      // It is never left without what it was promised.
+      await bounds.hold(this.#cellPid, holding).catch(() => this.kill('abort'));
+    });
+    return this.#bounding;
   }
 
   setActive(isActive: boolean): void {
@@ -286,6 +321,7 @@ export class Cell implements Closable {
 
   onLeaseGone(lease: Lease): void {
     this.leases.delete(lease.number);
+    void this.#bound();
     if (this.isRetired && this.leases.size === 0) void this.close();
   }
 

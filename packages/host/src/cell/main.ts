@@ -25,12 +25,22 @@ import { SupervisedThread } from './supervised-thread.ts';
 import { newTask, taskNumbers } from './task-stat.ts';
 
 const CONTROL_FD = 3;
-const [, , CACHE_DIR, EMPTY_DIR, CHANNELS] = process.argv as [string, string, string, string, string];
+const [, , CACHE_DIR, EMPTY_DIR, CHANNELS, CODE_RANGE_MB] = process.argv as Arguments;
+/** `codeRangeMb`: memory for machine code that each thread is to reserve; 0: as much as V8 likes. */
+type Arguments = [
+  node: string,
+  main: string,
+  cacheDir: string,
+  emptyDir: string,
+  channels: string,
+  codeRangeMb: string,
+];
 const PROTOCOL = import.meta.resolve('@custodian/protocol');
 const WORKER = import.meta.resolve('@custodian/worker');
 const BOOT = fileURLToPath(new URL('boot.mjs', WORKER));
 // `.ts` in a checkout, `.js` in a package: as the package's entry is.
 const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
+const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
@@ -105,7 +115,7 @@ function poolFor(order: LeaseOrder): Piscina {
       env: {},
       execArgv: order.execArgv,
       // V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once.
-      resourceLimits: { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24 },
+      resourceLimits: { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE },
     });
     pool.on('error', () => {
       // A thread that fails is reported by its exit.

@@ -432,15 +432,14 @@ export class ServletPool implements LeaseFollower {
           : { tempDir, tempMaxBytes: this.limits.tempMb * MB, hasFetch: servlet.fetch !== null },
       isDevelopment: this.#site.isDevelopment,
     };
-    cell.booted.then(
-      () => {
-        cell.start(order);
-        lease.watch(this.limits.loadCpuMs);
-      },
-      () => {
-        // The cell died at its start, and its leases with it.
-      },
-    );
+    cell.booted
+      .then(() => cell.start(order))
+      .then(
+        () => lease.watch(this.limits.loadCpuMs),
+        () => {
+          // The cell died at its start, and its leases with it.
+        },
+      );
   }
 
   /** Ends the instance that has rested longest: one that can be made again, or else one that has rested for long. */

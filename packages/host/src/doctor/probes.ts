@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Profile } from '../options.ts';
+import { delegatedGroup } from '../jail/cgroup.ts';
 import { tryJail } from '../jail/jail.ts';
 import { outputOf, type Probe } from './wall.ts';
 
@@ -147,9 +147,10 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
-    name: 'RLIMIT_DATA by prlimit',
-    stops: 'a cell from allocating past its budget, between two samples too',
-    profiles: [],
+    name: 'jail: RLIMIT_DATA by prlimit',
+    stops:
+      'a jailed cell from allocating far past the caps of its threads, between two samples too; where there is no cgroup v2',
+    profiles: JAIL,
     async attempt() {
       const version = await outputOf('prlimit', ['--version']);
       const limits = await outputOf('prlimit', [
@@ -164,10 +165,10 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
-    name: 'cgroup v2',
-    stops: 'memory and processes past a limit that the kernel keeps',
-    profiles: [],
-    attempt: tryCgroup,
+    name: 'jail: cgroup v2',
+    stops: 'memory, threads and CPU use of a jailed cell past what the kernel is told, between two samples too',
+    profiles: JAIL,
+    attempt: () => `${delegatedGroup().folder} is delegated, a group was made`,
   },
   {
     name: 'jail: namespaces by bubblewrap',
@@ -212,27 +213,3 @@ export const PROBES: readonly Probe[] = [
     },
   },
 ];
-
-async function tryCgroup(): Promise<string> {
-  const membership = await readFile('/proc/self/cgroup', 'utf8').catch(() => '');
-  const path = /^0::(.*)$/m.exec(membership)?.[1];
-  if (path === undefined) throw new Error('this process is in no v2 group');
-  const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
-  const mount = mounts.split('\n').find((line) => line.split(' ')[2] === 'cgroup2');
-  if (mount === undefined) throw new Error('the v2 hierarchy is not mounted');
-  const folder = join(mount.split(' ')[1]!, path);
-  const controllers = await readFile(join(folder, 'cgroup.controllers'), 'utf8').catch(() => '');
-  for (const controller of ['memory', 'pids']) {
-    if (!controllers.split(/\s+/).includes(controller)) {
-      throw new Error(`${folder} has no ${controller} controller (it has ${controllers.trim() || 'none'})`);
-    }
-  }
-  // Only who may make a group below and move a process into it can use one.
-  await access(join(folder, 'cgroup.subtree_control'), constants.W_OK).catch(() => {
-    throw new Error(`${folder} is not delegated to this user`);
-  });
-  const trial = join(folder, `custodian-doctor-${process.pid}`);
-  await mkdir(trial);
-  await rmdir(trial);
-  return `${folder} is delegated, a group was made`;
-}

@@ -67,7 +67,7 @@ export function bubblewrapArguments(command: readonly string[], view: JailView):
     String(view.infoFd),
     ...(view.seccompFd === null ? [] : ['--seccomp', String(view.seccompFd)]),
     '--',
-    ...(setpriv === null ? [] : [setpriv, ...privileges(view.uid as number), '--']),
+    ...asUser(view.uid),
     ...command,
   ];
 }
@@ -77,13 +77,21 @@ function memory(path: string, mode: string, bytes: number): string[] {
   return ['--perms', mode, '--size', String(bytes), '--tmpfs', path];
 }
 
-function privileges(uid: number): string[] {
-  return ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--inh-caps=-all'];
+/** What goes before a command to have it run as that user without privileges; nothing for the host's own. */
+export function asUser(uid: number | null): string[] {
+  const setpriv = uid === null ? null : setprivPath();
+  if (setpriv === null) return [];
+  return [setpriv, '--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--inh-caps=-all', '--'];
 }
 
 /** util-linux' program that changes the user; null where there is none. */
 export function setprivPath(): string | null {
   return programPath('setpriv');
+}
+
+/** util-linux' program that sets limits of a process; null where there is none. */
+export function prlimitPath(): string | null {
+  return programPath('prlimit');
 }
 
 /** Null where there is none. */

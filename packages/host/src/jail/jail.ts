@@ -1,10 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { bubblewrapArguments, bubblewrapPath, type JailView, setprivPath } from './bubblewrap.ts';
+import { promisify } from 'node:util';
+import type { CellBounds } from './bounds.ts';
+import { bubblewrapArguments, bubblewrapPath, type JailView, prlimitPath, setprivPath } from './bubblewrap.ts';
+import { CgroupTree } from './cgroup.ts';
+import { DataLimit, THREAD_DATA_SCRIPT } from './data-limit.ts';
 import { seccompProgram } from './seccomp.ts';
 
 /** Users that nobody else is, one for each cell: only the host's root may choose. */
@@ -17,6 +21,8 @@ export interface Jail {
   /** Each cell runs as a user of its own. */
   changesUser: boolean;
   filtersCalls: boolean;
+  /** What the kernel is to hold a cell to; null: this machine has neither groups of control nor `prlimit`. */
+  boundsFor: ((cell: number) => CellBounds) | null;
 }
 
 /** A command in its jail, ready to be spawned. */
@@ -43,6 +49,7 @@ export async function tryJail(): Promise<Jail> {
   const jail: Jail = {
     changesUser: process.getuid?.() === 0 && setprivPath() !== null,
     filtersCalls: seccompProgram() !== null,
+    boundsFor: null,
   };
   if (process.platform !== 'linux') throw new JailError(`Cannot make a jail: there is none on ${process.platform}`);
   if (bubblewrapPath() === null) throw new JailError('Cannot make a jail: there is no bubblewrap (bwrap)');
@@ -59,12 +66,35 @@ export async function tryJail(): Promise<Jail> {
   }
 }
 
+/** A jail that was tried, with what the kernel is to hold its cells to. @throws JailError with the reason */
+export async function openJail(): Promise<Jail> {
+  const jail = await tryJail();
+  return { ...jail, boundsFor: await boundsOf(jail) };
+}
+
+/** Groups of control where they are delegated to the host; else limits of each process. */
+async function boundsOf({ changesUser }: Jail): Promise<Jail['boundsFor']> {
+  try {
+    const tree = new CgroupTree();
+    return (cell) => tree.boundsFor(cell);
+  } catch {
+    // `custodian doctor` says why.
+  }
+  if (prlimitPath() === null) return null;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--eval', THREAD_DATA_SCRIPT], { env: {} });
+  return (cell) => new DataLimit(Number(stdout), changesUser ? userOf(cell) : null);
+}
+
 /** Why a servlet can't be read in a jail; null when it can. */
 export function unreadableIn({ changesUser }: Jail, file: string): string | null {
   if (!changesUser) return null;
   const isOpen = (path: string, bits: number): boolean => (statSync(path).mode & bits) === bits;
   if (isOpen(dirname(file), 0o005) && isOpen(file, 0o004)) return null;
   return `Cannot make a jail: it has a user of its own, who may not read "${file}" (chmod -R o+rX "${dirname(file)}")`;
+}
+
+function userOf(cell: number): number {
+  return UID_FIRST + (cell % UID_COUNT);
 }
 
 export type CellView = Pick<JailView, 'readable' | 'tempDir' | 'tempMaxBytes' | 'emptyDir'>;
@@ -78,7 +108,7 @@ export function jailed(
   const program = jail.filtersCalls ? seccompProgram() : null;
   const infoFd = view.firstFd;
   const seccompFd = program === null ? null : infoFd + 1;
-  const uid = jail.changesUser ? UID_FIRST + (view.number % UID_COUNT) : null;
+  const uid = jail.changesUser ? userOf(view.number) : null;
   return {
     program: bubblewrapPath() ?? 'bwrap',
     args: bubblewrapArguments(command, { ...view, uid, infoFd, seccompFd }),

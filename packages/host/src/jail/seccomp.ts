@@ -9,6 +9,7 @@ interface Architecture {
   audit: number;
   clone: number;
   clone3: number;
+  prlimit64: number;
   /** Each a list of names and numbers. */
   refused: readonly string[];
 }
@@ -17,7 +18,10 @@ const X64: Architecture = {
   audit: 0xc000003e,
   clone: 56,
   clone3: 435,
+  prlimit64: 302,
   refused: [
+    // What its host has limited is not for it to lift.
+    'setrlimit 160',
     // Sockets: a cell has the ones that it was born with.
     'socket 41, connect 42, accept 43, bind 49, listen 50, accept4 288',
     // Processes.
@@ -42,8 +46,9 @@ const ARM64: Architecture = {
   audit: 0xc00000b7,
   clone: 220,
   clone3: 435,
+  prlimit64: 261,
   refused: [
-    'socket 198, connect 203, accept 202, bind 200, listen 201, accept4 242, ptrace 117, setpriority 140',
+    'setrlimit 164, socket 198, connect 203, accept 202, bind 200, listen 201, accept4 242, ptrace 117, setpriority 140',
     'sched_setscheduler 119, sched_setparam 118, sched_setattr 274, process_vm_readv 270, process_vm_writev 271',
     'kcmp 272, pidfd_open 434, pidfd_getfd 438, process_madvise 440, mount 40, umount2 39, pivot_root 41',
     'chroot 51, unshare 97, setns 268, swapon 224, swapoff 225, reboot 142, init_module 105, finit_module 273',
@@ -74,6 +79,7 @@ const ENOSYS = 38;
 const NUMBER = 0;
 const ARCHITECTURE = 4;
 const FIRST_ARGUMENT = 16;
+const THIRD_ARGUMENT = 32;
 const CLONE_THREAD = 0x00010000;
 /** Calls of the x32 ABI have this bit in their number. */
 const X32 = 0x40000000;
@@ -93,6 +99,14 @@ export function seccompProgram(architecture: string = process.arch): Buffer | nu
   for (const call of known.refused.join(', ').split(', '))
     program.push([JUMP_IF_EQUAL, 0, 1, Number(call.split(' ')[1])], [RETURN, 0, 0, ERRNO | EPERM]);
   program.push(
+    // Limits may be read; a pointer to new ones is refused, both halves of which must be 0.
+    [JUMP_IF_EQUAL, 0, 6, known.prlimit64],
+    [LOAD_WORD, 0, 0, THIRD_ARGUMENT],
+    [JUMP_IF_EQUAL, 0, 2, 0],
+    [LOAD_WORD, 0, 0, THIRD_ARGUMENT + 4],
+    [JUMP_IF_EQUAL, 1, 0, 0],
+    [RETURN, 0, 0, ERRNO | EPERM],
+    [RETURN, 0, 0, ALLOW],
     // Its flags lie in memory, where a filter can't look: the C library then uses the old call.
     [JUMP_IF_EQUAL, 0, 1, known.clone3],
     [RETURN, 0, 0, ERRNO | ENOSYS],
