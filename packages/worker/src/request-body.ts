@@ -1,5 +1,5 @@
 import { BODY_WINDOW_BYTES, type FrameWriter, ToHost } from '@custodian/protocol';
-import type { BodySource } from './http/request.ts';
+import type { BodySource } from './http/received-body.ts';
 
 /** The client went away before its request was complete, or before the response was. */
 export class ClientGoneError extends Error {

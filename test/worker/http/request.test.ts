@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { decodeForm, encodeForm, ProtocolError, type ReadPart, RequestHead } from '@custodian/protocol';
 import { MultipartForm } from '../../../packages/worker/src/http/multipart-form.ts';
 import {
+  type BodySource,
   BodyUsedError,
   FORM_MAX_BYTES,
   FormTooLargeError,
   needsForm,
   readForm,
-  ServletRequest,
-  type BodySource,
-} from '../../../packages/worker/src/http/request.ts';
+} from '../../../packages/worker/src/http/received-body.ts';
+import { ServletRequest } from '../../../packages/worker/src/http/request.ts';
 
 function head(method: string, url: string, rawHeaders: string[] = [], hasBody = false): RequestHead {
   const bytes = Buffer.from(

@@ -146,7 +146,8 @@ describe('loadServlet()', () => {
     const modules = await run(`
       const before = new Set(process.moduleLoadList);
       const { installResolver, loadServlet } = await import('${SOURCE}servlet/load.ts');
-      const { ServletRequest, needsForm } = await import('${SOURCE}http/request.ts');
+      const { ServletRequest } = await import('${SOURCE}http/request.ts');
+      const { needsForm } = await import('${SOURCE}http/received-body.ts');
       const { toReply } = await import('${SOURCE}http/reply.ts');
       installResolver();
       const servlet = await loadServlet('${EXAMPLES}many.ts');

@@ -10,6 +10,12 @@ let isCoercing = false;
  * Sets what makes responses of values that the library knows nothing of, for all that this thread's servlet returns.
  * null: such values are errors again.
  * @see Racket `set-any->response!`
+ *
+ * @example
+ * ```ts
+ * setAnyToResponse((value) => (value instanceof Map ? json(Object.fromEntries(value)) : undefined));
+ * setAnyToResponse(null);
+ * ```
  */
 export function setAnyToResponse(coerce: AnyToResponse | null): void {
   hook = coerce;

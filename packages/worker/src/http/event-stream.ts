@@ -27,11 +27,17 @@ const HEARTBEAT_MS = 15_000;
  * with `unit: 'servlet'`.
  * @throws TypeError, while streaming, for an event that can't be written: line breaks in `event` or `id`
  * @see https://html.spec.whatwg.org/#server-sent-events
+ *
  * @example
- * export default (request: ServletRequest) => eventStream(ticks());
+ * ```ts
  * async function* ticks() {
- *   for (let count = 1; ; count++) { yield { event: 'tick', data: String(count) }; await setTimeout(1000); }
+ *   for (let count = 1; ; count++) {
+ *     yield { event: 'tick', data: String(count) };
+ *     await new Promise((resolve) => setTimeout(resolve, 1000));
+ *   }
  * }
+ * const clock = (request: ServletRequest) => eventStream(ticks());
+ * ```
  */
 export function eventStream(events: AsyncIterable<ServerEvent | string>, options: EventStreamOptions = {}): PlainReply {
   const { headers, heartbeatMs = HEARTBEAT_MS } = options;

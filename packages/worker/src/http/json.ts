@@ -5,6 +5,13 @@ import type { PlainReply } from './reply.ts';
  * An answer in JSON, with the media type `application/json; charset=utf-8` unless `headers` names another.
  * @throws TypeError for what has no JSON: undefined, a function, a cycle, a bigint.
  * @see Racket `response/jsexpr`
+ *
+ * @example
+ * ```ts
+ * json({ tea: 4 }).body; // '{"tea":4}'
+ * json(null, { status: 404 }).status; // 404
+ * json(undefined); // throws TypeError
+ * ```
  */
 export function json(value: unknown, options: { status?: number; headers?: HeaderValues } = {}): PlainReply {
   const body: string | undefined = JSON.stringify(value);

@@ -1,66 +1,10 @@
 import { RequestHead, withoutPayload } from '@custodian/protocol';
-import { type Binding, Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
 import { parseCookies, RequestCookies } from '../cookie/request-cookies.ts';
+import { Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
 import type { MultipartForm } from './multipart-form.ts';
+import { headerOf, headersOf } from './raw-headers.ts';
+import { BodyJsonError, type BodySource, ReceivedBody, refuseCoding } from './received-body.ts';
 import { servedRequest } from './served-request.ts';
-
-/** Where a request's body comes from. */
-export interface BodySource {
-  /** The next piece; null at the end. Throws when the client is gone. */
-  next(): Promise<Uint8Array | null>;
-}
-
-/** The largest urlencoded body that is read before the servlet is called. */
-export const FORM_MAX_BYTES: number = 1 << 20;
-
-/** A urlencoded body is longer than {@link FORM_MAX_BYTES}. */
-export class FormTooLargeError extends Error {
-  override readonly name = 'FormTooLargeError';
-  readonly code = 'SERVLET_FORM_TOO_LARGE';
-}
-
-/** The request's body was read before, and it comes only once. */
-export class BodyUsedError extends TypeError {
-  override readonly name = 'BodyUsedError';
-  readonly code = 'SERVLET_BODY_USED';
-}
-
-/** The request's body is not the JSON that it was asked for as. */
-export class BodyJsonError extends Error {
-  override readonly name = 'BodyJsonError';
-  readonly code = 'SERVLET_BODY_JSON';
-}
-
-/** A form, or JSON, was asked for of a body that has a content coding, such as gzip: nothing is decompressed here. */
-export class BodyCodingError extends Error {
-  override readonly name = 'BodyCodingError';
-  readonly code = 'SERVLET_BODY_CODING';
-}
-
-const FORM_TYPE = /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i;
-
-/**
- * Must the body be read before the servlet is called? `request.bindings` is a plain property, so its fields must be
- * there by then.
- */
-export function needsForm(head: RequestHead): boolean {
-  return head.hasBody && head.method !== 'GET' && FORM_TYPE.test(headerOf(head.rawHeaders, 'content-type') ?? '');
-}
-
-/** Has the request's body a content coding (RFC 9110 §8.4)? */
-export function isCoded(head: RequestHead): boolean {
-  return codingOf(head.rawHeaders) !== null;
-}
-
-function codingOf(rawHeaders: readonly string[]): string | null {
-  const coding = headerOf(rawHeaders, 'content-encoding')?.trim().toLowerCase() ?? '';
-  return coding === '' || coding === 'identity' ? null : coding;
-}
-
-/** Reads the body of a request that {@link needsForm}. @throws FormTooLargeError */
-export function readForm(source: BodySource): Promise<Uint8Array> {
-  return readWhole(source, FORM_MAX_BYTES);
-}
 
 /** What a page keeps of a request. */
 export interface SavedRequest {
@@ -80,17 +24,13 @@ export const STATE_FIELD = 'kont';
 export class ServletRequest {
   readonly #head: RequestHead;
   readonly #source: BodySource | null;
+  #body: ReceivedBody | null = null;
   #rawHeaders: string[] | null = null;
   #query: Bindings | null = null;
   #bindings: Bindings | null = null;
   #cookies: RequestCookies | null = null;
-  #form: Uint8Array | null = null;
-  #multipart: MultipartForm | null = null;
-  #isFormCoded = false;
   #gone: AbortController | null = null;
   #isGone = false;
-  #whole: Promise<Uint8Array> | null = null;
-  #isTaken = false;
 
   /** `source` is null when the request has no body. */
   constructor(head: RequestHead, source: BodySource | null) {
@@ -199,10 +139,10 @@ export class ServletRequest {
    * @see Racket `request-bindings/raw`
    */
   get bindings(): Bindings {
-    const form = this.#bindings === null ? this.#formBindings() : null;
+    const form = this.#bindings === null ? (this.#body?.formBindings(this.#raw()) ?? null) : null;
     if (form !== null)
       this.#bindings = new Bindings(
-        this.#multipart === null ? [...form, ...this.query.all] : [...this.query.all, ...form],
+        this.#received.isMultipart ? [...this.query.all, ...form] : [...form, ...this.query.all],
       );
     return this.#bindings ?? this.query;
   }
@@ -219,8 +159,7 @@ export class ServletRequest {
    * @see Racket `request-post-data/raw`
    */
   bytes(): Promise<Uint8Array> {
-    this.#whole ??= this.#readWhole();
-    return this.#whole;
+    return this.#received.bytes();
   }
 
   /** The whole body as UTF-8, a byte order mark dropped. @throws BodyUsedError */
@@ -235,7 +174,7 @@ export class ServletRequest {
    * @throws BodyUsedError
    */
   async json(): Promise<unknown> {
-    this.#refuseCoding();
+    refuseCoding(this.#raw());
     const text = await this.text();
     try {
       return JSON.parse(text) as unknown;
@@ -250,7 +189,7 @@ export class ServletRequest {
    * @throws BodyUsedError on the second iteration
    */
   get body(): AsyncIterable<Uint8Array> {
-    return { [Symbol.asyncIterator]: () => pieces(this.#take()) };
+    return { [Symbol.asyncIterator]: () => this.#received.pieces() };
   }
 
   /**
@@ -261,27 +200,27 @@ export class ServletRequest {
    */
   toRequest(base?: string): Request {
     const method = this.#head.method;
-    const hasBody = this.#source !== null && method !== 'GET' && method !== 'HEAD';
+    const body = method === 'GET' || method === 'HEAD' ? null : this.#received.forFetch();
     return servedRequest(this, this.#absoluteUrl(base), {
       method,
-      headers: this.#multipart === null ? this.headers : withLength(this.headers, this.#multipart.bodyBytes),
-      ...(hasBody ? { body: this.#form === null ? streamOf(this.#take()) : ownBytes(this.#form), duplex: 'half' } : {}),
+      headers: this.#received.headersFor(this.headers),
+      ...(body === null ? {} : { body, duplex: 'half' }),
     });
   }
 
   /** The thread's: the body of a request that {@link needsForm}, read in advance. */
   setForm(bytes: Uint8Array): void {
-    this.#form = bytes;
+    this.#received.setForm(bytes);
   }
 
   /** The thread's: the body is a form that can't be read, since it {@link isCoded}. */
   setFormCoded(): void {
-    this.#isFormCoded = true;
+    this.#received.setFormCoded();
   }
 
   /** The thread's: the form that the host has read. */
   setMultipart(form: MultipartForm): void {
-    this.#multipart = form;
+    this.#received.setMultipart(form);
   }
 
   /** The thread's: the client has gone away. */
@@ -298,7 +237,7 @@ export class ServletRequest {
     const { method, url, clientIp, hostIp, hostPort, rawHeaders, isSecure } = this.#head;
     const query = url.indexOf('?');
     const target = withoutPayload(url) + (query < 0 ? '' : url.slice(query));
-    const fields = this.#formBindings()?.filter((binding) => binding instanceof FormBinding);
+    const fields = this.#body?.formBindings(rawHeaders)?.filter((binding) => binding instanceof FormBinding);
     const kept = fields?.filter((field) => field.name !== STATE_FIELD).map(({ name, value }) => [name, value]);
     return {
       isSecure,
@@ -314,34 +253,15 @@ export class ServletRequest {
     return request;
   }
 
-  /** The body's alone; null when it is no form. */
-  #formBindings(): readonly Binding[] | null {
-    if (this.#multipart !== null) return this.#multipart.bindings;
-    if (this.#form !== null) return parseUrlencoded(asBuffer(this.#form).toString('latin1'));
-    if (this.#isFormCoded) this.#refuseCoding();
-    return null;
-  }
-
-  #refuseCoding(): void {
-    const coding = codingOf(this.#raw());
-    if (coding !== null)
-      throw new BodyCodingError(`Cannot read the body of the request: it is coded with ${JSON.stringify(coding)}`);
+  /** Most requests have no body, and most servlets ask for none. */
+  get #received(): ReceivedBody {
+    this.#body ??= new ReceivedBody(this.#source);
+    return this.#body;
   }
 
   #raw(): string[] {
     this.#rawHeaders ??= this.#head.rawHeaders;
     return this.#rawHeaders;
-  }
-
-  async #readWhole(): Promise<Uint8Array> {
-    return this.#form ?? readWhole(this.#take(), Infinity);
-  }
-
-  #take(): BodySource {
-    if (this.#isTaken) throw new BodyUsedError('Cannot read the body of the request: it was read before');
-    this.#isTaken = true;
-    if (this.#multipart !== null) return iteratorSource(this.#multipart.body());
-    return this.#form !== null ? sourceOf(this.#form) : (this.#source ?? sourceOf(null));
   }
 
   #absoluteUrl(base: string | undefined): string {
@@ -360,10 +280,6 @@ export class ServletRequest {
   }
 }
 
-function withLength(headers: [string, string][], bytes: number): [string, string][] {
-  return headers.map(([name, value]) => [name, name.toLowerCase() === 'content-length' ? String(bytes) : value]);
-}
-
 const HOST = /^[^\s/?#@\\]+$/;
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 
@@ -371,79 +287,4 @@ const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 function pathStart(target: string): number {
   if (target.startsWith('/')) return 0;
   return ABSOLUTE_FORM.exec(target)?.[0].length ?? 0;
-}
-
-function headerOf(rawHeaders: readonly string[], lowerName: string): string | undefined {
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length === lowerName.length && name.toLowerCase() === lowerName) return rawHeaders[index + 1];
-  }
-  return undefined;
-}
-
-function* headersOf(rawHeaders: readonly string[], lowerName: string): Generator<string> {
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length === lowerName.length && name.toLowerCase() === lowerName) yield rawHeaders[index + 1] as string;
-  }
-}
-
-/** Reads a body to its end. @throws FormTooLargeError when it is longer than `maxBytes` */
-export async function readWhole(source: BodySource, maxBytes: number): Promise<Uint8Array> {
-  const read: Uint8Array[] = [];
-  let bytes = 0;
-  for (;;) {
-    const piece = await source.next();
-    if (piece === null) return read.length === 1 ? (read[0] as Uint8Array) : Buffer.concat(read, bytes);
-    read.push(piece);
-    bytes += piece.length;
-    if (bytes > maxBytes) throw new FormTooLargeError(`Cannot read a form: it is longer than ${maxBytes} bytes`);
-  }
-}
-
-/** A source of bytes that are here already. */
-function sourceOf(bytes: Uint8Array | null): BodySource {
-  let rest = bytes;
-  return {
-    async next() {
-      const piece = rest;
-      rest = null;
-      return piece;
-    },
-  };
-}
-
-function iteratorSource(iterator: AsyncIterator<Uint8Array, void>): BodySource {
-  return {
-    async next() {
-      const { done, value } = await iterator.next();
-      return done === true ? null : value;
-    },
-  };
-}
-
-async function* pieces(source: BodySource): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let piece = await source.next(); piece !== null; piece = await source.next()) yield piece;
-}
-
-function streamOf(source: BodySource): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const piece = await source.next();
-        if (piece === null) controller.close();
-        else controller.enqueue(ownBytes(piece));
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}
-
-/** The same bytes, typed as the Fetch standard wants them: pieces of a body never lie in shared memory. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes as Uint8Array<ArrayBuffer>;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -13,9 +13,13 @@ import { describeBody, type PlainReply } from './reply.ts';
  * A response, checked where it is made: whoever gives a wrong status, header or body hears of it here.
  * @throws ResponseTypeError, HeaderError
  * @see Racket `response`, `response/full` (a string or bytes), `response/output` (a function), `response/xexpr` (an array)
+ *
  * @example
- * return response({ status: 201, headers: { Location: '/posts/7' }, body: html`<p>Kept.</p>` });
- * return response({ headers: { 'Content-Type': 'text/plain' }, body: async (writer) => await writer.write('slowly') });
+ * ```ts
+ * response({ status: 201, headers: { Location: '/posts/7' }, body: html`<p>Kept.</p>` }).status; // 201
+ * response({ status: 99 }); // throws ResponseTypeError
+ * const slow = response({ headers: { 'Content-Type': 'text/plain' }, body: (writer) => writer.write('slowly') });
+ * ```
  */
 export function response(options: PlainReply = {}): PlainReply {
   const { status = 200, statusText, headers, body = null } = options;
@@ -32,6 +36,12 @@ export function response(options: PlainReply = {}): PlainReply {
  * A response without a body: 204, unless another status is given.
  * @throws ResponseTypeError, HeaderError
  * @see Racket `response/empty`
+ *
+ * @example
+ * ```ts
+ * empty().status; // 204
+ * empty({ status: 205 }).status; // 205
+ * ```
  */
 export function empty(options: { status?: number; headers?: HeaderValues } = {}): PlainReply {
   return response({ status: 204, ...options });
@@ -62,7 +72,13 @@ const STATUSES: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
  * @param status `'permanently'` 301, `'temporarily'` 302 (default), `'see-other'` 303, `'same-method'` 307, or the number; 308 also
  * @throws TypeError for an empty address or an unknown status; HeaderError for what can't stand in a header
  * @see Racket `redirect-to`
- * @example return redirectTo('/orders/7', 'see-other');
+ *
+ * @example
+ * ```ts
+ * redirectTo('/orders/7', 'see-other').status; // 303
+ * redirectTo('/städte').headers; // [['Location', '/st%C3%A4dte']]
+ * redirectTo(''); // throws TypeError
+ * ```
  */
 export function redirectTo(
   url: string | URL,
