@@ -63,8 +63,22 @@ export function embedFormlet<Value>(
   formlet: Formlet<Value>,
   options: FormOptions = {},
 ): Html {
-  const url = embedUrl((request) => judged(formlet, options, request) as Promise<Value>);
+  const url = embedUrl(FormVisit.of(formlet, options) as (request: ServletRequest) => Promise<Value>);
   return formOf(formlet, options, url, null);
+}
+
+/** What {@link embedFormlet} embeds: a function that says what it is made of, so that a page that holds it can be saved. */
+export class FormVisit {
+  declare readonly formlet: AnyFormlet;
+  declare readonly options: FormOptions;
+
+  static of(formlet: AnyFormlet, options: FormOptions): FormVisit & ((request: ServletRequest) => Promise<unknown>) {
+    const visit = (request: ServletRequest): Promise<unknown> => judged(formlet, options, request);
+    return Object.assign(Object.setPrototypeOf(visit, FormVisit.prototype) as typeof visit & FormVisit, {
+      formlet,
+      options,
+    });
+  }
 }
 
 function asked(formlet: AnyFormlet, options: FormOptions, before: FormletBad | null): Promise<unknown> {

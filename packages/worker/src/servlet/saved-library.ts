@@ -8,7 +8,7 @@ import { Entered } from '../formlet/entered.ts';
 import { Formlet } from '../formlet/formlet.ts';
 import type { FormletNode } from '../formlet/node.ts';
 import { type Reading, ReadingFrame } from '../formlet/process.ts';
-import { AskFrame, type FormOptions, JudgeFrame } from '../formlet/send-formlet.ts';
+import { AskFrame, type FormOptions, FormVisit, JudgeFrame } from '../formlet/send-formlet.ts';
 import { Html, RawHtml } from '../html/fragment.ts';
 import * as library from '../index.ts';
 import { ServletRequest } from '../http/request.ts';
@@ -69,6 +69,16 @@ registerSerializable(
   (formlet) => formlet.node,
   (node) => new Formlet(expected(isObject, node) as FormletNode),
   { name: 'custodian.Formlet' },
+);
+registerSerializable(
+  FormVisit,
+  ({ formlet, options }) => [formlet, options],
+  (data) => {
+    const [formlet, options] = [0, 1].map((at) => expected(isObject, ownValue(data as object, at)));
+    if (!(formlet instanceof Formlet)) throw new TypeError('Cannot make a function of the library: it has no formlet');
+    return FormVisit.of(formlet, options as FormOptions);
+  },
+  { name: 'custodian.FormVisit' },
 );
 registerSerializable(
   Entered,

@@ -73,7 +73,7 @@ const builtins: Map<unknown, { is: (value: object) => boolean; codec: Codec }> =
 
 /** Which codec writes a node that is met for the first time. @throws Refusal */
 export function codecOf(node: object): Codec {
-  if (typeof node === 'function') return functionCodecOf(node as (...args: unknown[]) => unknown);
+  if (typeof node === 'function') return callableCodecOf(node as (...args: unknown[]) => unknown);
   if (types.isProxy(node)) throw new Refusal(node, 'is a Proxy');
   const proto = Object.getPrototypeOf(node) as object | null;
   if (proto === Object.prototype) return plainCodecOf(node);
@@ -83,6 +83,12 @@ export function codecOf(node: object): Codec {
   if (node instanceof Frame) return frameCodecOf(node);
   if (isCursor(node)) return cursorCodecs[0]!;
   return otherCodecOf(node, proto);
+}
+
+/** The library has functions that carry data of their own, and a class for each kind of them. */
+function callableCodecOf(node: (...args: unknown[]) => unknown): Codec {
+  const proto = Object.getPrototypeOf(node) as object | null;
+  return proto !== null && registrationFor(proto) !== undefined ? registeredCodec : functionCodecOf(node);
 }
 
 const maths = Math,

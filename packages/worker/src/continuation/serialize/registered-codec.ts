@@ -17,7 +17,8 @@ export const registeredCodec: Codec = {
     const registration = registrationNamed(from.string());
     if (registration === undefined) throw from.bad('a class is not registered');
     const instance = registration.from(from.whole());
-    if (typeof instance !== 'object' || instance === null) throw from.bad('a registered class made no object');
+    if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null)
+      throw from.bad('a registered class made no object');
     return instance;
   },
 };
