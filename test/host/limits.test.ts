@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { DEFAULT_LIMITS, LIMITS } from '../../packages/host/src/index.ts';
+import { Server } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
+import { DEFAULT_LIMITS, LIMITS, serve } from '../../packages/host/src/index.ts';
 import { resolveLimits } from '../../packages/host/src/limits.ts';
 import { StartedHost } from '../support/started-host.ts';
 
@@ -27,6 +28,17 @@ describe('LIMITS', () => {
     expect(() => resolveLimits({ heapMB: 1 } as never)).toThrow('there is none of that name');
     for (const value of [-1, Number.NaN, '50' as never])
       expect(() => resolveLimits({ heapMb: value })).toThrow(RangeError);
+  });
+
+  it('backlogMaxCount is how many connections the kernel lets wait', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen');
+    try {
+      await using host = await serve({ limits: { backlogMaxCount: 7 } });
+      expect(listen).toHaveBeenCalledWith(expect.objectContaining({ backlog: 7 }), expect.anything());
+      expect((await fetch(`${host.url}/nobody`)).status).toBe(404);
+    } finally {
+      listen.mockRestore();
+    }
   });
 
   it('a servlet’s own limits tighten the operator’s, and never widen them', async () => {

@@ -14,14 +14,15 @@ const check = async (value, expected) => assert.deepEqual(await value, await exp
 const checkThrows = (body, name) => assert.rejects(async () => body(), (error) => error.name === name);
 `;
 
-async function examples(): Promise<DocExample[]> {
+async function examples(folder: string): Promise<DocExample[]> {
   const all: DocExample[] = [];
-  for await (const file of glob('packages/worker/src/**/*.ts', { cwd: ROOT }))
+  for await (const file of glob(`packages/${folder}/**/*.ts`, { cwd: ROOT }))
     all.push(...examplesOf(file, await readFile(join(ROOT, file), 'utf8')));
   return all.sort((one, other) => (one.file < other.file ? -1 : 1));
 }
 
-const all = await examples();
+const all = await examples('worker/src');
+const ofHost = await examples('host/src');
 // Within the repository, so that packages are found from there.
 const directory = mkdtempSync(join(ROOT, 'node_modules/.doc-examples-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -48,7 +49,37 @@ describe('examples in doc comments', async () => {
     await expect(import(/* @vite-ignore */ pathToFileURL(file).href)).resolves.toBeDefined();
   });
 
-  test('all of them have the right types', () => {
+  test('every function that an author or an operator imports has one', async () => {
+    const { dispatchers, ...host } = await import('@custodian/host');
+    const surface = { ...(await import('@custodian/worker')), ...(await import('@custodian/host/testing')) };
+    const functions = Object.entries({ ...surface, ...host, ...dispatchers }).filter(([name, value]) => {
+      // Errors and what only the library makes have no example: they are in those of who makes them.
+      return typeof value === 'function' && !/Error$|^Page/.test(name);
+    });
+    const symbols = new Set([...all, ...ofHost].map(({ symbol }) => symbol));
+    // It goes by another name in the library.
+    if (symbols.has('createParameter')) symbols.add('webParameter');
+    expect(functions.map(([name]) => name).filter((name) => !symbols.has(name))).toEqual([]);
+  });
+
+  test('all of them have the right types', async () => {
+    const hostNames = ['Custodian', 'serve'];
+    const dispatcherNames = Object.keys((await import('@custodian/host')).dispatchers);
+    const testingNames = Object.keys(await import('@custodian/host/testing'));
+    for (const [index, { code, file, line }] of ofHost.entries()) {
+      const used = dispatcherNames.filter((name) => new RegExp(`\\b${name}\\(`).test(code));
+      const imports =
+        importsFor(code, hostNames, '@custodian/host') +
+        importsFor(code, ['Dispatcher'], '@custodian/host').replace('import', 'import type') +
+        importsFor(code, testingNames, '@custodian/host/testing') +
+        (used.length === 0
+          ? ''
+          : `import { dispatchers } from '@custodian/host';\nconst { ${used.join(', ')} } = dispatchers;\n`);
+      const uses = statementsOf(code)
+        .map((statement) => statement.code)
+        .join('\n');
+      writeFileSync(join(directory, `types-host-${index}.ts`), `// ${file}:${line}\n${imports}${uses}\nexport {};\n`);
+    }
     const types = ['ServletRequest', 'Html', 'Xexpr', 'PlainReply', 'ServletResult', 'Formlet', 'Cookie'];
     for (const [index, { code, file, line }] of all.entries()) {
       const imports =

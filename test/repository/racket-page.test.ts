@@ -56,6 +56,34 @@ function namesIn(tested: string): string[] {
     .filter((part) => part !== '');
 }
 
+/** What a row's tests say, all together. */
+async function textOf(tested: string, texts: ReadonlyMap<string, string>): Promise<string> {
+  const names = namesIn(tested);
+  return [...texts]
+    .filter(([file, text]) =>
+      names.some((name) => (NUMBER.test(name) ? text.includes(name) : file.startsWith(`test/${name}`))),
+    )
+    .map(([, text]) => text)
+    .join('');
+}
+
+test('docs/racket.md names tests in which what a row is about is used', async () => {
+  const { dispatchers, LIMITS } = await import('@custodian/host');
+  const surface = [await import('@custodian/worker'), await import('@custodian/host/testing'), dispatchers, LIMITS];
+  const known = new Set(surface.flatMap((names) => Object.keys(names)));
+  const texts = new Map<string, string>();
+  for await (const file of glob('test/**/*.ts', { cwd: ROOT })) texts.set(file, await readFile(ROOT + file, 'utf8'));
+  const missing: string[] = [];
+  for (const [racket, here, tested] of await rows()) {
+    // Said of all rows of a section, in a sentence above it.
+    const text = await textOf(tested === 'see the sections on them' ? 'conformance' : tested!, texts);
+    for (const [, code] of here!.matchAll(/`([^`]+)`/g))
+      for (const name of new Set(code!.match(/[A-Za-z]\w+/g)))
+        if (known.has(name) && text !== '' && !text.includes(name)) missing.push(`${racket}: ${name}`);
+  }
+  expect(missing).toEqual([]);
+});
+
 test('docs/racket.md names a test that is there, or the decision that leaves a feature out, in every row', async () => {
   const numbers = await conformanceNumbers();
   const missing: string[] = [];

@@ -20,6 +20,14 @@ const current = new AsyncLocalStorage<Custodian>();
 /**
  * A container of closable things: listeners, sockets, cells, leases, timers, temp directories, other custodians.
  * Shutting it down closes all of them. @see Racket `make-custodian`, `custodian-shutdown-all`
+ *
+ * @example
+ * ```ts
+ * const custodian = new Custodian('batch', null);
+ * const timer = setInterval(() => {}, 1000);
+ * custodian.own({ label: 'timer', close: () => clearInterval(timer) });
+ * await custodian.shutdownAll();
+ * ```
  */
 export class Custodian implements Closable, AsyncDisposable {
   readonly label: string;

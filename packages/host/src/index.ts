@@ -32,9 +32,12 @@ export { JailError } from './jail/jail.ts';
 /**
  * Starts a host and returns when it listens; servlets are loaded when they are first asked for, or with `isEager`.
  * @throws PortInUseError, ListenError, ConfigError, JailError
- * @example
- * await using host = await serve({ servlets: 'servlets/', port: 8080 });
  * @see Racket `serve/servlet`, `serve`, `serve/ports`, `serve/ips+ports`
+ *
+ * @example
+ * ```ts
+ * await using host = await serve({ servlets: 'servlets/', port: 8080 });
+ * ```
  */
 export async function serve(options: ServeOptions): Promise<Host> {
   checkOptions('Cannot serve', checkConfig, options);

@@ -57,7 +57,14 @@ export function heldMemory(): HeldMemory {
 /**
  * The servlet's account with its host: what its thread holds now, garbage included, and what all of it has cost.
  * @throws AskError outside of a host
- * @example const { thread } = await account(); // thread.heapBytes + thread.offHeapBytes <= thread.maxBytes
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const { thread } = await account();
+ *   return html`<p>${thread.heapBytes + thread.offHeapBytes} of ${thread.maxBytes} bytes</p>`;
+ * }
+ * ```
  */
 export async function account(): Promise<Account> {
   const answer = await ask('account', {});
@@ -72,7 +79,13 @@ export async function account(): Promise<Account> {
  * Calls `handler` when the thread holds more than 70 % of its cap after its garbage was collected: the time to let a
  * cache shrink. It runs between other things, must not take long, and comes too late for what grows within one turn.
  * @returns what ends it
- * @example const stop = onPressure(() => cache.clear());
+ *
+ * @example
+ * ```ts
+ * function keep(cache: Map<string, string>) {
+ *   return onPressure(() => cache.clear());
+ * }
+ * ```
  */
 export function onPressure(handler: PressureHandler): () => void {
   handlers.add(handler);

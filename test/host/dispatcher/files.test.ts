@@ -215,6 +215,13 @@ describe('files()', () => {
 });
 
 describe('ranges of a file', () => {
+  it('rangesMaxCount is how many parts a request may ask for; of more, it gets the whole file', async () => {
+    await using strict = await serve({ extraFilesPaths: [tree.path], limits: { rangesMaxCount: 2 } });
+    const statusFor = async (range: string): Promise<number> =>
+      (await fetch(`${strict.url}/digits.txt`, { headers: { Range: `bytes=${range}` } })).status;
+    expect([await statusFor('0-0,2-2'), await statusFor('0-0,2-2,4-4')]).toEqual([206, 200]);
+  });
+
   it.each([
     ['bytes=0-4', '01234', 'bytes 0-4/10'],
     ['bytes=5-', '56789', 'bytes 5-9/10'],

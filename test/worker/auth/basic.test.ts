@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAuthParams } from '../../../packages/worker/src/auth/auth-params.ts';
 import { basicCredentials, createBasicAuthHeader } from '../../../packages/worker/src/auth/basic.ts';
+import { isSameText } from '../../../packages/worker/src/index.ts';
 import { servletRequest } from '../../support/servlet-request.ts';
 
 const base64 = (text: string, encoding: BufferEncoding = 'utf8'): string =>
@@ -63,6 +64,24 @@ describe('createBasicAuthHeader()', () => {
     });
     expect(() => createBasicAuthHeader('a\r\nX: y')).toThrow(TypeError);
     expect(() => createBasicAuthHeader('λ')).toThrow(TypeError);
+  });
+});
+
+describe('isSameText()', () => {
+  it('isSameText() compares texts of any length, character for character', () => {
+    expect([isSameText('', ''), isSameText('é'.repeat(9), 'é'.repeat(9))]).toEqual([true, true]);
+    for (const [one, other] of [
+      ['a', 'b'],
+      ['a', 'aa'],
+      ['', 'a'],
+      ['é', 'e\u0301'],
+      ['\ud800', '\ufffd'],
+    ] as const)
+      expect([one, isSameText(one, other)]).toEqual([one, false]);
+  });
+
+  it('isSameText() throws for what is no text, in the place of an answer', () => {
+    for (const wrong of [undefined, null, 5, {}]) expect(() => isSameText('a', wrong as never)).toThrow(TypeError);
   });
 });
 

@@ -5,6 +5,8 @@ import {
   checkbox,
   checkboxGroup,
   createInput,
+  createInputList,
+  fileUpload,
   cross,
   crossAll,
   fieldInput,
@@ -180,6 +182,16 @@ describe('inputs', () => {
     ],
     ['hidden', hidden('x'), '<input type="hidden" name="input_0" value="x">'],
     ['img', img('/a.png', 'A', { width: 3 }), '<img src="/a.png" alt="A" width="3">'],
+    [
+      'file',
+      fileUpload({ accept: 'image/*', label: 'Photo' }),
+      '<label for="input_0">Photo</label> <input type="file" name="input_0" id="input_0" accept="image/*">',
+    ],
+    [
+      'own list',
+      createInputList(({ name }) => h`<input name="${name}"><input name="${name}">`),
+      '<input name="input_0"><input name="input_0">',
+    ],
     ['own', createInput(({ name, id }) => h`<i id="${id}">${name}</i>`), '<i id="input_0">input_0</i>'],
   ])('the %s input looks as it should', (_what, input, markup) => {
     expect(input.display().text).toBe(markup);
@@ -193,6 +205,12 @@ describe('inputs', () => {
     expect(await checkboxGroup(items).process(fields())).toEqual([]);
     for (const text of ['2', '-1', 'x', '', '1e9', '99999999999'])
       await expect(radioGroup(items).process(fields(text))).rejects.toThrow(FormletError);
+    const list = createInputList(({ name }) => h`<input name="${name}">`);
+    expect([await list.process(fields([0, 'a'], [0, 'b'], [0, 'a'])), await list.process(fields())]).toEqual([
+      ['a', 'b', 'a'],
+      [],
+    ]);
+    expectTypeOf(list).toEqualTypeOf<Formlet<string[]>>();
     expectTypeOf(radioGroup(items)).toEqualTypeOf<Formlet<{ id: number } | null>>();
   });
 

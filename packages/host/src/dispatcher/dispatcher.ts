@@ -15,9 +15,12 @@ export type Pass = (exchange: Exchange) => void;
  * Answers an exchange or passes it on. It is called once, when the host starts, with who is next; what it returns is called
  * for every exchange that comes to it, so that a chain costs no more than its calls.
  * @see Racket `dispatcher/c`, `next-dispatcher`
+ *
  * @example
+ * ```ts
  * const teapot: Dispatcher = (pass) => (exchange) =>
  *   exchange.path === '/coffee' ? exchange.respond({ status: 418, body: 'short and stout' }) : pass(exchange);
+ * ```
  */
 export type Dispatcher = (pass: Pass, site: DispatchSite) => Answerer;
 
@@ -36,7 +39,15 @@ export interface DispatchSite {
   readonly host: Host;
 }
 
-/** Tries one after the other. @see Racket `sequencer:make` */
+/**
+ * Tries one after the other.
+ * @see Racket `sequencer:make`
+ *
+ * @example
+ * ```ts
+ * sequence(path('/health', respond(() => ({ status: 204 }))), servlets());
+ * ```
+ */
 export function sequence(...dispatchers: readonly Dispatcher[]): Dispatcher {
   checkInner('sequence', dispatchers);
   return (pass, site) => chain(dispatchers, pass, site);

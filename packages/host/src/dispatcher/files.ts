@@ -32,7 +32,11 @@ export interface FilesOptions {
  * Sends the files of a directory to GET and HEAD; passes what is none of them.
  * @throws ConfigError when the directory or the table of types is not there, or an option is wrong
  * @see Racket `files:make`
- * @example files({ root: 'public', at: 'static', cache: { maxAge: 3600 } })
+ *
+ * @example
+ * ```ts
+ * files({ root: 'public', at: 'static', cache: { maxAge: 3600 } });
+ * ```
  */
 export function files(options: FilesOptions): Dispatcher {
   checkOptions('Cannot serve files', checkFiles, options);

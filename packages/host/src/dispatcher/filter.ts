@@ -5,7 +5,11 @@ import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
  * Lets `inner` have what is asked for at a path in which `regexp` finds something; passes everything else, and what `inner`
  * passes. The path is decoded, without parameters and query.
  * @see Racket `filter:make`
- * @example filter(/^\/static\//, files({ root: 'public' }))
+ *
+ * @example
+ * ```ts
+ * filter(/^\/static\//, files({ root: 'public' }));
+ * ```
  */
 export function filter(regexp: RegExp, ...inner: readonly Dispatcher[]): Dispatcher {
   if (!(regexp instanceof RegExp)) throw new TypeError(`Cannot filter: ${typeof regexp} is no RegExp`);

@@ -26,7 +26,11 @@ const PAGE: ErrorPage = {
  * Lets so many exchanges at once be with `inner`. What is dropped gets 503, or is cut when its response has begun.
  * @see Racket `limit:make` with its `#:over-limit` of `block`, `kill-new` and `kill-old`
  * @throws ConfigError for an option that is wrong, RangeError for a count below 1
- * @example filter(/^\/report/, limit({ maxCount: 2 }, servlets()))
+ *
+ * @example
+ * ```ts
+ * filter(/^\/report/, limit({ maxCount: 2 }, servlets()));
+ * ```
  */
 export function limit(options: LimitOptions, ...inner: readonly Dispatcher[]): Dispatcher {
   checkOptions('Cannot limit', checkLimit, options);

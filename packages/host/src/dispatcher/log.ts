@@ -16,7 +16,11 @@ export interface LogOptions {
  * host's, with what could not be read as a request, is the option `logFile`.
  * @throws ConfigError for an option that is wrong
  * @see Racket `log:make`, `logresp:make`
- * @example site('example.org', log({ file: 'example.log' }), files({ root: 'example.org' }))
+ *
+ * @example
+ * ```ts
+ * site('example.org', log({ file: 'example.log' }), files({ root: 'example.org' }));
+ * ```
  */
 export function log(options: LogOptions, ...inner: readonly Dispatcher[]): Dispatcher {
   checkOptions('Cannot log', checkLog, options);

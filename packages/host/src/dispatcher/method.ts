@@ -6,7 +6,11 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /**
  * Lets `inner` have requests of these methods, whose case counts (RFC 9110 §9.1).
  * @see Racket `method:make`
- * @example method(['GET', 'HEAD'], files({ root: 'public' }))
+ *
+ * @example
+ * ```ts
+ * method(['GET', 'HEAD'], files({ root: 'public' }));
+ * ```
  */
 export function method(names: string | readonly string[], ...inner: readonly Dispatcher[]): Dispatcher {
   const list: readonly unknown[] = typeof names === 'string' ? [names] : names;

@@ -9,6 +9,11 @@ export type NotFoundResponder = (exchange: Exchange) => HostAnswer | Promise<Hos
 /**
  * Answers everything with 404: by default the tutorial's page, word for word.
  * @see Racket `gen-file-not-found-responder`
+ *
+ * @example
+ * ```ts
+ * notFound(({ url }) => ({ status: 404, body: `There is nothing at ${encodeURI(url)}.` }));
+ * ```
  */
 export function notFound(responder?: NotFoundResponder): Dispatcher {
   const answer = responder ?? (({ url }: Exchange): HostAnswer => ({ status: 404, body: renderUnknownPage(url) }));

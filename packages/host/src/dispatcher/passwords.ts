@@ -9,7 +9,11 @@ import { type Realm, Realms, RealmsFile } from './realms.ts';
  * A file is JSON, a list of realms; a change counts within a tenth of a second; while it is missing or wrong, everything is closed.
  * @throws ConfigError when the list is wrong
  * @see Racket `passwords:make`, whose missing file opens everything
- * @example passwords([{ realm: 'Office', path: '^/office', users: { ada: 'countess' } }])
+ *
+ * @example
+ * ```ts
+ * passwords([{ realm: 'Office', path: '^/office', users: { ada: 'countess' } }]);
+ * ```
  */
 export function passwords(source: string | URL | readonly Realm[]): Dispatcher {
   const list = typeof source === 'string' || source instanceof URL ? null : new Realms(source);

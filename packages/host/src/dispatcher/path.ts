@@ -3,7 +3,11 @@ import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
 /**
  * Lets `inner` have what is asked for at exactly this path, which is decoded and without parameters and query.
  * @see Racket `pathprocedure:make`
- * @example path('/health', respond(() => ({ status: 204 })))
+ *
+ * @example
+ * ```ts
+ * path('/health', respond(() => ({ status: 204 })));
+ * ```
  */
 export function path(exact: string, ...inner: readonly Dispatcher[]): Dispatcher {
   if (typeof exact !== 'string' || !exact.startsWith('/'))

@@ -8,6 +8,11 @@ const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 /**
  * Ends the host when somebody on this machine asks for `/quit` (GET). Running requests get two seconds.
  * @see Racket `#:quit?`, which asks nobody who he is
+ *
+ * @example
+ * ```ts
+ * await serve({ dispatchers: [quit(), servlets()], servlets: 'servlets/' });
+ * ```
  */
 export function quit(): Dispatcher {
   return (pass, site) => (exchange) => {

@@ -8,6 +8,11 @@ import type { Dispatcher } from './dispatcher.ts';
  * servlet's file anew, `/conf/refresh-passwords` reads passwords again, `/conf/collect-garbage` has the host and all threads
  * collect. For everybody else there is no such page.
  * @see Racket's configuration table
+ *
+ * @example
+ * ```ts
+ * await serve({ dispatchers: [refresh(), servletsRoot({ root: 'servlets' })] });
+ * ```
  */
 export function refresh(): Dispatcher {
   return (pass, site) => {

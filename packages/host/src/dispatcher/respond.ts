@@ -5,7 +5,11 @@ import type { Dispatcher } from './dispatcher.ts';
 /**
  * Answers everything with what the function makes of it, in the host's own process.
  * @see Racket `lift:make`
- * @example path('/robots.txt', respond(() => ({ headers: { 'Content-Type': 'text/plain' }, body: 'User-agent: *' })))
+ *
+ * @example
+ * ```ts
+ * path('/robots.txt', respond(() => ({ headers: { 'Content-Type': 'text/plain' }, body: 'User-agent: *' })));
+ * ```
  */
 export function respond(make: (exchange: Exchange) => HostAnswer | Promise<HostAnswer>): Dispatcher {
   if (typeof make !== 'function')

@@ -21,7 +21,11 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
  * `/conf/refresh-servlets`.
  * @throws ConfigError when the directory is not there, or an option is wrong
  * @see Racket `#:servlets-root`
- * @example servletsRoot({ root: 'servlets', limits: { heapMb: 20 } })
+ *
+ * @example
+ * ```ts
+ * servletsRoot({ root: 'servlets', limits: { heapMb: 20 } });
+ * ```
  */
 export function servletsRoot(options: ServletsRootOptions): Dispatcher {
   checkOptions('Cannot serve a directory of servlets', checkServletsRoot, options);

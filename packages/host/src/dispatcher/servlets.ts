@@ -7,6 +7,11 @@ import type { Dispatcher, Pass } from './dispatcher.ts';
  * The servlets of the host, each at its mount or by its regexp. What the one that is asked leaves to others goes to the next
  * whose regexp finds something there; what none of them answers is passed.
  * @see Racket `servlets:make`, `dispatch/servlet`
+ *
+ * @example
+ * ```ts
+ * await serve({ servlets: 'servlets/', dispatchers: [method(['GET', 'HEAD'], servlets())] });
+ * ```
  */
 export function servlets(): Dispatcher {
   return (pass, site) => {

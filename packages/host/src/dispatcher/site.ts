@@ -7,7 +7,11 @@ import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
  * its Host header), lower-cased. A name with a port matches that port alone, one without matches any; a regexp is tried on
  * the name with its port as it was sent.
  * @see Racket `host:make`, the virtual host table
- * @example site('example.org', files({ root: 'example.org' }))
+ *
+ * @example
+ * ```ts
+ * site('example.org', files({ root: 'example.org' }));
+ * ```
  */
 export function site(host: string | RegExp, ...inner: readonly Dispatcher[]): Dispatcher {
   if (!(host instanceof RegExp) && (typeof host !== 'string' || host === ''))

@@ -5,6 +5,11 @@ import type { Dispatcher } from './dispatcher.ts';
  * Tells somebody on this machine, as JSON, what the host has used and done: its memory, each servlet's state and account, and
  * how often it refused for which reason.
  * @see Racket `stat:make`, which logs memory
+ *
+ * @example
+ * ```ts
+ * await serve({ servlets: 'servlets/', dispatchers: [stat('/internal/stat'), servlets()] });
+ * ```
  */
 export function stat(path = '/conf/stat'): Dispatcher {
   return (pass, site) => (exchange) => {

@@ -5,7 +5,11 @@ import { type Dispatcher, chain, checkInner } from './dispatcher.ts';
  * of its body, and between two of its response. When a servlet must have begun to answer is said by its `wallMs`.
  * @see Racket `timeout:make`, which adds the time to what the connection has left
  * @throws RangeError when `ms` is no time
- * @example filter(/^\/events/, timeout(3_600_000))
+ *
+ * @example
+ * ```ts
+ * filter(/^\/events/, timeout(3_600_000, servlets()));
+ * ```
  */
 export function timeout(ms: number, ...inner: readonly Dispatcher[]): Dispatcher {
   checkInner('timeout', inner);

@@ -31,9 +31,12 @@ export type TestHost = Host & {
  * Serves one servlet for a test, on a real host on a free port. Dispose of it.
  * @param file the servlet's module: a path or `file:` URL
  * @see Racket `make-servlet-tester`
+ *
  * @example
- * await using host = await testServlet(new URL('sum.ts', import.meta.url));
+ * ```ts
+ * await using host = await testServlet(new URL('sum.ts', import.meta.url), { limits: { heapMb: 30 } });
  * const tab = await host.browse('/sum');
+ * ```
  */
 export async function testServlet(file: string | URL, options: TestOptions = {}): Promise<TestHost> {
   const given = Object.entries(options);
@@ -42,7 +45,16 @@ export async function testServlet(file: string | URL, options: TestOptions = {})
   return testHost({ isDevelopment: true, ...rest, servlets: [{ spareThreads: 0, ...servlet, file }] });
 }
 
-/** Serves for a test what `serve()` takes. @see Racket `make-dispatcher-tester` */
+/**
+ * Serves for a test what `serve()` takes.
+ * @see Racket `make-dispatcher-tester`
+ *
+ * @example
+ * ```ts
+ * await using host = await testHost({ servlets: 'servlets/', extraFilesPaths: ['public'] });
+ * const tab = await host.browse('/');
+ * ```
+ */
 export async function testHost(options: ServeOptions): Promise<TestHost> {
   const host = await serve(options);
   return Object.assign(host, {
@@ -50,7 +62,15 @@ export async function testHost(options: ServeOptions): Promise<TestHost> {
   });
 }
 
-/** Opens a tab of a new visitor at a path of a host that runs already. */
+/**
+ * Opens a tab of a new visitor at a path of a host that runs already.
+ *
+ * @example
+ * ```ts
+ * await using host = await serve({ servlets: 'servlets/' });
+ * const tab = await browse(host, '/shop', { headers: { 'Accept-Language': 'de' } });
+ * ```
+ */
 export async function browse(host: Host, path?: string, options: BrowseOptions = {}): Promise<Tab> {
   const { headers = {}, cookies = new CookieJar() } = options;
   const origins = new Set(host.addresses.map(({ url }) => new URL(url).origin));

@@ -30,10 +30,14 @@ interface Visit {
 
 /**
  * One tab of a browser without JavaScript. What is read off a page is the page as it stands now; what changes it is awaited.
+ *
  * @example
+ * ```ts
+ * await using host = await testServlet('servlets/sum.ts');
  * const tab = await host.browse('/sum');
  * await tab.fill('First number:', 3).submit();
  * await tab.back();
+ * ```
  */
 export class Tab {
   readonly #site: TabSite;

@@ -50,7 +50,19 @@ interface Used {
 
 const WINDOW = 256;
 
-/** The memory of one thread. */
+/**
+ * The memory of one thread.
+ *
+ * @example
+ * ```ts
+ * const auth = createDigestAuth({
+ *   realm: 'staff',
+ *   key: secretSalt('digest.salt'),
+ *   passwordOf: (user) => (user === 'ada' ? 'open sesame' : null),
+ *   nonces: new ThreadNonceMemory(),
+ * });
+ * ```
+ */
 export class ThreadNonceMemory implements NonceMemory {
   readonly #maxCount: number;
   readonly #used = new Map<string, Used>();

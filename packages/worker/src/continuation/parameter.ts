@@ -9,6 +9,18 @@ export interface Parameter<Value> {
   run<R>(value: Value, body: () => R | Promise<R>): Promise<R>;
 }
 
+/**
+ * Makes a parameter: what `run` gives it holds for what is called within, also after a suspension there.
+ * @see Racket `make-web-parameter`, `web-parameterize`
+ *
+ * @example
+ * ```ts
+ * const language = webParameter('en');
+ * function start() {
+ *   return language.run('de', () => html`<html lang="${language()}"></html>`);
+ * }
+ * ```
+ */
 export function createParameter<Value>(fallback: Value): Parameter<Value> {
   const parameter = ((): Value => {
     const bindings = storage.getStore()?.bindings;

@@ -26,10 +26,22 @@ export function signature(key: SecretKey, text: string): string {
   return crypto().createHmac('sha256', key).update(text).digest('base64url');
 }
 
-/** Are two texts the same? Takes as long whatever they have in common. */
+/**
+ * Are two texts the same? Takes as long whatever they have in common: for passwords, tokens and signatures.
+ * @throws TypeError for what is no text: nobody's password is not the same as nothing
+ *
+ * @example
+ * ```ts
+ * isSameText('opensesame', 'opensesame'); // true
+ * isSameText('opensesame', 'open');       // false
+ * ```
+ */
 export function isSameText(one: string, other: string): boolean {
-  const bytes = Buffer.from(one);
-  const others = Buffer.from(other);
+  if (typeof one !== 'string' || typeof other !== 'string')
+    throw new TypeError(`Cannot compare texts: one is of type ${typeof one}, the other of type ${typeof other}`);
+  // As UTF-8, all halves of surrogates would be the same.
+  const bytes = Buffer.from(one, 'utf16le');
+  const others = Buffer.from(other, 'utf16le');
   return bytes.length === others.length && crypto().timingSafeEqual(bytes, others);
 }
 

@@ -74,7 +74,14 @@ export class LruManager extends TableManager {
   }
 }
 
-/** @see Racket `create-LRU-manager` */
+/**
+ * @see Racket `create-LRU-manager`
+ *
+ * @example
+ * ```ts
+ * const manager = createLruManager({ lives: 12, collectIntervalMs: 300_000 });
+ * ```
+ */
 export function createLruManager(options: LruManagerOptions = {}): ContinuationManager {
   return new LruManager(options);
 }

@@ -4,6 +4,11 @@ import { createNonce } from './nonce.ts';
 /**
  * Keeps nothing: every page that a servlet shows has expired when it arrives.
  * @see Racket `create-none-manager`
+ *
+ * @example
+ * ```ts
+ * const manager = createNoneManager();
+ * ```
  */
 export function createNoneManager(options: ManagerOptions = {}): ContinuationManager {
   const onExpired = options.onExpired ?? null;

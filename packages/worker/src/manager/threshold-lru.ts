@@ -91,6 +91,11 @@ function heapBytes(): number {
  * Continuations live for hours while they weigh little, and for minutes when they weigh much. What is weighed is what
  * this manager keeps, and the heap of this thread; never the process, in which others live too.
  * @see Racket `make-threshold-LRU-manager`
+ *
+ * @example
+ * ```ts
+ * const manager = createThresholdLruManager({ maxBytes: 8 << 20 });
+ * ```
  */
 export function createThresholdLruManager(options: ThresholdLruManagerOptions = {}): ContinuationManager {
   return new ThresholdLruManager(options);

@@ -74,6 +74,11 @@ class TimeoutManager extends TableManager {
 /**
  * Continuations and instances expire when nobody has visited them for so long. A visit starts the time anew.
  * @see Racket `create-timeout-manager`
+ *
+ * @example
+ * ```ts
+ * const manager = createTimeoutManager({ instanceTimeoutMs: 3_600_000, continuationTimeoutMs: 600_000 });
+ * ```
  */
 export function createTimeoutManager(options: TimeoutManagerOptions): ContinuationManager {
   const { instanceTimeoutMs, continuationTimeoutMs } = options;

@@ -39,6 +39,15 @@ export class CapturedContinuation<Value> {
  * Calls `f` with the rest of the run, and goes on with what it returns; or, as often as `resume` is called, with what
  * that is given. `f` can't suspend.
  * @see Racket `call-with-serializable-current-continuation`, `call/cc`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const count = await captureContinuation<number>(() => 0);
+ *   await sendSuspend((url) => html`<a href="${url}">${count}</a>`);
+ *   return html`<p>Done.</p>`;
+ * }
+ * ```
  */
 export function captureContinuation<Value>(
   f: (continuation: CapturedContinuation<Value>) => Value | Promise<Value>,

@@ -7,7 +7,15 @@ export interface ContinuationAddress {
   nonce: string;
 }
 
-/** What a URL says of a continuation; null when it does not lead to one. @see Racket `continuation-url?` */
+/**
+ * What a URL says of a continuation; null when it does not lead to one.
+ * @see Racket `continuation-url?`
+ *
+ * @example
+ * ```ts
+ * continuationUrl('/sum?x=1'); // null
+ * ```
+ */
 export function continuationUrl(url: string | URL): ContinuationAddress | null {
   const token = readToken(typeof url === 'string' ? url : url.pathname);
   if (token === null) return null;

@@ -101,6 +101,14 @@ export class FileBox<Value> {
  * @param name 1 to 255 characters; no path
  * @throws RangeError
  * @see Racket `file-box`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const visits = fileBox('visits', 0);
+ *   return html`<p>You are number ${await visits.update((count) => count + 1)}.</p>`;
+ * }
+ * ```
  */
 export function fileBox<Value>(name: string, ...initial: [] | [value: Value]): FileBox<Value> {
   if (name === '' || name.length > 255) throw new RangeError('Cannot make a file box: its name is empty, or too long');

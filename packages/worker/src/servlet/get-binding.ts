@@ -50,6 +50,14 @@ export function getBinding<Format extends keyof BindingFormats = 'string'>(
  * @throws TypeError for a format that is none
  * @throws NoPromptError without a request, where none is being answered
  * @see Racket `get-bindings`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   await sendSuspend((url) => html`<form action="${url}"><input name="tea"><input name="tea"></form>`);
+ *   return html`<ul>${getBindings('tea').map((tea) => html`<li>${tea}</li>`)}</ul>`;
+ * }
+ * ```
  */
 export function getBindings<Format extends keyof BindingFormats = 'string'>(
   name: string,

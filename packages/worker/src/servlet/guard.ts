@@ -12,6 +12,13 @@ export type Send = (page: ServletResult) => unknown;
 /**
  * Runs `thunk`; an error that leaves it, before or after a suspension, is shown to the visitor by `send`.
  * @see Racket `with-errors-to-browser`
+ *
+ * @example
+ * ```ts
+ * function start(order: () => Promise<Html>) {
+ *   return withErrorsToBrowser(sendBack, order);
+ * }
+ * ```
  */
 export function withErrorsToBrowser<Result>(send: Send, thunk: () => Result | Promise<Result>): Promise<Result> {
   const activation = new Activation();
@@ -64,6 +71,19 @@ function errorPage(error: unknown): ServletResult {
  * Runs `thunk`; `handler` answers for the pages that are shown meanwhile, once they have expired. Continuations carry
  * it along.
  * @see Racket `current-servlet-continuation-expiration-handler`
+ *
+ * @example
+ * ```ts
+ * function start() {
+ *   return onExpired(
+ *     () => html`<p>This order is closed. <a href="/order">Start anew</a></p>`,
+ *     async () => {
+ *       await sendSuspend((url) => html`<a href="${url}">Order</a>`);
+ *       return sendFinish(html`<p>Ordered.</p>`);
+ *     },
+ *   );
+ * }
+ * ```
  */
 export function onExpired<Result>(handler: ExpirationHandler, thunk: () => Result | Promise<Result>): Promise<Result> {
   return expirationHandler.run(handler, thunk);

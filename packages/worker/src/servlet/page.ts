@@ -32,6 +32,14 @@ export function page<Rest extends readonly unknown[], Result = ServletResult>(
  * Embeds a function in the page that is being made here, by {@link page}; visiting the URL calls it.
  * @throws NoPromptError elsewhere
  * @see Racket `embed/url`
+ *
+ * @example
+ * ```ts
+ * const drink = page<[], string>(
+ *   () => html`<a href="${embedUrl(() => 'tea')}">Tea</a> <a href="${embedUrl(() => 'coffee')}">Coffee</a>`,
+ * );
+ * const start = async (request: ServletRequest) => html`<p>One ${await drink(request)}.</p>`;
+ * ```
  */
 export const embedUrl: EmbedUrl<unknown> = (visit) => {
   const embed = embedding.getStore();

@@ -19,6 +19,14 @@ export type EmbedUrl<Result> = (visit: (request: ServletRequest) => Result | Pro
  * @param make gets the URL that the page's form or link must lead to
  * @throws UnsafeContextError when it can't be captured who waits for it
  * @see Racket `send/suspend`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const answer = await sendSuspend((url) => html`<form action="${url}"><input name="city"></form>`);
+ *   return html`<p>${answer.bindings.get('city') ?? 'Nowhere'} is lovely.</p>`;
+ * }
+ * ```
  */
 export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest> {
   return suspend((captured) => make(keep(captured, null)));
@@ -27,8 +35,17 @@ export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest
 /**
  * The same for a form that is sent by POST, whose state may be too long for a URL: in a stateless servlet it is in the
  * hidden field `kont`, which the form must have in it.
- * @example sendSuspendHidden((url, field) => html`<form action="${url}" method="post">${field} <input name="n"></form>`)
  * @see Racket `send/suspend/hidden`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const answer = await sendSuspendHidden(
+ *     (url, field) => html`<form action="${url}" method="post">${field} <input name="city"></form>`,
+ *   );
+ *   return html`<p>${answer.bindings.get('city') ?? 'Nowhere'} is lovely.</p>`;
+ * }
+ * ```
  */
 export function sendSuspendHidden(make: (url: string, field: Html) => Page): Promise<ServletRequest> {
   return suspend((captured) => {
@@ -37,7 +54,21 @@ export function sendSuspendHidden(make: (url: string, field: Html) => Page): Pro
   });
 }
 
-/** The same with a URL object, which knows the host. @see Racket `send/suspend/url` */
+/**
+ * The same with a URL object, which knows the host.
+ * @see Racket `send/suspend/url`
+ *
+ * @example
+ * ```ts
+ * async function confirmed(send: (text: string) => Promise<void>) {
+ *   await sendSuspendUrl(async (url) => {
+ *     await send(`Visit ${url.href}`);
+ *     return html`<p>Look into your mail.</p>`;
+ *   });
+ *   return html`<p>Thank you.</p>`;
+ * }
+ * ```
+ */
 export function sendSuspendUrl(make: (url: URL) => Page): Promise<ServletRequest> {
   return suspend((captured) => make(absolute(keep(captured, null), captured.context)));
 }
@@ -46,19 +77,52 @@ export function sendSuspendUrl(make: (url: URL) => Page): Promise<ServletRequest
  * Shows a page with any number of ways to go on. What the embedded function of the visited URL returns is what this
  * call returns.
  * @see Racket `send/suspend/dispatch`
+ *
+ * @example
+ * ```ts
+ * async function counted(count: number): Promise<Html> {
+ *   return sendSuspendDispatch<Html>(
+ *     (embedUrl) => html`<p>${count} <a href="${embedUrl(() => counted(count + 1))}">+</a></p>`,
+ *   );
+ * }
+ * ```
  */
 export function sendSuspendDispatch<Result>(make: (embedUrl: EmbedUrl<Result>) => Page): Promise<Result> {
   return dispatched(suspend((captured) => make((visit) => keep(captured, visit))));
 }
 
-/** The same with URL objects. @see Racket `send/suspend/url/dispatch` */
+/**
+ * The same with URL objects.
+ * @see Racket `send/suspend/url/dispatch`
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const drink = await sendSuspendUrlDispatch<string>(
+ *     (embedUrl) => html`<a href="${embedUrl(() => 'tea')}">Tea</a> <a href="${embedUrl(() => 'coffee')}">Coffee</a>`,
+ *   );
+ *   return html`<p>One ${drink}.</p>`;
+ * }
+ * ```
+ */
 export function sendSuspendUrlDispatch<Result>(
   make: (embedUrl: (...visit: Parameters<EmbedUrl<Result>>) => URL) => Page,
 ): Promise<Result> {
   return dispatched(suspend((captured) => make((visit) => absolute(keep(captured, visit), captured.context))));
 }
 
-/** Answers with a page and ends the run. Its continuations stay. @see Racket `send/back` */
+/**
+ * Answers with a page and ends the run. Its continuations stay.
+ * @see Racket `send/back`
+ *
+ * @example
+ * ```ts
+ * async function adult(age: number) {
+ *   if (age < 18) await sendBack(html`<p>Come again in ${18 - age} years.</p>`);
+ *   return html`<p>Welcome.</p>`;
+ * }
+ * ```
+ */
 export function sendBack(page: Page): Promise<never> {
   return promised(() => {
     runningContextFor('send a page');
@@ -66,7 +130,17 @@ export function sendBack(page: Page): Promise<never> {
   });
 }
 
-/** Answers with a page, ends the run, and expires every page of the instance. @see Racket `send/finish` */
+/**
+ * Answers with a page, ends the run, and expires every page of the instance.
+ * @see Racket `send/finish`
+ *
+ * @example
+ * ```ts
+ * async function bought(wares: string) {
+ *   return sendFinish(html`<p>${wares} are on their way. Going back buys nothing again.</p>`);
+ * }
+ * ```
+ */
 export function sendFinish(page: Page): Promise<never> {
   return promised(() => {
     clearContinuations();
@@ -74,7 +148,18 @@ export function sendFinish(page: Page): Promise<never> {
   });
 }
 
-/** Expires every page of the instance, then goes on as `sendSuspend`: what came before can't be done again. @see Racket `send/forward` */
+/**
+ * Expires every page of the instance, then goes on as `sendSuspend`: what came before can't be done again.
+ * @see Racket `send/forward`
+ *
+ * @example
+ * ```ts
+ * async function paid(sum: number) {
+ *   await sendForward((url) => html`<p>Paid ${sum} €, and not twice. <a href="${url}">Go on</a></p>`);
+ *   return html`<p>That was all.</p>`;
+ * }
+ * ```
+ */
 export function sendForward(make: (url: string) => Page): Promise<ServletRequest> {
   return promised(() => {
     // What can't be done must not have been done by half.
@@ -84,17 +169,52 @@ export function sendForward(make: (url: string) => Page): Promise<ServletRequest
   });
 }
 
-/** Has the browser ask again, by GET: Refresh then repeats only what follows. @see Racket `redirect/get` */
+/**
+ * Has the browser ask again, by GET: Refresh then repeats only what follows.
+ * @see Racket `redirect/get`
+ *
+ * @example
+ * ```ts
+ * async function saved(save: () => Promise<void>) {
+ *   await save();
+ *   await redirectGet();
+ *   return html`<p>Saved. Refresh shows this again, and saves nothing.</p>`;
+ * }
+ * ```
+ */
 export function redirectGet(headers?: HeaderValues): Promise<ServletRequest> {
   return sendSuspend((url) => redirection(url, headers));
 }
 
-/** The same, and what came before has expired. @see Racket `redirect/get/forget` */
+/**
+ * The same, and what came before has expired.
+ * @see Racket `redirect/get/forget`
+ *
+ * @example
+ * ```ts
+ * async function sent(send: () => Promise<void>) {
+ *   await send();
+ *   await redirectGetForget();
+ *   return html`<p>Sent. The form has expired.</p>`;
+ * }
+ * ```
+ */
 export function redirectGetForget(headers?: HeaderValues): Promise<ServletRequest> {
   return sendForward((url) => redirection(url, headers));
 }
 
-/** Expires every page of the instance. @see Racket `clear-continuation-table!` */
+/**
+ * Expires every page of the instance.
+ * @see Racket `clear-continuation-table!`
+ *
+ * @example
+ * ```ts
+ * async function loggedOut() {
+ *   clearContinuations();
+ *   return html`<p>Pages that you left open lead nowhere any more.</p>`;
+ * }
+ * ```
+ */
 export function clearContinuations(): void {
   const { instance, site } = runningContextFor('clear continuations');
   if (instance !== 0) site.manager.clear(instance);
@@ -104,6 +224,15 @@ export function clearContinuations(): void {
  * How long the instance may rest from now on, for a timeout manager.
  * @throws RangeError for a time that is none
  * @see Racket `adjust-timeout!`
+ *
+ * @example
+ * ```ts
+ * async function longForm() {
+ *   adjustTimeout(3_600_000); // an hour for this visitor
+ *   const answer = await sendSuspend((url) => html`<form action="${url}" method="post"><textarea name="text"></textarea></form>`);
+ *   return html`<pre>${answer.bindings.get('text') ?? ''}</pre>`;
+ * }
+ * ```
  */
 export function adjustTimeout(timeoutMs: number): void {
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
@@ -114,7 +243,16 @@ export function adjustTimeout(timeoutMs: number): void {
   manager.adjustTimeout(context.instance, timeoutMs);
 }
 
-/** The request that is being answered: after a suspension, the one that answered it. */
+/**
+ * The request that is being answered: after a suspension, the one that answered it.
+ *
+ * @example
+ * ```ts
+ * function whereFrom() {
+ *   return html`<p>You come from ${currentRequest().clientIp}.</p>`;
+ * }
+ * ```
+ */
 export function currentRequest(): ServletRequest {
   return contextFor('tell the current request').request;
 }
@@ -125,6 +263,18 @@ const inNative = new AsyncLocalStorage<true>();
  * Runs code that can't be captured, such as a library's. A suspension inside keeps the code waiting in memory, and its
  * page can be answered once.
  * @throws OneShotError at the second answer
+ *
+ * @example
+ * ```ts
+ * async function tour(forEach: (visit: (name: string) => Promise<void>) => Promise<void>) {
+ *   await native(() =>
+ *     forEach(async (name) => {
+ *       await sendSuspend((url) => html`<p>${name} <a href="${url}">Next</a></p>`);
+ *     }),
+ *   );
+ *   return html`<p>That was all.</p>`;
+ * }
+ * ```
  */
 export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Value> {
   return runtimeNative(() => inNative.run(true, thunk));

@@ -18,7 +18,17 @@ export class SequentialFrame extends Frame {
 
 /**
  * What `f` makes of each item, one after another: `Promise.all(items.map(f))` for an `f` that suspends, which that can't.
- * @example const numbers = await sequential(['First', 'Second'], (label) => askNumber(label));
+ *
+ * @example
+ * ```ts
+ * async function start() {
+ *   const numbers = await sequential(['First', 'Second'], async (label) => {
+ *     const answer = await sendSuspend((url) => html`<form action="${url}">${label} <input name="n"></form>`);
+ *     return Number(answer.bindings.get('n'));
+ *   });
+ *   return html`<p>${numbers.join(' and ')}</p>`;
+ * }
+ * ```
  */
 export function sequential<Item, Result>(items: Iterable<Item>, f: Each<Item, Result>): Promise<Result[]> {
   const activation = new Activation();

@@ -86,6 +86,15 @@ export function takeReferred(): string | null {
 /**
  * Keeps a value that can't be saved, such as a connection, in the thread's manager, where it expires like a page of a
  * stateful servlet; a restart ends it.
+ *
+ * @example
+ * ```ts
+ * async function start(connect: () => Promise<{ query(text: string): Promise<string> }>) {
+ *   const database = serverRef(await connect());
+ *   await sendSuspend((url) => html`<a href="${url}">Ask</a>`);
+ *   return html`<p>${await database.get().query('SELECT 1')}</p>`;
+ * }
+ * ```
  */
 export function serverRef<Value>(value: Value): ServerRef<Value> {
   const context = contextFor('keep a server reference');

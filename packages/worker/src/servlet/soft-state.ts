@@ -46,6 +46,12 @@ export class SoftState<Value> {
 /**
  * @param compute a function of the servlet's own modules; what it captures is saved with it. It can't suspend.
  * @see Racket `soft-state`
+ *
+ * @example
+ * ```ts
+ * const rates = softState(async () => ({ euro: 1, dollar: 1.1 }));
+ * (await rates.get()).dollar; // 1.1
+ * ```
  */
 export function softState<Value>(compute: () => Value | Promise<Value>): SoftState<Value> {
   return new SoftState(compute);

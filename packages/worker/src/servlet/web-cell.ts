@@ -33,6 +33,16 @@ class PageCell<Value> implements WebCell<Value> {
  * Makes a web cell. What it holds is kept with a page when the page's suspension begins, and is there again whenever
  * the page is answered: Back goes back. Make it at the top level of a module, where every thread has it.
  * @see Racket `make-web-cell`
+ *
+ * @example
+ * ```ts
+ * const count = webCell(0);
+ * async function start() {
+ *   await sendSuspend((url) => html`<a href="${url}">Add one to ${count.get()}</a>`);
+ *   count.shadow(count.get() + 1);
+ *   return html`<p>${count.get()}, and no more after Back.</p>`;
+ * }
+ * ```
  */
 export function webCell<Value>(initial: Value): WebCell<Value> {
   return new PageCell(initial);

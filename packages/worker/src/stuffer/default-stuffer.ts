@@ -17,12 +17,24 @@ export interface DefaultStufferOptions extends SealOptions {
  * What a stateless servlet uses if it exports no `stuffer`: serialized, compressed where that helps, sealed, and then in
  * the URL itself as long as that has at most 2,048 characters, or the hidden field 65,536; else in the store.
  * @see Racket `make-default-stuffer`
+ *
+ * @example
+ * ```ts
+ * const stuffer = createDefaultStuffer({ lifetimeMs: 3_600_000 });
+ * ```
  */
 export function createDefaultStuffer(options: DefaultStufferOptions = {}): Stuffer<Saved, Uint8Array> {
   return stufferChain(serializeStuffer, sealStuffer(options), inPlaceOr(options.store ?? hostStore(options)));
 }
 
-/** @see Racket `default-stuffer` */
+/**
+ * @see Racket `default-stuffer`
+ *
+ * @example
+ * ```ts
+ * const stuffer = defaultStuffer;
+ * ```
+ */
 export const defaultStuffer: Stuffer<Saved, Uint8Array> = createDefaultStuffer();
 
 const KEPT = 0x31;

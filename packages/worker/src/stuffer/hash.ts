@@ -21,6 +21,16 @@ const KEYS = { md5: /^[0-9a-f]{32}$/, sha256: /^[\w-]{43}$/ };
  * @param hash `md5` is Racket's, 32 characters: for who makes the same bytes on purpose, it is too weak
  * @throws StufferError (from `out`) when it is no key
  * @see Racket `hash-stuffer`
+ *
+ * @example
+ * ```ts
+ * const kept = new Map<string, Uint8Array>();
+ * const stuffer = hashStuffer({
+ *   write: async (key, bytes) => void kept.set(key, bytes),
+ *   read: async (key) => kept.get(key) ?? new Uint8Array(),
+ * });
+ * stuffer.in(new Uint8Array(1000)).length; // 43
+ * ```
  */
 export function hashStuffer(
   store: StufferStore,
@@ -54,6 +64,11 @@ export function hashStuffer(
  * Keeps bytes in files of a directory, which is made when it is missing; whole or not at all. For trusted servlets,
  * since a guest may write no file. Nothing is ever deleted.
  * @see Racket `dir-store`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, isUrlTooBig, hashStuffer(dirStore('/var/lib/shop/pages')));
+ * ```
  */
 export function dirStore(root: string): StufferStore {
   const fs = (): typeof NodeFs => process.getBuiltinModule('node:fs/promises');
@@ -73,7 +88,14 @@ export function dirStore(root: string): StufferStore {
   };
 }
 
-/** @see Racket `md5-stuffer` */
+/**
+ * @see Racket `md5-stuffer`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, isUrlTooBig, md5Stuffer('/var/lib/shop/pages'));
+ * ```
+ */
 export function md5Stuffer(root: string): Stuffer<Uint8Array, Uint8Array> {
   return hashStuffer(dirStore(root), { hash: 'md5' });
 }

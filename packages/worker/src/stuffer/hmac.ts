@@ -5,7 +5,15 @@ import { type Stuffer, StufferError } from './stuffer.ts';
 let loaded: typeof NodeCrypto | null = null;
 const crypto = (): typeof NodeCrypto => (loaded ??= process.getBuiltinModule('node:crypto'));
 
-/** The HMAC-SHA1 of bytes: 20 of them. @see Racket `HMAC-SHA1` */
+/**
+ * The HMAC-SHA1 of bytes: 20 of them.
+ * @see Racket `HMAC-SHA1`
+ *
+ * @example
+ * ```ts
+ * Buffer.from(hmacSha1(Buffer.from('Jefe'), Buffer.from('what do ya want for nothing?'))).toString('hex'); // 'effcdf6ae5eb2fa2d27416d5f184df9c259a7c79'
+ * ```
+ */
 export function hmacSha1(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   return crypto().createHmac('sha1', key).update(bytes).digest();
 }
@@ -16,6 +24,11 @@ export function hmacSha1(key: Uint8Array, bytes: Uint8Array): Uint8Array {
  * @param hash `sha1` is Racket's, 20 bytes
  * @throws StufferError (from `out`) when they are not signed, or were changed
  * @see Racket `HMAC-SHA1-stuffer`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, hmacStuffer(Buffer.from('at least thirty-two random bytes')), base64UrlStuffer);
+ * ```
  */
 export function hmacStuffer(
   key: Uint8Array,

@@ -8,6 +8,11 @@ const READ_MAX_BYTES = 6 << 20;
 /**
  * The host's store, which outlives the thread and the host: see the option `store` of `serve()`. What is kept longest
  * goes first when the servlet's quota is used up.
+ *
+ * @example
+ * ```ts
+ * const stuffer = createDefaultStuffer({ store: hostStore({ lifetimeMs: 3_600_000 }) });
+ * ```
  */
 export function hostStore({ lifetimeMs = LIFETIME_MS }: { lifetimeMs?: number } = {}): StufferStore {
   return {

@@ -43,6 +43,11 @@ export function createSeal(lifetimeMs: number): Seal {
  * Seals with the servlet's own key: nobody can read, change or make what it seals. Under a chain that ends in a URL,
  * follow it with `base64UrlStuffer`.
  * @throws SealError (from `out`), the same whatever is wrong
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, sealStuffer({ lifetimeMs: 3_600_000 }), base64UrlStuffer);
+ * ```
  */
 export function sealStuffer({ lifetimeMs = LIFETIME_MS, bindTo }: SealOptions = {}): Stuffer<Uint8Array, Uint8Array> {
   let seal: Seal | null = null;

@@ -23,6 +23,11 @@ function loaded(): Serializer {
  * has made sure that they were not changed.
  * @throws UnserializableError; CodeChangedError, DecodeError (from `out`)
  * @see Racket `serialize-stuffer`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, sealStuffer(), base64UrlStuffer);
+ * ```
  */
 export const serializeStuffer: Stuffer<Saved, Uint8Array> = {
   in: (saved) => loaded().encode(saved),

@@ -19,12 +19,29 @@ export class StufferError extends Error {
   readonly code = 'SERVLET_STUFFER';
 }
 
-/** The identity. @see Racket `id-stuffer` */
+/**
+ * The identity.
+ * @see Racket `id-stuffer`
+ *
+ * @example
+ * ```ts
+ * idStuffer<string>().in('tea'); // 'tea'
+ * ```
+ */
 export function idStuffer<Value>(): Stuffer<Value, Value> {
   return { in: (value) => value, out: (stuffed) => stuffed };
 }
 
-/** First `f`, then `g`. @see Racket `stuffer-compose` */
+/**
+ * First `f`, then `g`.
+ * @see Racket `stuffer-compose`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferCompose(base64Stuffer, gzipStuffer);
+ * Buffer.from(await stuffer.out(stuffer.in(Buffer.from('tea')))).toString(); // 'tea'
+ * ```
+ */
 export function stufferCompose<Value, Middle, Stuffed>(
   g: Stuffer<Middle, Stuffed>,
   f: Stuffer<Value, Middle>,
@@ -38,7 +55,16 @@ export function stufferCompose<Value, Middle, Stuffed>(
   };
 }
 
-/** First `f`, then `g`: {@link stufferCompose} with its arguments swapped. @see Racket `stuffer-sequence` */
+/**
+ * First `f`, then `g`: {@link stufferCompose} with its arguments swapped.
+ * @see Racket `stuffer-sequence`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferSequence(gzipStuffer, base64UrlStuffer);
+ * Buffer.from(await stuffer.out(stuffer.in(Buffer.from('tea')))).toString(); // 'tea'
+ * ```
+ */
 export function stufferSequence<Value, Middle, Stuffed>(
   f: Stuffer<Value, Middle>,
   g: Stuffer<Middle, Stuffed>,
@@ -53,6 +79,12 @@ const PLAIN = 0x30;
  * Stuffs with `f` where the condition holds. A byte in front remembers: `1` it did, `0` it did not.
  * @throws StufferError (from `out`) when that byte is missing
  * @see Racket `stuffer-if`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferIf((bytes) => bytes.length > 100, gzipStuffer);
+ * stuffer.in(new Uint8Array(5))[0] === 0x30; // true
+ * ```
  */
 export function stufferIf(
   condition: StufferCondition,
@@ -80,8 +112,12 @@ export type StufferLink = Stuffer<Uint8Array, Uint8Array> | StufferCondition;
 
 /**
  * One after another; a condition guards the rest of the chain, as `stufferIf` does.
- * @example stufferChain(serializeStuffer, isUrlTooBig, gzipStuffer, base64Stuffer, isUrlTooBig, hashStuffer(store))
  * @see Racket `stuffer-chain`
+ *
+ * @example
+ * ```ts
+ * const stuffer = stufferChain(serializeStuffer, isUrlTooBig, gzipStuffer, base64UrlStuffer, isUrlTooBig, hashStuffer(hostStore()));
+ * ```
  */
 export function stufferChain<Value>(
   first: Stuffer<Value, Uint8Array>,

@@ -49,6 +49,12 @@ function isUnreserved(byte: number): boolean {
  * Would the page's URL be longer than 2,048 characters with these bytes in it? In a hidden field of a form there is
  * more room.
  * @see Racket `is-url-too-big?`
+ *
+ * @example
+ * ```ts
+ * isUrlTooBig(new Uint8Array(10)); // false
+ * isUrlTooBig(new Uint8Array(3000)); // true
+ * ```
  */
 export function isUrlTooBig(bytes: Uint8Array): boolean {
   const stuffing = currentStuffing();

@@ -21,8 +21,17 @@ export class RegistrationError extends TypeError {
  * @param Class what the instances are made by; those of its subclasses are not meant
  * @param options `name`: by which saved pages know the class. Default: its own name
  * @throws RegistrationError
+ *
  * @example
+ * ```ts
+ * class Money {
+ *   readonly cents: number;
+ *   constructor(cents: number) {
+ *     this.cents = cents;
+ *   }
+ * }
  * registerSerializable(Money, (money) => money.cents, (cents) => new Money(cents as number));
+ * ```
  */
 export function registerSerializable<Instance extends object>(
   Class: (abstract new (...args: any[]) => Instance) & { prototype: Instance },
