@@ -30,10 +30,17 @@ export { FRAME_HEAD_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameReader, FrameWriter, Pr
 export type { ByteSink, FrameHandler } from './frame.ts';
 export { CRASH_RECORD, failureOf, failureOfCrash, readFailure } from './failure.ts';
 export type { Failure } from './failure.ts';
-export { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, CHUNK_MAX_BYTES, HEAD_MAX_BYTES, type ServletLimits } from './limits.ts';
 export { CONTINUATIONS_TOLD, INSTANCES_TOLD, readHoldings, writeHoldings } from './holdings.ts';
 export type { HeldContinuation, HeldInstance, Holdings } from './holdings.ts';
 export { LastCollection } from './last-collection.ts';
+export {
+  BODY_WINDOW_BYTES,
+  CHUNK_COST_BYTES,
+  CHUNK_MAX_BYTES,
+  ENTRY_TAG_BYTES,
+  HEAD_MAX_BYTES,
+  type ServletLimits,
+} from './limits.ts';
 export { JsonLineReader, writeJsonLine } from './json-lines.ts';
 export { decodeForm, encodeForm } from './form.ts';
 export type { FormPart, ReadForm, ReadPart } from './form.ts';

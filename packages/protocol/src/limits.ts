@@ -12,6 +12,9 @@ export const CHUNK_COST_BYTES = 256;
 /** The largest head of a response. */
 export const HEAD_MAX_BYTES: number = 64 * 1024;
 
+/** What is kept under a name, and replaced by who has seen it, begins with a tag of so many characters of base64url. */
+export const ENTRY_TAG_BYTES = 16;
+
 /** Limits that a servlet may set with `export const limits`. They only tighten what the operator allows. */
 export interface ServletLimits {
   /** V8 heap and off-heap memory of the thread, in MB of 2^20 bytes. */

@@ -17,7 +17,7 @@ const ASKER = `
     return tell(query.get('head'));
   }
   async function tell(head) {
-    const body = head.includes('save') ? Buffer.from('forged') : null;
+    const body = head.includes('save') ? Buffer.from('forged by its own thread') : null;
     try { return String((await (await ask('checkpoint', JSON.parse(head), { body })).bytes(1e6)).length); }
     catch (error) { return error.code; }
   }`;
@@ -33,8 +33,10 @@ describe('CheckpointService', () => {
     for (const head of [
       { read: home },
       { forget: home },
+      { save: home, lifetimeMs: 60_000, replaces: [''] },
+      { save: home, lifetimeMs: 60_000, replaces: ['short'] },
       { save: home, lifetimeMs: 60_000 },
-      { save: 'nothing', lifetimeMs: 60_000 },
+      { save: 'nothing', lifetimeMs: 60_000, replaces: [''] },
       { save: home },
       {},
     ]) {
@@ -54,7 +56,7 @@ describe('CheckpointService', () => {
     const other = await visitor.get('/asker');
     const others = /;k=(.*?)\.\d+\.\d+\./.exec(other.text)![1]!;
     // An instance that its own manager knows nothing of.
-    const head = JSON.stringify({ save: `${others}.77`, lifetimeMs: 60_000 });
+    const head = JSON.stringify({ save: `${others}.77`, lifetimeMs: 60_000, replaces: [''] });
     expect((await visitor.follow(other, { head })).text).toBe('0');
     expect((await visitor.get(`/asker;k=${others}.77.1.${'x'.repeat(22)}`)).status).toBe(410);
   });
@@ -69,6 +71,40 @@ const COUNTER = `
   export default async function start() {
     for (let i = 0; ; i++) await sendSuspend((url) => html\`<a href="\${url}">\${i}</a> pid \${process.pid}\`);
   }`;
+
+/** Its links are made while the page is sent, when its run is over. */
+const LATE = (persistence: string): string => `
+  import { sendSuspendDispatch } from '@custodian/worker';
+  export const ${persistence} = true;
+  export default async function start() {
+    const large = Array.from({ length: 3000 }, () => Math.random());
+    return sendSuspendDispatch((embed) => ({ body: (async function* () {
+      yield 'begun by ' + process.pid + '. ';
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      yield embed(() => 'answered ' + large.length);
+    })() }));
+  }`;
+
+test.skipIf(missing !== null).each(['checkpoint', 'stateless'])(
+  'a link of a %s servlet that is made while its page is sent goes out when it is safe, or the page is cut before it',
+  async (persistence) => {
+    await using server = await DatabaseServer.redis();
+    await using started = await StartedHost.start({ late: LATE(persistence) }, { store: server.url });
+    const visitor = new Visitor(started.url);
+    const page = await visitor.get('/late');
+    expect(page.text).toMatch(/^begun .*;[kc]=/);
+    await started.host.killCell(Number(/by (\d+)/.exec(page.text)![1]));
+    expect((await visitor.follow(page)).text).toBe('answered 3000');
+    await server.kill();
+    const response = await fetch(`${started.url}/late`);
+    let text = '';
+    await expect(async () => {
+      for await (const piece of response.body!) text += Buffer.from(piece).toString();
+    }).rejects.toThrow('terminated');
+    expect(text).toMatch(/^begun by \d+\. $/);
+  },
+  60_000,
+);
 
 test.skipIf(missing !== null)(
   'while its store is killed a checkpointed servlet shows no page that would not be safe, and goes on when it is back',

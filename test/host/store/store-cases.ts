@@ -17,7 +17,7 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
     const entry = (
       servlet: string,
       bytes: Uint8Array,
-      more: { name?: string; expiresAt?: number; quotaBytes?: number } = {},
+      more: { name?: string; replaces?: readonly string[]; expiresAt?: number; quotaBytes?: number } = {},
     ): Parameters<ContinuationStore['put']>[0] => ({
       servlet,
       bytes,
@@ -71,7 +71,7 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
       expect(await store.get(servlet, key)).not.toBeNull();
     });
 
-    test('what is kept under a name takes the place of what was, counts once, and is gone when it is removed', async () => {
+    test('what is kept under a name takes the place of what was, counts once, and lives as long as the last says', async () => {
       const servlet = freshServlet();
       const content = await store.put(entry(servlet, Buffer.from('r0.1-1-abc.1')));
       let key = '';
@@ -83,12 +83,64 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
       }
       expect(key).toBe(keyOfName('r0.1-1-abc.1'));
       expect(key).not.toBe(content);
-      await store.remove(freshServlet(), key);
-      expect(await store.get(servlet, key)).not.toBeNull();
-      await store.remove(servlet, key);
-      await store.remove(servlet, key);
-      expect(await store.get(servlet, key)).toBeNull();
+      await store.put(entry(servlet, Buffer.from('short'), { name: 'r0.1-1-abc.1', expiresAt: Date.now() + 200 }));
+      await eventually(
+        () => store.get(servlet, key),
+        (found) => found === null,
+      );
+      await store.sweep();
       expect(await store.usage(servlet)).toBe(12 + ENTRY_COST_BYTES);
+    });
+
+    test('of what has a name only that is replaced which was named, and nothing of what was not seen', async () => {
+      const servlet = freshServlet();
+      const put = (tag: string, replaces: string[], expiresAt = Date.now() + HOUR_MS): Promise<string> =>
+        store.put(
+          entry(servlet, Buffer.from(`${tag}${'-'.repeat(14)} of ${tag}`), { name: 'home', replaces, expiresAt }),
+        );
+      const tagged = (tag: string): string => `${tag}${'-'.repeat(14)}`;
+      const CONFLICT = { code: 'STORE_CONFLICT' };
+      await expect(put('t1', [tagged('t0')])).rejects.toMatchObject(CONFLICT);
+      const key = await put('t1', ['']);
+      await expect(put('t2', [''])).rejects.toMatchObject(CONFLICT);
+      await expect(put('t2', [])).rejects.toMatchObject(CONFLICT);
+      await put('t2', [tagged('t1')]);
+      await expect(put('t3', [tagged('t1'), '', tagged('t0')])).rejects.toMatchObject(CONFLICT);
+      expect(Buffer.from((await store.get(servlet, key))!).toString()).toBe(`${tagged('t2')} of t2`);
+      await put('t3', [tagged('t9'), tagged('t2')], Date.now() + 200);
+      await eventually(
+        () => store.get(servlet, key),
+        (found) => found === null,
+      );
+      // What has expired is nothing, swept or not.
+      await expect(put('t4', [tagged('t3')])).rejects.toMatchObject(CONFLICT);
+      await put('t4', ['']);
+      expect(await store.usage(servlet)).toBe(22 + ENTRY_COST_BYTES);
+    });
+
+    test('of many who replace the same at once, one does', async () => {
+      const servlet = freshServlet();
+      const stores = [store, ...(options.keepsOverClose ? [open(), open()] : [])];
+      try {
+        let last = '';
+        for (let round = 0; round < 8; round++) {
+          const tags = Array.from({ length: 6 }, (_, each) => `tag-${round}-${each}---------`);
+          const outcomes = await Promise.allSettled(
+            tags.map((tag, each) => {
+              const bytes = Buffer.from(tag);
+              return stores[each % stores.length]!.put(entry(servlet, bytes, { name: 'home', replaces: [last] }));
+            }),
+          );
+          const kept = tags.filter((_, each) => outcomes[each]!.status === 'fulfilled');
+          expect(kept).toHaveLength(1);
+          const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+          for (const reason of reasons) expect(reason).toMatchObject({ code: 'STORE_CONFLICT' });
+          last = kept[0]!.slice(0, 16);
+          expect(Buffer.from((await store.get(servlet, keyOfName('home')))!).toString()).toBe(kept[0]);
+        }
+      } finally {
+        for (const other of stores.slice(1)) await other.close();
+      }
     });
 
     test('what has expired is gone, and a sweep takes it out of the books', async () => {

@@ -1,15 +1,21 @@
-import { homeOf, placeOfHome, ProtocolError, readToken } from '@custodian/protocol';
+import { ENTRY_TAG_BYTES, homeOf, placeOfHome, ProtocolError, readToken } from '@custodian/protocol';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 import { bodyOf, ENTRY_MAX_BYTES, LIFETIME_MAX_MS } from '../store/store-service.ts';
-import { type ContinuationStore, keyOfName } from '../store/store.ts';
+import { type ContinuationStore, keyOfName, StoreConflictError } from '../store/store.ts';
 
 const MB = 1 << 20;
+const TAG = new RegExp(`^[\\w-]{${ENTRY_TAG_BYTES}}$`);
+const TAGS_MAX_COUNT = 16;
 
 /**
- * Lets threads save instances and make them again. `{ save: home, lifetimeMs }` with the bytes as a body is answered once
- * they are safe; `{ forget: home }` when they are gone; `{ revive: true }` with the bytes of the instance that the request's
- * own URL leads to, which is the thread's from then on; `{ read: home }` with those of one that is; `{ release: home }` when it is not any more. A thread saves what is its own, and learns nothing of what nobody
- * has asked it for. The bytes are sealed by the threads; here nobody looks into them.
+ * Lets threads save instances and make them again. `{ save: home, lifetimeMs, replaces }` with the bytes as a body is
+ * answered once they are safe; `{ revive: true }` with the bytes of the instance that the request's own URL leads to, which
+ * is the thread's from then on; `{ read: home }` with those of one that is; `{ release: home }` when it is not any more. A
+ * thread saves what is its own, and learns nothing of what nobody has asked it for.
+ *
+ * The bytes begin with a tag; the rest is sealed by the threads, and here nobody looks into it. `replaces` names the tags
+ * in whose place it may be kept: when another host has saved the instance since, it is refused (`STORE_CONFLICT`). A tag alone
+ * says that the instance is over.
  */
 export class CheckpointService implements Service {
   readonly name = 'checkpoint';
@@ -25,34 +31,26 @@ export class CheckpointService implements Service {
   }
 
   answer(ask: Ask): Promise<Answer> {
-    const { save, forget, read, release, revive, lifetimeMs } = ask.json();
+    const { save, read, release, revive, lifetimeMs, replaces } = ask.json();
     if (revive === true) return this.#revive(ask);
     if (typeof read === 'string') return this.#read(ask, read);
     if (typeof release === 'string') return this.#release(ask, release);
-    if (typeof forget === 'string') return this.#forget(ask, forget);
-    if (typeof save === 'string' && typeof lifetimeMs === 'number' && lifetimeMs > 0 && lifetimeMs <= LIFETIME_MAX_MS)
-      return this.#save(ask, save, lifetimeMs);
-    throw new ProtocolError(
-      'Cannot read an ask for a checkpoint: it is neither save, forget, read, release nor revive',
-    );
+    if (typeof save === 'string' && isLifetime(lifetimeMs) && areTags(replaces))
+      return this.#save(ask, save, lifetimeMs, replaces);
+    throw new ProtocolError('Cannot read an ask for a checkpoint: it is neither save, read, release nor revive');
   }
 
-  async #save(ask: Ask, home: string, lifetimeMs: number): Promise<Answer> {
+  async #save(ask: Ask, home: string, lifetimeMs: number, replaces: readonly string[]): Promise<Answer> {
     checkOwn(ask, home);
     const { name: servlet, limits } = ask.servlet;
     const quotaBytes = limits.storeMb * MB;
     const bytes = await bodyOf(ask, Math.min(quotaBytes, ENTRY_MAX_BYTES));
     return this.#inTurn(ask, home, async () => {
-      await this.#store.put({ servlet, name: home, bytes, expiresAt: Date.now() + lifetimeMs, quotaBytes });
+      const expiresAt = Date.now() + lifetimeMs;
+      await this.#store.put({ servlet, name: home, bytes, replaces, expiresAt, quotaBytes });
       this.#onKept();
       return {};
     });
-  }
-
-  async #forget(ask: Ask, home: string): Promise<Answer> {
-    checkOwn(ask, home);
-    await this.#inTurn(ask, home, () => this.#store.remove(ask.servlet.name, keyOfName(home)));
-    return {};
   }
 
   async #read(ask: Ask, home: string): Promise<Answer> {
@@ -67,7 +65,10 @@ export class CheckpointService implements Service {
     if (token === null) throw missing(false);
     const home = homeOf(token);
     const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
-    if (bytes === null || ask.signal.aborted || !ask.holder.adopt(home)) throw missing(ask.holder.isLost(home));
+    if (bytes === null || ask.signal.aborted) throw missing(ask.holder.isLost(home));
+    if (bytes.length <= ENTRY_TAG_BYTES) throw missing(false);
+    // Another thread has it by now. Who is asked again asks that one.
+    if (!ask.holder.adopt(home)) throw new StoreConflictError(ask.servlet.name);
     return { body: bytes };
   }
 
@@ -87,6 +88,15 @@ export class CheckpointService implements Service {
       if (this.#turns.get(name) === turn) this.#turns.delete(name);
     }
   }
+}
+
+function isLifetime(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= LIFETIME_MAX_MS;
+}
+
+function areTags(value: unknown): value is string[] {
+  const isTag = (each: unknown): boolean => each === '' || (typeof each === 'string' && TAG.test(each));
+  return Array.isArray(value) && value.length <= TAGS_MAX_COUNT && value.every(isTag);
 }
 
 /** @throws ProtocolError: no thread's runtime saves what it does not have */

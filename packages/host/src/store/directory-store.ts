@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
+import { FileLocks } from './file-locks.ts';
+import { ENTRY_TAG_BYTES } from '@custodian/protocol';
 import {
   available,
   type ContinuationStore,
@@ -9,7 +11,9 @@ import {
   ENTRY_COST_BYTES,
   isKey,
   keyFor,
+  StoreConflictError,
   type StoreEntry,
+  tagOf,
 } from './store.ts';
 
 /** Left behind by a process that died while it wrote. */
@@ -41,12 +45,16 @@ class Shelf {
 export class DirectoryStore implements ContinuationStore {
   readonly label: string;
   readonly #root: string;
+  readonly #partials: string;
+  readonly #locks: FileLocks;
   /** By servlet's directory. What other processes keep there shows at each sweep. */
   readonly #shelves = new Map<string, Shelf>();
 
   /** @param root made when something is kept first, for its owner only */
   constructor(root: string) {
     this.#root = root;
+    this.#partials = join(root, PARTIALS);
+    this.#locks = new FileLocks(this.#partials);
     this.label = `directory store ${root}`;
   }
 
@@ -56,11 +64,17 @@ export class DirectoryStore implements ContinuationStore {
       const key = keyFor(entry);
       const name = directoryName(entry.servlet);
       const shelf = await this.#shelf(name);
-      const expiresAt = Math.max(entry.expiresAt, shelf.entries.get(key)?.expiresAt ?? 0);
-      await writeDurably(this.#path(name, key), entry.bytes, {
-        partials: join(this.#root, PARTIALS),
-        modifiedAt: expiresAt,
-      });
+      const knownUntil = entry.name === undefined ? (shelf.entries.get(key)?.expiresAt ?? 0) : 0;
+      const expiresAt = Math.max(entry.expiresAt, knownUntil);
+      const write = (): Promise<void> =>
+        writeDurably(this.#path(name, key), entry.bytes, { partials: this.#partials, modifiedAt: expiresAt });
+      const { replaces } = entry;
+      if (replaces === undefined) await write();
+      else
+        await this.#locks.hold(`${name}-${key}`, async () => {
+          if (!replaces.includes(await this.#tagAt(name, key))) throw new StoreConflictError(entry.servlet);
+          await write();
+        });
       shelf.set(key, { cost, expiresAt });
       await this.#makeRoom(name, shelf, entry.quotaBytes);
       return key;
@@ -74,14 +88,6 @@ export class DirectoryStore implements ContinuationStore {
       if (file === null) return null;
       const { mtimeMs } = await file.stat();
       return mtimeMs > Date.now() ? await file.readFile() : null;
-    });
-  }
-
-  remove(servlet: string, key: string): Promise<void> {
-    return available('let go of a continuation', async () => {
-      const name = directoryName(servlet);
-      (await this.#shelf(name)).delete(key);
-      await this.#remove(name, key);
     });
   }
 
@@ -148,12 +154,19 @@ export class DirectoryStore implements ContinuationStore {
   }
 
   async #sweepPartials(): Promise<void> {
-    const directory = join(this.#root, PARTIALS);
-    for (const name of await namesIn(directory)) {
-      const file = await stat(join(directory, name)).catch(ignoreMissing);
+    for (const name of await namesIn(this.#partials)) {
+      const file = await stat(join(this.#partials, name)).catch(ignoreMissing);
       if (file !== undefined && Date.now() - file.ctimeMs > PARTIAL_MAX_AGE_MS)
-        await rm(join(directory, name), { force: true });
+        await rm(join(this.#partials, name), { force: true });
     }
+  }
+
+  /** With what that begins which is there. */
+  async #tagAt(name: string, key: string): Promise<string> {
+    await using file = await openOrNull(this.#path(name, key));
+    if (file === null || (await file.stat()).mtimeMs <= Date.now()) return '';
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(ENTRY_TAG_BYTES), 0, ENTRY_TAG_BYTES, 0);
+    return tagOf(buffer.subarray(0, bytesRead));
   }
 
   #path(name: string, key: string): string {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type ContinuationStore, costOf, keyFor, type StoreEntry } from './store.ts';
+import { type ContinuationStore, costOf, keyFor, StoreConflictError, type StoreEntry, tagOf } from './store.ts';
 
 /** Keeps entries in this process, and loses them with it: for tests, and where a restart may end every flow. */
 export class MemoryStore implements ContinuationStore {
@@ -11,11 +11,13 @@ export class MemoryStore implements ContinuationStore {
   }
 
   #put(entry: StoreEntry): string {
-    const { servlet, bytes, expiresAt, quotaBytes } = entry;
+    const { servlet, bytes, name, replaces, expiresAt, quotaBytes } = entry;
     const size = costOf(entry);
     const key = keyFor(entry);
     const kept = this.#keptWithin(servlet, quotaBytes);
-    const ttl = Math.max(expiresAt - Date.now(), kept.getRemainingTTL(key));
+    if (replaces !== undefined && !replaces.includes(tagOf(kept.peek(key)))) throw new StoreConflictError(servlet);
+    const left = expiresAt - Date.now();
+    const ttl = name === undefined ? Math.max(left, kept.getRemainingTTL(key)) : left;
     if (ttl > 0) kept.set(key, Uint8Array.from(bytes), { size, ttl: Math.ceil(ttl) });
     return key;
   }
@@ -23,11 +25,6 @@ export class MemoryStore implements ContinuationStore {
   get(servlet: string, key: string): Promise<Uint8Array | null> {
     // A look is no use: which one is the oldest is a question of when it was kept.
     return Promise.resolve(this.#byServlet.get(servlet)?.peek(key) ?? null);
-  }
-
-  remove(servlet: string, key: string): Promise<void> {
-    this.#byServlet.get(servlet)?.delete(key);
-    return Promise.resolve();
   }
 
   usage(servlet: string): Promise<number> {

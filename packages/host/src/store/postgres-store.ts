@@ -1,5 +1,14 @@
 import type { Pool } from 'pg';
-import { available, type ContinuationStore, costOf, isKey, keyFor, type StoreEntry } from './store.ts';
+import { ENTRY_TAG_BYTES } from '@custodian/protocol';
+import {
+  available,
+  type ContinuationStore,
+  costOf,
+  isKey,
+  keyFor,
+  StoreConflictError,
+  type StoreEntry,
+} from './store.ts';
 
 const CONNECTIONS_MAX_COUNT = 4;
 const CONNECT_TIMEOUT_MS = 2000;
@@ -30,20 +39,28 @@ const SCHEMA = `
  * One statement is one transaction. Kept again, an entry moves to the end of the order. What the entry before it cost it says
  * itself: a look at the table from beside might see it before or after.
  */
-const PUT = `
-  WITH put AS (
-    INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (servlet, key) DO UPDATE
-      SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires), cost = excluded.cost,
-        replaced = custodian_kept.cost, bytes = CASE WHEN $6 THEN excluded.bytes ELSE custodian_kept.bytes END
-    RETURNING cost - replaced AS more
-  )
-  INSERT INTO custodian_used SELECT $1, more FROM put
-  ON CONFLICT (servlet) DO UPDATE SET bytes = custodian_used.bytes + excluded.bytes
-  RETURNING bytes`;
-const REMOVE = `
-  WITH gone AS (DELETE FROM custodian_kept WHERE servlet = $1 AND key = $2 RETURNING cost)
-  UPDATE custodian_used SET bytes = bytes - gone.cost FROM gone WHERE servlet = $1`;
+const PUT = charging(`
+  INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
+  ON CONFLICT (servlet, key) DO UPDATE
+    SET number = DEFAULT, expires = greatest(custodian_kept.expires, excluded.expires), cost = excluded.cost,
+      replaced = custodian_kept.cost
+  RETURNING cost - replaced AS more`);
+/** $6: with what that may begin which it replaces; null: with anything. $7: now. */
+const IS_REPLACEABLE = `($6::text[] IS NULL OR CASE WHEN custodian_kept.expires > $7::bigint
+  THEN encode(substring(custodian_kept.bytes FROM 1 FOR ${ENTRY_TAG_BYTES}), 'escape') ELSE '' END = ANY($6))`;
+/** The same under a name. */
+const PUT_NAMED = charging(`
+  INSERT INTO custodian_kept (servlet, key, cost, expires, bytes) VALUES ($1, $2, $3, $4, $5)
+  ON CONFLICT (servlet, key) DO UPDATE
+    SET number = DEFAULT, expires = excluded.expires, cost = excluded.cost, replaced = custodian_kept.cost,
+      bytes = excluded.bytes
+    WHERE ${IS_REPLACEABLE}
+  RETURNING cost - replaced AS more`);
+/** The same where something must be there. */
+const REPLACE_NAMED = charging(`
+  UPDATE custodian_kept SET number = DEFAULT, expires = $4, cost = $3, replaced = cost, bytes = $5
+  WHERE servlet = $1 AND key = $2 AND ${IS_REPLACEABLE}
+  RETURNING cost - replaced AS more`);
 const MAKE_ROOM = `
   WITH oldest AS (
     SELECT key, sum(cost) OVER (ORDER BY number) - cost AS before
@@ -78,12 +95,17 @@ export class PostgresStore implements ContinuationStore {
 
   put(entry: StoreEntry): Promise<string> {
     return available('keep a continuation', async () => {
-      const { servlet, bytes, expiresAt, quotaBytes } = entry;
+      const { servlet, name, replaces, bytes, expiresAt, quotaBytes } = entry;
       const cost = costOf(entry);
       const key = keyFor(entry);
-      const values = [servlet, key, cost, Math.ceil(expiresAt), Buffer.from(bytes), entry.name !== undefined];
-      let used = await this.#number(PUT, values);
-      while (used > quotaBytes) used = await this.#number(MAKE_ROOM, [servlet, used - quotaBytes]);
+      const values = [servlet, key, cost, Math.ceil(expiresAt), Buffer.from(bytes)];
+      const put = replaces?.includes('') === false ? REPLACE_NAMED : PUT_NAMED;
+      let used =
+        name === undefined
+          ? await this.#number(PUT, values)
+          : await this.#number(put, [...values, replaces ?? null, Date.now()]);
+      if (used === null) throw new StoreConflictError(servlet);
+      while (used > quotaBytes) used = (await this.#number(MAKE_ROOM, [servlet, used - quotaBytes])) ?? 0;
       return key;
     });
   }
@@ -99,15 +121,10 @@ export class PostgresStore implements ContinuationStore {
     });
   }
 
-  remove(servlet: string, key: string): Promise<void> {
-    return available('let go of a continuation', async () => {
-      await this.#query(REMOVE, [servlet, key]);
-    });
-  }
-
   usage(servlet: string): Promise<number> {
-    return available('measure a store', () =>
-      this.#number('SELECT bytes FROM custodian_used WHERE servlet = $1', [servlet]),
+    return available(
+      'measure a store',
+      async () => (await this.#number('SELECT bytes FROM custodian_used WHERE servlet = $1', [servlet])) ?? 0,
     );
   }
 
@@ -124,10 +141,10 @@ export class PostgresStore implements ContinuationStore {
     await (await this.#pool)?.end();
   }
 
-  /** The first column of the first row, 0 when there is none. */
-  async #number(text: string, values: unknown[]): Promise<number> {
+  /** The first column of the first row; null when there is none. */
+  async #number(text: string, values: unknown[]): Promise<number | null> {
     const [row] = await this.#query(text, values);
-    return Number(Object.values(row ?? {})[0] ?? 0);
+    return row === undefined ? null : Number(Object.values(row)[0]);
   }
 
   async #query(text: string, values: unknown[]): Promise<Record<string, unknown>[]> {
@@ -163,4 +180,13 @@ export class PostgresStore implements ContinuationStore {
     pool.on('error', () => {});
     return pool;
   }
+}
+
+/** A statement that keeps an entry, and says what it costs `more` than what was there, with what the servlet has then. */
+function charging(put: string): string {
+  return `
+    WITH put AS (${put})
+    INSERT INTO custodian_used SELECT $1, more FROM put
+    ON CONFLICT (servlet) DO UPDATE SET bytes = custodian_used.bytes + excluded.bytes
+    RETURNING bytes`;
 }

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientType } from '@redis/client';
-import { available, type ContinuationStore, costOf, isKey, keyFor, type StoreEntry } from './store.ts';
+import { ENTRY_TAG_BYTES } from '@custodian/protocol';
+import {
+  available,
+  type ContinuationStore,
+  costOf,
+  isKey,
+  keyFor,
+  StoreConflictError,
+  type StoreEntry,
+} from './store.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const COMMAND_TIMEOUT_MS = 3000;
@@ -23,9 +32,19 @@ const SETTLE = `
   local expired = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[1], 'LIMIT', 0, ${SWEEP_COUNT})
   for _, key in ipairs(expired) do forget(key) end
 `;
-/** KEYS[5]: prefix of entries. ARGV: now, key, bytes, cost, expiry, quota. What was kept longest ago makes room. */
+/**
+ * KEYS[5]: prefix of entries. ARGV: now, key, bytes, cost, expiry, quota, how it is kept, what it may replace. What was
+ * kept longest ago makes room. Returns 0 when something else is there.
+ */
 const PUT = `${SETTLE}
-  local expiry = math.max(tonumber(ARGV[5]), tonumber(redis.call('ZSCORE', KEYS[3], ARGV[2]) or '0'))
+  if ARGV[7] == 'tagged' then
+    local there = redis.call('GETRANGE', KEYS[5] .. ARGV[2], 0, ${ENTRY_TAG_BYTES - 1})
+    local may = false
+    for at = 8, #ARGV do may = may or ARGV[at] == there end
+    if not may then return 0 end
+  end
+  local expiry = tonumber(ARGV[5])
+  if ARGV[7] == 'content' then expiry = math.max(expiry, tonumber(redis.call('ZSCORE', KEYS[3], ARGV[2]) or '0')) end
   redis.call('SET', KEYS[5] .. ARGV[2], ARGV[3], 'PXAT', string.format('%.0f', expiry))
   local before = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
   redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
@@ -37,11 +56,7 @@ const PUT = `${SETTLE}
     redis.call('DEL', KEYS[5] .. oldest)
     forget(oldest)
   end
-`;
-/** KEYS[5]: prefix of entries. ARGV: now, key. */
-const REMOVE = `${SETTLE}
-  redis.call('DEL', KEYS[5] .. ARGV[2])
-  forget(ARGV[2])
+  return 1
 `;
 const SWEEP = `${SETTLE} return #expired`;
 
@@ -65,16 +80,21 @@ export class RedisStore implements ContinuationStore {
 
   put(entry: StoreEntry): Promise<string> {
     return available('keep a continuation', async () => {
-      const { servlet, bytes, expiresAt, quotaBytes } = entry;
+      const { servlet, name, bytes, replaces, expiresAt, quotaBytes } = entry;
+      const how = name === undefined ? 'content' : replaces === undefined ? 'named' : 'tagged';
       const cost = costOf(entry);
       const key = keyFor(entry);
       const client = await this.#ready();
       const texts = [String(Date.now()), key, Buffer.from(bytes), String(cost), String(Math.ceil(expiresAt))];
       // Sent together. The arguments' types have strings only; the protocol takes bytes.
-      await Promise.all([
+      const [, isKept] = await Promise.all([
         client.sAdd(`${this.#prefix}:servlets`, servlet),
-        client.eval(PUT, { keys: this.#keysOf(servlet), arguments: [...texts, String(quotaBytes)] as string[] }),
+        client.eval(PUT, {
+          keys: this.#keysOf(servlet),
+          arguments: [...texts, String(quotaBytes), how, ...(replaces ?? [])] as string[],
+        }),
       ]);
+      if (Number(isKept) === 0) throw new StoreConflictError(servlet);
       return key;
     });
   }
@@ -88,13 +108,6 @@ export class RedisStore implements ContinuationStore {
         .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
         .get(`${this.#entriesOf(servlet)}${key}`);
       return found as Buffer | null;
-    });
-  }
-
-  remove(servlet: string, key: string): Promise<void> {
-    return available('let go of a continuation', async () => {
-      const client = await this.#ready();
-      await client.eval(REMOVE, { keys: this.#keysOf(servlet), arguments: [String(Date.now()), key] });
     });
   }
 

@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { available, type ContinuationStore, costOf, isKey, keyFor, type StoreEntry } from './store.ts';
+import {
+  available,
+  type ContinuationStore,
+  costOf,
+  isKey,
+  keyFor,
+  StoreConflictError,
+  type StoreEntry,
+} from './store.ts';
 import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
@@ -33,11 +41,12 @@ export class SqliteStore implements ContinuationStore {
 
   put(entry: StoreEntry): Promise<string> {
     return available('keep a continuation', async () => {
-      const { servlet, bytes, expiresAt, quotaBytes } = entry;
+      const { servlet, bytes, replaces, expiresAt, quotaBytes } = entry;
       const cost = costOf(entry);
       const key = keyFor(entry);
       const isReplaced = entry.name !== undefined;
-      await this.#ask({ type: 'put', servlet, key, bytes, cost, expiresAt, quotaBytes, isReplaced });
+      const question = { type: 'put', servlet, key, bytes, cost, expiresAt, quotaBytes, isReplaced, replaces } as const;
+      if ((await this.#ask(question)) === 'conflict') throw new StoreConflictError(servlet);
       return key;
     });
   }
@@ -46,12 +55,6 @@ export class SqliteStore implements ContinuationStore {
     if (!isKey(key)) return Promise.resolve(null);
     return available('find a continuation', async () => {
       return (await this.#ask({ type: 'get', servlet, key })) as Uint8Array | null;
-    });
-  }
-
-  remove(servlet: string, key: string): Promise<void> {
-    return available('let go of a continuation', async () => {
-      await this.#ask({ type: 'remove', servlet, key });
     });
   }
 

@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { tagOf } from './store.ts';
 
 export type SqliteQuestion =
   | {
@@ -14,8 +15,9 @@ export type SqliteQuestion =
       quotaBytes: number;
       /** What is there under the key is something else. */
       isReplaced: boolean;
+      /** Absent: whatever is there. */
+      replaces: readonly string[] | undefined;
     }
-  | { type: 'remove'; servlet: string; key: string }
   | { type: 'get'; servlet: string; key: string }
   | { type: 'usage'; servlet: string }
   | { type: 'sweep' };
@@ -23,10 +25,10 @@ export type SqliteQuestion =
 export type SqliteAnswer = { type: 'value'; value: unknown } | { type: 'error'; message: string };
 
 const SCHEMA = `
+  PRAGMA busy_timeout = 5000;
   PRAGMA auto_vacuum = INCREMENTAL;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS kept (
     number INTEGER PRIMARY KEY,
     servlet TEXT NOT NULL,
@@ -69,7 +71,6 @@ const replace = database.prepare(`
 const used = database.prepare('SELECT bytes FROM used WHERE servlet = ?');
 const oldest = database.prepare('SELECT number, cost FROM kept WHERE servlet = ? ORDER BY number LIMIT 100');
 const remove = database.prepare('DELETE FROM kept WHERE number = ?');
-const forget = database.prepare('DELETE FROM kept WHERE servlet = ? AND key = ?');
 const find = database.prepare('SELECT bytes FROM kept WHERE servlet = ? AND key = ? AND expires > ?');
 const expire = database.prepare('DELETE FROM kept WHERE expires <= ?');
 
@@ -80,21 +81,23 @@ function usedBytes(servlet: string): number {
 function answer(question: SqliteQuestion): unknown {
   switch (question.type) {
     case 'put': {
-      const { servlet, key, cost, expiresAt, bytes, quotaBytes, isReplaced } = question;
+      const { servlet, key, cost, expiresAt, bytes, quotaBytes, isReplaced, replaces } = question;
+      if (replaces !== undefined && !replaces.includes(tagOf(found(servlet, key)))) return 'conflict';
       (isReplaced ? replace : insert).run(servlet, key, cost, Math.ceil(expiresAt), bytes);
       makeRoom(servlet, quotaBytes);
       return null;
     }
-    case 'remove':
-      forget.run(question.servlet, question.key);
-      return null;
     case 'get':
-      return find.get(question.servlet, question.key, Date.now())?.['bytes'] ?? null;
+      return found(question.servlet, question.key);
     case 'usage':
       return usedBytes(question.servlet);
     case 'sweep':
       return Number(expire.run(Date.now()).changes);
   }
+}
+
+function found(servlet: string, key: string): Uint8Array | null {
+  return (find.get(servlet, key, Date.now())?.['bytes'] as Uint8Array | undefined) ?? null;
 }
 
 function makeRoom(servlet: string, quotaBytes: number): void {

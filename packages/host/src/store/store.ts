@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ENTRY_TAG_BYTES } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import { ServiceError } from '../service/service.ts';
 
@@ -9,6 +10,11 @@ export interface StoreEntry {
   bytes: Uint8Array;
   /** Under which it is kept, in the place of what was kept under it; absent: under a key that is made of its content. */
   name?: string;
+  /**
+   * Of what has a name: it is kept only in the place of what begins with one of these {@link ENTRY_TAG_BYTES} characters; `''`
+   * stands for nothing. So of several who replace the same, none overwrites what it has not seen. Absent: whatever is there.
+   */
+  replaces?: readonly string[];
   /** ms since 1970. */
   expiresAt: number;
   /** What the servlet may have kept in all. At the quota, what was kept longest ago goes first. */
@@ -23,13 +29,11 @@ export interface ContinuationStore extends Closable {
   /**
    * Keeps an entry; kept again, it lives longer and counts as new. Resolves when it can be told to a visitor.
    * @returns its {@link keyOf}, or its {@link keyOfName}
-   * @throws StoreTooLargeError, StoreUnavailableError
+   * @throws StoreTooLargeError, StoreUnavailableError, StoreConflictError
    */
   put(entry: StoreEntry): Promise<string>;
   /** What was kept; null when it has expired, made room, or never was. @throws StoreUnavailableError */
   get(servlet: string, key: string): Promise<Uint8Array | null>;
-  /** Lets go of an entry, if it is there. @throws StoreUnavailableError */
-  remove(servlet: string, key: string): Promise<void>;
   /** Bytes that are kept for a servlet, with {@link ENTRY_COST_BYTES} for each. @throws StoreUnavailableError */
   usage(servlet: string): Promise<number>;
   /** Lets go of what has expired. @returns how many. @throws StoreUnavailableError */
@@ -81,6 +85,20 @@ export class StoreTooLargeError extends ServiceError {
   constructor(servlet: string, bytes: number, quotaBytes: number) {
     super('STORE_TOO_LARGE', `Cannot keep ${bytes} bytes for "${servlet}": its quota is ${quotaBytes}`);
   }
+}
+
+/** What is kept under the name is not what was to be replaced: somebody else has kept something there. */
+export class StoreConflictError extends ServiceError {
+  constructor(servlet: string) {
+    super('STORE_CONFLICT', `Cannot keep an entry for "${servlet}": somebody else has replaced it meanwhile`);
+  }
+}
+
+/** With what an entry begins; `''`: there is none. */
+export function tagOf(bytes: Uint8Array | undefined | null): string {
+  return bytes === undefined || bytes === null
+    ? ''
+    : Buffer.from(bytes.subarray(0, ENTRY_TAG_BYTES)).toString('latin1');
 }
 
 /** The store does not answer, or can't write. What it was asked for may be asked again. */

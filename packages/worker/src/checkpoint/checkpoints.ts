@@ -1,54 +1,36 @@
 import { type ContinuationToken, homeOf } from '@custodian/protocol';
 import { UnserializableError } from '../continuation/serialize/errors.ts';
-import { NoInstanceError, type SavedEntry, type SavedInstance, type SavingManager } from '../manager/manager.ts';
+import {
+  NoContinuationError,
+  NoInstanceError,
+  type SavedEntry,
+  type SavedInstance,
+  type SavingManager,
+} from '../manager/manager.ts';
 import { isSameNonce } from '../manager/nonce.ts';
 import { crypto } from '../node-crypto.ts';
 import type { InstanceAddress } from '../servlet/context.ts';
 import { ServerValue } from '../servlet/server-ref.ts';
 import { asBuffer } from '../stuffer/bytes.ts';
 import { type Seal, StateTooLargeError } from '../stuffer/seal.ts';
-import {
-  putCheckpoint,
-  readCheckpoint,
-  releaseCheckpoint,
-  removeCheckpoint,
-  takeCheckpoint,
-} from './checkpoint-store.ts';
+import { type Kept, putCheckpoint, readCheckpoint, releaseCheckpoint, takeCheckpoint } from './checkpoint-store.ts';
 import { decodePages, encodePages, unserializable } from './pages.ts';
 import { type CheckpointHead, readRecord, writeRecord } from './record.ts';
+import { Saved } from './saved.ts';
 
-/** Of what could not be saved, so many are remembered with an instance. */
-const LOSSES_MAX_COUNT = 50;
-const LOSS_MAX_CHARS = 600;
 /** What is the same as before is written again after this part of its lifetime. */
 const RENEWALS = 64;
 /** Instances that the manager has given up are looked for when there are so many more than it has. */
 const SLACK_COUNT = 64;
+/** How long it is remembered that an instance is over which nobody else has had. */
+const OVER_MS = 60_000;
 
-type Losses = Map<number, { nonce: string; why: string }>;
-
-/** What is known here of an instance that was saved, or was to be. */
-class Saved {
-  readonly home: string;
-  readonly address: InstanceAddress;
-  /** Pages that are in the checkpoint. */
-  pages: Set<number>;
-  readonly losses: Losses;
-  isStored: boolean;
-  /** Of what is stored, and when that was. */
-  digest = '';
-  storedAt = 0;
-  /** The thread has something of it that would be lost. */
-  hasUnsaved = false;
-  /** One after the other. */
-  turn: Promise<void> = Promise.resolve();
-
-  constructor(address: InstanceAddress, losses: Losses = new Map(), pages: Iterable<number> | null = null) {
-    this.address = address;
-    this.home = homeOf(address);
-    this.losses = losses;
-    this.isStored = pages !== null;
-    this.pages = new Set(pages);
+/** An instance was answered from what somebody else has replaced meanwhile: the answer is not to be shown. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+  readonly code = 'STORE_CONFLICT';
+  constructor() {
+    super('Cannot save an instance: it has gone on elsewhere since it was made here');
   }
 }
 
@@ -84,8 +66,7 @@ export class Checkpoints {
   /** Instances of which something would be lost with the thread. */
   get unsavedCount(): number {
     let count = 0;
-    for (const [instance, { hasUnsaved }] of this.#saved)
-      if (hasUnsaved && this.#manager.hasInstance(instance)) count++;
+    for (const [instance, { hasUnsaved }] of this.#saved) if (hasUnsaved && this.#has(instance)) count++;
     return count;
   }
 
@@ -96,8 +77,8 @@ export class Checkpoints {
   /** The number of an instance in the manager; null: it is not here. */
   instanceOf(address: InstanceAddress): number | null {
     const revived = this.#revived.get(homeOf(address));
-    if (revived !== undefined) return this.#manager.hasInstance(revived) ? revived : null;
-    if (address.place !== this.#place || !this.#manager.hasInstance(address.instance)) return null;
+    if (revived !== undefined) return this.#has(revived) ? revived : null;
+    if (address.place !== this.#place || !this.#has(address.instance)) return null;
     // Numbers are given to all instances here; one that was born elsewhere answers to its own name only.
     return this.addressOf(address.instance).place === this.#place ? address.instance : null;
   }
@@ -109,13 +90,14 @@ export class Checkpoints {
     return loss !== undefined && isSameNonce(token.nonce, loss.nonce) ? loss.why : null;
   }
 
-  /** Saves an instance as it is now. Resolves when it is safe. @throws AskError `STORE_UNAVAILABLE` */
+  /** Saves an instance as it is now. Resolves when it is safe. @throws SupersededError, and AskError `STORE_UNAVAILABLE` */
   save(instance: number): Promise<void> {
     const saved = this.#savedFor(instance);
     const turn = saved.turn.then(async () => {
       try {
         await this.#write(instance, saved);
       } catch (error) {
+        if ((error as { code?: unknown }).code === 'STORE_CONFLICT') throw this.#supersede(instance, saved);
         saved.hasUnsaved = true;
         throw error;
       } finally {
@@ -127,13 +109,14 @@ export class Checkpoints {
   }
 
   /**
-   * Makes the instance of a URL again, if it was saved.
-   * @throws CodeChangedError, DecodeError, SealError, and AskError `STORE_UNAVAILABLE`, `CHECKPOINT_LOST`
+   * Makes the instance of a URL again, if it was saved, and is not here or not as it was saved last.
+   * @throws CodeChangedError, DecodeError, SealError, and AskError `STORE_UNAVAILABLE`, `STORE_CONFLICT`, `CHECKPOINT_LOST`
    */
   async revive(token: ContinuationToken): Promise<void> {
     const home = homeOf(token);
     for (;;) {
-      if (this.instanceOf(token) !== null) return;
+      const instance = this.instanceOf(token);
+      if (instance !== null && (this.#hasPage(instance, token) || (await this.#isNewest(instance)))) return;
       const underWay = this.#reviving.get(home);
       if (underWay === undefined) break;
       // It may fail for a reason of that request's own.
@@ -145,11 +128,11 @@ export class Checkpoints {
   }
 
   async #revive({ place, instance: number }: ContinuationToken, home: string): Promise<void> {
-    const sealed = await takeCheckpoint();
-    if (sealed === null) return;
+    const kept = await takeCheckpoint();
+    if (kept === null) return;
     let head: CheckpointHead, entries: SavedEntry[];
     try {
-      const record = this.#open(sealed, home);
+      const record = this.#open(kept, home);
       ({ head } = record);
       entries = decodePages(record.graph, head.pages);
     } catch (error) {
@@ -157,30 +140,68 @@ export class Checkpoints {
       throw error;
     }
     const instance = this.#manager.revive({ ...head, entries }, Math.max(0, Date.now() - head.savedAt));
-    const losses: Losses = new Map(head.losses.map(([id, nonce, why]) => [id, { nonce, why }]));
-    const pages = head.pages.map(([id]) => id);
-    this.#saved.set(instance, new Saved({ place, instance: number }, losses, pages));
+    this.#prune();
+    this.#saved.set(instance, new Saved({ place, instance: number }, { tag: kept.tag, head }));
     this.#revived.set(home, instance);
+  }
+
+  #has(instance: number): boolean {
+    return this.#manager.hasInstance(instance) && this.#saved.get(instance)?.isSuperseded !== true;
+  }
+
+  /** Can the page be answered here, or is it known why not? */
+  #hasPage(instance: number, { continuation, nonce }: ContinuationToken): boolean {
+    if (this.#saved.get(instance)?.losses.has(continuation) === true) return true;
+    try {
+      this.#manager.peek(instance, continuation, nonce);
+      return true;
+    } catch (error) {
+      if (error instanceof NoContinuationError || error instanceof NoInstanceError) return false;
+      throw error;
+    }
+  }
+
+  /** Who comes for a page that the instance does not have here may have it of another host, where the visit went on. */
+  async #isNewest(instance: number): Promise<boolean> {
+    const saved = this.#saved.get(instance);
+    if (saved === undefined) return true;
+    await saved.turn;
+    const kept = await readCheckpoint(saved.home);
+    if (kept === null || saved.isOwn(kept.tag)) return true;
+    this.#supersede(instance, saved);
+    return false;
+  }
+
+  /** Somebody else has saved it: whoever comes for it next gets what that was. */
+  #supersede(instance: number, saved: Saved): SupersededError {
+    saved.isSuperseded = true;
+    saved.hasUnsaved = false;
+    if (this.#revived.get(saved.home) === instance) this.#revived.delete(saved.home);
+    this.#manager.clear(instance);
+    return new SupersededError();
   }
 
   #savedFor(instance: number): Saved {
     let saved = this.#saved.get(instance);
     if (saved === undefined) {
-      if (this.#saved.size > this.#manager.count + SLACK_COUNT) this.#prune();
+      this.#prune();
       this.#saved.set(instance, (saved = new Saved({ place: this.#place, instance })));
     }
     return saved;
   }
 
   #prune(): void {
+    if (this.#saved.size <= this.#manager.count + SLACK_COUNT) return;
     for (const [instance, { home }] of this.#saved) {
       if (this.#manager.hasInstance(instance)) continue;
       this.#saved.delete(instance);
-      this.#revived.delete(home);
+      // It may have been made again since, under another number.
+      if (this.#revived.get(home) === instance) this.#revived.delete(home);
     }
   }
 
   async #write(instance: number, saved: Saved): Promise<void> {
+    if (saved.isSuperseded) throw new SupersededError();
     const state = this.#stateOf(instance);
     if (state === null) return;
     const pages = state.entries.filter(({ k }) => !(k instanceof ServerValue));
@@ -192,7 +213,7 @@ export class Checkpoints {
       const isTooLarge =
         error instanceof StateTooLargeError || (error as { code?: unknown }).code === 'STORE_TOO_LARGE';
       if (!isTooLarge || written === null) throw error;
-      this.#lose(saved, pages, (error as Error).message);
+      lose(saved, pages, (error as Error).message);
       await this.#putLosses(saved);
     }
     // Losses of threads before are lost already.
@@ -222,27 +243,12 @@ export class Checkpoints {
       if (!(error instanceof UnserializableError)) throw error;
       const failing = unserializable(able);
       if (able.some(({ id }) => failing.has(id) && saved.pages.has(id))) {
-        this.#lose(saved, able, error.message);
+        lose(saved, able, error.message);
         return null;
       }
-      for (const entry of able) if (failing.has(entry.id)) this.#lose(saved, [entry], failing.get(entry.id) as string);
+      for (const entry of able) if (failing.has(entry.id)) lose(saved, [entry], failing.get(entry.id) as string);
       const rest = able.filter(({ id }) => !failing.has(id));
       return { pages: rest, graph: encodePages(rest) };
-    }
-  }
-
-  /** Of these pages, those that are not in the checkpoint will be lost with the thread. */
-  #lose(saved: Saved, pages: readonly SavedEntry[], why: string): void {
-    let isNew = false;
-    for (const { id, nonce } of pages) {
-      if (saved.pages.has(id) || saved.losses.has(id)) continue;
-      saved.losses.set(id, { nonce, why: why.slice(0, LOSS_MAX_CHARS) });
-      isNew = true;
-    }
-    if (isNew) console.warn(`A page would not outlive its thread. ${why}`);
-    for (const id of saved.losses.keys()) {
-      if (saved.losses.size <= LOSSES_MAX_COUNT) break;
-      saved.losses.delete(id);
     }
   }
 
@@ -258,7 +264,7 @@ export class Checkpoints {
       mark,
       timeoutMs,
       pages: pages.map(({ id, nonce, mark: own }) => [id, nonce, own]),
-      losses: lossesOf(saved),
+      losses: saved.lossesToKeep(),
     };
     const digest = crypto().createHash('sha256').update(JSON.stringify(head)).update(graph).digest('base64');
     const now = Date.now();
@@ -271,11 +277,13 @@ export class Checkpoints {
 
   /** The checkpoint stays what it was, and says besides what is not in it. */
   async #putLosses(saved: Saved): Promise<void> {
-    const sealed = saved.isStored ? await readCheckpoint(saved.home) : null;
+    const kept = saved.isStored ? await readCheckpoint(saved.home) : null;
     const { head, graph } =
-      sealed === null ? { head: EMPTY_HEAD, graph: encodePages([]) } : this.#open(sealed, saved.home);
-    const losses = lossesOf(saved);
-    if (sealed !== null && JSON.stringify(losses) === JSON.stringify(head.losses)) return;
+      kept === null || kept.sealed.length === 0
+        ? { head: EMPTY_HEAD, graph: encodePages([]) }
+        : this.#open(kept, saved.home);
+    const losses = saved.lossesToKeep();
+    if (kept !== null && JSON.stringify(losses) === JSON.stringify(head.losses)) return;
     saved.digest = '';
     const nextId = Math.max(head.nextId, ...losses.map(([id]) => id + 1));
     await this.#store(saved, { ...head, nextId, losses }, graph);
@@ -283,27 +291,31 @@ export class Checkpoints {
 
   async #store(saved: Saved, head: CheckpointHead, graph: Uint8Array): Promise<void> {
     const sealed = this.#seal.seal(writeRecord(head, graph), bindingOf(saved.home));
-    await putCheckpoint(saved.home, this.#lifetimeMs, sealed);
-    saved.isStored = true;
+    const { tag, replaces } = saved.next();
+    await putCheckpoint(saved.home, { tag, sealed }, { lifetimeMs: this.#lifetimeMs, replaces });
+    saved.onKept(tag);
   }
 
   async #forget(saved: Saved): Promise<void> {
-    if (saved.isStored) await removeCheckpoint(saved.home);
-    saved.isStored = false;
-    saved.pages.clear();
-    saved.losses.clear();
-    saved.hasUnsaved = false;
+    if (saved.isStored && !saved.isOver) {
+      const { tag, replaces } = saved.next();
+      // Who has it besides must not bring it back, for as long as he can have it.
+      const lifetimeMs = saved.isRevived ? this.#lifetimeMs : Math.min(OVER_MS, this.#lifetimeMs);
+      await putCheckpoint(saved.home, { tag, sealed: new Uint8Array() }, { lifetimeMs, replaces });
+      saved.onKept(tag);
+    }
+    saved.onOver();
   }
 
-  #open(sealed: Uint8Array, home: string): ReturnType<typeof readRecord> {
+  #open({ sealed }: Kept, home: string): ReturnType<typeof readRecord> {
     return readRecord(asBuffer(this.#seal.open(sealed, bindingOf(home))));
   }
 }
 
 const EMPTY_HEAD: CheckpointHead = { savedAt: 0, nextId: 1, mark: 0, timeoutMs: 0, pages: [], losses: [] };
 
-function lossesOf({ losses }: Saved): CheckpointHead['losses'] {
-  return Array.from(losses, ([id, { nonce, why }]) => [id, nonce, why]);
+function lose(saved: Saved, pages: readonly SavedEntry[], why: string): void {
+  if (saved.lose(pages, why)) console.warn(`A page would not outlive its thread. ${why}`);
 }
 
 /** A checkpoint opens for the instance that it is of, and for no other. */

@@ -10,10 +10,11 @@ import { createSeal, LIFETIME_MS } from '../stuffer/seal-stuffer.ts';
 import type { InstanceAddress, RequestContext } from './context.ts';
 import { type ContinuationPlace, ContinuationServlet } from './continuation-servlet.ts';
 import { baseOf, type Captured, type Visit } from './instance.ts';
+import { noteWrite } from './late-writes.ts';
 import { ServletLoadError } from './load.ts';
 import './saved-library.ts';
 import type { Servlet } from './servlet.ts';
-import { changedPage, unavailablePage, unsavedPage } from './visitor-pages.ts';
+import { changedPage, supersededPage, unavailablePage, unsavedPage } from './visitor-pages.ts';
 
 /**
  * A servlet whose instances outlive their thread: what each one has is saved with every answer, before that goes out. The next request
@@ -54,8 +55,10 @@ export class CheckpointedServlet extends ContinuationServlet {
       }
       return await super.handle(request);
     } catch (error) {
-      if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error;
-      return this.start(request, unavailablePage);
+      const code = (error as { code?: unknown } | null)?.code;
+      if (code === 'STORE_UNAVAILABLE') return this.start(request, unavailablePage);
+      if (code === 'STORE_CONFLICT') return this.start(request, supersededPage);
+      throw error;
     }
   }
 
@@ -65,9 +68,9 @@ export class CheckpointedServlet extends ContinuationServlet {
 
   override keep(captured: Captured, visit: Visit | null): string {
     const url = super.keep(captured, visit);
+    const { context } = captured;
     // By a page that is still being sent when its run has been saved.
-    const { isAnswered, instance } = captured.context;
-    if (isAnswered) this.#checkpoints.save(instance).catch((error: unknown) => console.warn(error));
+    if (context.isAnswered) noteWrite(context, this.#checkpoints.save(context.instance));
     return url;
   }
 

@@ -20,6 +20,7 @@ import {
 import { type ContinuationSite, type InstanceAddress, RequestContext } from './context.ts';
 import { baseOf, type Captured, InstanceTurns, keepInManager, type Suspension, type Visit } from './instance.ts';
 import { Jump } from './jump.ts';
+import { afterWrites } from './late-writes.ts';
 import type { NativeVisit } from './send.ts';
 import type { Servlet } from './servlet.ts';
 import { expiredPage } from './visitor-pages.ts';
@@ -165,7 +166,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     let prepared: PreparedReply;
     try {
       const { value, continuation } = await this.#deliver(await run, context);
-      const reply = await toReply(value, this.#name);
+      const reply = safeReply(await toReply(value, this.#name), context);
       prepared = new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
     } catch (error) {
       context.isAnswered = true;
@@ -196,6 +197,14 @@ function withVisit(continuation: Continuation, visit: Visit): Continuation {
   frame.next = continuation.frames;
   frame.bindings = continuation.bindings;
   return new Continuation(frame, continuation.bindings, null);
+}
+
+/** A page that is still being made while it is sent may have links in it that its head knows nothing of. */
+function safeReply(reply: Reply, context: RequestContext): Reply {
+  const { body } = reply;
+  return typeof body === 'string' || body instanceof Uint8Array
+    ? reply
+    : { ...reply, body: afterWrites(body, context) };
 }
 
 /** A page with a continuation's URL must not be told to other sites, nor kept by caches, unless its author wants it. */

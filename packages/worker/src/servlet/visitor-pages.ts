@@ -48,6 +48,17 @@ export function unavailablePage(): PlainReply {
   return { ...reply, headers: [...headerPairs(reply.headers), ['Retry-After', '5']] };
 }
 
+/** The answer where somebody else has answered the visit meanwhile, so that this answer was not kept. */
+export function supersededPage(): PlainReply {
+  return page({
+    status: 409,
+    code: 'STORE_CONFLICT',
+    title: 'This visit has gone on elsewhere',
+    text: 'It was answered at another place at the same time, so that this answer was not kept. Go back, look at where the visit stands, and do again what you did.',
+    startUrl: null,
+  });
+}
+
 interface VisitorPage {
   status: number;
   code: string;

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DatabaseServer, postgresMissing, redisMissing } from '../../support/database-server.ts';
+import { StartedHost } from '../../support/started-host.ts';
+import { type Shown, Visitor } from '../../support/visitor.ts';
+
+/** Each answer adds to what all pages of the visit share, tells it, and waits where its visitor wants it to. */
+const NOTES = `
+  import { html, sendFinish, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    const notes = [];
+    for (;;) {
+      const { bindings } = await sendSuspend((url) => html\`<a href="\${url}">on</a> notes:\${notes.join('+')}.\`);
+      if (bindings.get('end')) return sendFinish('the end: ' + notes.join('+'));
+      notes.push(bindings.get('note'));
+      if (bindings.get('wait')) await new Promise((resolve) => setTimeout(resolve, Number(bindings.get('wait'))));
+    }
+  }`;
+
+const notesOf = ({ text }: Shown): string => /notes:([^.]*)\./.exec(text)?.[1] ?? text;
+
+const root = mkdtempSync(join(tmpdir(), 'custodian-two-hosts-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const KINDS = [
+  { name: 'Redis', missing: redisMissing(), start: () => DatabaseServer.redis() },
+  { name: 'PostgreSQL', missing: postgresMissing(), start: () => DatabaseServer.postgres() },
+];
+
+for (const { name, missing, start } of KINDS) {
+  if (missing !== null) console.warn(`test/host/checkpoint: ${name} is skipped: ${missing}`);
+  describe.skipIf(missing !== null)(`two hosts with one ring and one store, which is ${name},`, () => {
+    let database: DatabaseServer;
+    const hosts: StartedHost[] = [];
+    const visitors: Visitor[] = [];
+    beforeAll(async () => {
+      database = await start();
+      for (let host = 0; host < 2; host++) {
+        const options = {
+          store: database.url,
+          stateDir: join(root, `${name}-${host}`),
+          keyFile: join(root, 'keys'),
+        };
+        hosts.push(await StartedHost.start({ notes: NOTES }, options));
+        visitors.push(new Visitor(hosts[host]!.url));
+      }
+    }, 60_000);
+    afterAll(async () => {
+      await Promise.all(hosts.map((host) => host.close()));
+      for (const host of hosts) await host[Symbol.asyncDispose]();
+      await database?.[Symbol.asyncDispose]();
+    });
+    const at = (host: number, page: Shown, fields: Record<string, string>): Promise<Shown> =>
+      visitors[host]!.follow(page, fields);
+
+    test('take turns with a visit: each goes on from what the other has shown, though it has the instance itself', async () => {
+      let page = await visitors[0]!.get('/notes');
+      let expected = '';
+      for (const [turn, host] of [0, 1, 0, 1, 1, 0].entries()) {
+        page = await at(host, page, { note: `${turn}` });
+        expected += `${expected === '' ? '' : '+'}${turn}`;
+        expect(notesOf(page)).toBe(expected);
+      }
+    });
+
+    test('do not overwrite each other’s answers: who answers from what is older says so, and shows nothing of it', async () => {
+      const first = await visitors[0]!.get('/notes');
+      const second = await at(0, first, { note: 'a' });
+      expect(notesOf(await at(1, second, { note: 'b' }))).toBe('a+b');
+      // The page is here, with the heap of before: what comes of it may not be kept.
+      const refused = await at(0, second, { note: 'c' });
+      expect(refused.status).toBe(409);
+      expect(refused.text).toContain('STORE_CONFLICT');
+      // Sent again, it finds the visit as it is.
+      expect(notesOf(await at(0, second, { note: 'c' }))).toBe('a+b+c');
+      // And so it is at the other one, for its first page as well.
+      expect((await at(1, first, { note: 'd' })).status).toBe(409);
+      expect(notesOf(await at(1, first, { note: 'd' }))).toBe('a+b+c+d');
+    });
+
+    test('that make an instance again at the same time keep one of both answers, and the visit is what that was', async () => {
+      const page = await visitors[0]!.get('/notes');
+      expect(notesOf(await at(0, page, { note: 'a' }))).toBe('a');
+      const answers = await Promise.all([0, 1].map((host) => at(host, page, { note: `${host}`, wait: '300' })));
+      const kept = answers.filter(({ status }) => status === 200);
+      expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+      for (const host of [0, 1, 0]) {
+        const shown = await at(host, kept[0]!, { note: 'z' });
+        // The first may find that the other one has gone on.
+        const again = shown.status === 409 ? await at(host, kept[0]!, { note: 'z' }) : shown;
+        expect(notesOf(again).startsWith(notesOf(kept[0]!))).toBe(true);
+      }
+    });
+
+    test('do not bring back a visit that the other one has ended', async () => {
+      const first = await visitors[0]!.get('/notes');
+      const second = await at(0, first, { note: 'a' });
+      expect((await at(1, second, { end: '1' })).text).toBe('the end: a');
+      expect((await at(0, second, { note: 'b' })).status).toBe(409);
+      for (const host of [0, 1])
+        for (const page of [first, second]) expect((await at(host, page, { note: 'c' })).status).toBe(410);
+    });
+  });
+}
