@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Directories that are known to be there, and to outlast a crash. */
@@ -51,6 +51,18 @@ async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   await using handle = await open(directory, 'r');
   await handle.sync();
+}
+
+/** Left behind by a process that died while it wrote. */
+const PARTIAL_MAX_AGE_MS = 60_000;
+
+/** Removes what {@link writeDurably} was at when its process died. */
+export async function sweepPartials(partials: string): Promise<void> {
+  for (const name of (await readdir(partials).catch(ignoreMissing)) ?? []) {
+    const file = await stat(join(partials, name)).catch(ignoreMissing);
+    if (file !== undefined && Date.now() - file.ctimeMs > PARTIAL_MAX_AGE_MS)
+      await rm(join(partials, name), { force: true });
+  }
 }
 
 /** For what may not be there: nothing, instead of an error. */

@@ -53,6 +53,7 @@ export class ServletHost implements Host {
   readonly ledger: Ledger = new Ledger();
   readonly #acceptor: Acceptor;
   readonly #servlets: Servlets;
+  readonly #versions: VersionKeeper;
   readonly #warm: WarmCells;
   /** What threads may ask for. */
   readonly #services: Services;
@@ -122,13 +123,13 @@ export class ServletHost implements Host {
     const uploads = new Uploads(join(this.#stateDir, 'uploads'), limits.spoolMaxBytes, bodies, warn);
     this.#services.add(uploads);
     // Where supervisors can read it, jailed ones too.
-    const versions = new VersionKeeper(
-      join(cacheDir, 'versions'),
-      (name) => this.#servlets.pools.find(({ servlet }) => servlet.name === name)?.servlet.limits.oldVersionMs ?? 0,
-    );
-    this.#services.add(new VersionService(versions));
+    this.#versions = new VersionKeeper(join(cacheDir, 'versions'), {
+      keepMs: (name) => listed.find(({ held }) => held.name === name)?.held.limits.oldVersionMs ?? 0,
+      onFault: (error) => this.#log?.warn(faultText('version', error)),
+    });
+    this.#services.add(new VersionService(this.#versions));
     this.#servlets = new Servlets({
-      versions,
+      versions: this.#versions,
       warm: this.#warm,
       budget: this.#budget,
       services: this.#services,
@@ -232,6 +233,8 @@ export class ServletHost implements Host {
 
   /** Listens on all of them, or on none. */
   async listen(addresses: readonly ListenAddress[]): Promise<void> {
+    const versioned = this.#servlets.pools.filter(({ servlet }) => servlet.limits.oldVersionMs > 0);
+    if (versioned.length > 0) await this.#versions.open(versioned.map(({ servlet }) => servlet.name));
     for (const address of addresses) await this.#acceptor.listen(address);
     if (this.#adminOptions !== null) {
       const canaries = this.#canaries.map(({ servlet, path }): Canary => ({ servlet, url: this.url + path }));

@@ -89,7 +89,12 @@ test.skipIf(missing !== null).each(['checkpoint', 'stateless'])(
   'a link of a %s servlet that is made while its page is sent goes out when it is safe, or the page is cut before it',
   async (persistence) => {
     await using server = await DatabaseServer.redis();
-    await using started = await StartedHost.start({ late: LATE(persistence) }, { store: server.url });
+    await using started = await StartedHost.start(
+      { late: LATE(persistence) },
+      { store: server.url },
+      { late: { isEager: true } },
+    );
+    await started.host.ready();
     const visitor = new Visitor(started.url);
     const page = await visitor.get('/late');
     expect(page.text).toMatch(/^begun .*;[kc]=/);

@@ -97,12 +97,23 @@ const ONE = `
     for (let i = 0; ; i++) await sendSuspend((url) => html\`<a href="\${url}">\${i} \${run}</a> pid \${process.pid}\`);
   }`;
 
+/** What a page only reads belongs to the page, as in a servlet without checkpoints. */
+const LOOP = `
+  import { html, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    for (let sum = 0; ; ) {
+      const { bindings } = await sendSuspend((url) => html\`<a href="\${url}">\${sum}</a>\`);
+      sum += Number(bindings.get('n'));
+    }
+  }`;
+
 describe('a checkpointed servlet', () => {
   let started: StartedHost;
   let visitor: Visitor;
   beforeAll(async () => {
     started = await StartedHost.start(
-      { shop: SHOP, sockets: SOCKETS, poisoned: POISONED, one: ONE, few: ONE, edited: ONE },
+      { shop: SHOP, sockets: SOCKETS, poisoned: POISONED, one: ONE, few: ONE, edited: ONE, loop: LOOP },
       { unit: 'instance', store: 'memory' },
       { few: { limits: { threadsMaxCount: 2 } }, shop: { limits: { cpuMs: 1500, heapMb: 40 } } },
     );
@@ -171,6 +182,12 @@ describe('a checkpointed servlet', () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => visitor.follow(page)));
     expect(new Set(answers.map(({ text }) => /\d (0\.\d+)/.exec(text)?.[1])).size).toBe(1);
     expect(new Set(answers.flatMap(continuationsOf)).size).toBe(6);
+  });
+
+  test('goes on from each page with the locals of then, also where the page’s own function reads them', async () => {
+    const first = await visitor.get('/loop');
+    expect((await visitor.follow(await visitor.follow(first, { n: '1' }), { n: '10' })).text).toContain('>11<');
+    expect((await visitor.follow(first, { n: '7' })).text).toContain('>7<');
   });
 
   test('lets resting instances make room for others at once, and come back', async () => {

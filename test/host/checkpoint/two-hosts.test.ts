@@ -44,7 +44,9 @@ for (const { name, missing, start } of KINDS) {
           stateDir: join(root, `${name}-${host}`),
           keyFile: join(root, 'keys'),
         };
-        hosts.push(await StartedHost.start({ notes: NOTES }, options));
+        const started = await StartedHost.start({ notes: NOTES }, options, { notes: { isEager: true } });
+        hosts.push(started);
+        await started.host.ready();
         visitors.push(new Visitor(hosts[host]!.url));
       }
     }, 60_000);

@@ -65,6 +65,8 @@ export interface LeaseFollower {
   onHolding(lease: Lease): void;
   /** The thread makes an instance again. @returns false when another living thread has it */
   onAdopt(lease: Lease, home: string): boolean;
+  /** It does not have it (any more). */
+  onRelease(lease: Lease, home: string): void;
   /** A thread has died that had of the instance what was saved nowhere. */
   isLost(home: string): boolean;
   /** It is to end, or does: somebody must see to it that it does. */
@@ -266,7 +268,7 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   release(home: string): void {
-    this.adopted.delete(home);
+    if (this.adopted.delete(home)) this.#follower.onRelease(this, home);
   }
 
   isLost(home: string): boolean {

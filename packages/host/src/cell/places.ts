@@ -36,9 +36,11 @@ export class Places {
     this.#moved.set(home, lease);
   }
 
-  /** Not any more, if it was that thread's. */
+  /** Not any more, unless the thread has made it again, or is still asked for it by another request. */
   moveBack(home: string, lease: Lease): void {
-    if (this.#moved.get(home) === lease) this.#moved.delete(home);
+    if (this.#moved.get(home) !== lease || lease.adopted.has(home)) return;
+    for (const exchange of lease.exchanges.values()) if (exchange.home === home) return;
+    this.#moved.delete(home);
   }
 
   /** What an instance's last thread died of, if it took with it what was saved nowhere. */

@@ -1,12 +1,10 @@
 import { dirname } from 'node:path';
 import {
   type Failure,
-  homeOf,
   type LeaseOrder,
   type Persistence,
   type Ready,
   readNear,
-  readToken,
   readVersion,
   type Usage,
   withoutToken,
@@ -161,7 +159,7 @@ export class ServletPool implements LeaseFollower {
   /** Gives a request to a thread, or lets it wait for one. */
   dispatch(exchange: Exchange): void {
     this.lastUsedAt = exchange.arrivedAt;
-    const token = readToken(exchange.url);
+    const { token } = exchange;
     if (token !== null) {
       const holder = this.#places.holderOf(token);
       if (holder !== undefined) return this.#dispatchTo(holder, exchange);
@@ -263,7 +261,10 @@ export class ServletPool implements LeaseFollower {
     for (;;) {
       const exchange = this.#places.next(lease, (waiting) => this.#mayRun(lease, waiting));
       if (exchange === null) return;
-      this.#runOn(lease, exchange);
+      // Another thread may have got the instance meanwhile.
+      const holder = this.#revives ? this.#holderFor(exchange) : undefined;
+      if (holder === undefined || holder === lease) this.#runOn(lease, exchange);
+      else this.#dispatchTo(holder, exchange);
     }
   }
 
@@ -308,9 +309,8 @@ export class ServletPool implements LeaseFollower {
   }
 
   /** Whose instance no thread has: it is asked of this one, and whoever else comes for it waits for the same. */
-  #moveTo(lease: Lease, exchange: Exchange): void {
-    const token = readToken(exchange.url);
-    if (token !== null && this.#places.holderOf(token) === undefined) this.#places.move(homeOf(token), lease);
+  #moveTo(lease: Lease, { home, token }: Exchange): void {
+    if (token !== null && home !== null && this.#places.holderOf(token) === undefined) this.#places.move(home, lease);
   }
 
   /** The older version that a page began in, if it is still kept; null: the present one will do. */
@@ -322,8 +322,7 @@ export class ServletPool implements LeaseFollower {
     return this.#site.versions.has(this.servlet.name, version) ? version : null;
   }
 
-  #holderFor(exchange: Exchange): Lease | undefined {
-    const token = readToken(exchange.url);
+  #holderFor({ token }: Exchange): Lease | undefined {
     return token === null ? undefined : this.#places.holderOf(token);
   }
 
@@ -543,8 +542,8 @@ export class ServletPool implements LeaseFollower {
   }
 
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void {
-    const token = this.#revives ? readToken(exchange.url) : null;
-    if (token !== null && !lease.adopted.has(homeOf(token))) this.#places.moveBack(homeOf(token), lease);
+    const token = this.#revives ? exchange.token : null;
+    if (this.#revives && exchange.home !== null) this.#places.moveBack(exchange.home, lease);
     const obituary = token !== null && failure?.code === 'CHECKPOINT_LOST' ? this.#places.epitaph(token) : undefined;
     if (obituary !== undefined && !exchange.isDone) {
       this.#answerGone(exchange, obituary);
@@ -575,11 +574,16 @@ export class ServletPool implements LeaseFollower {
     return true;
   }
 
+  onRelease(lease: Lease, home: string): void {
+    this.#places.moveBack(home, lease);
+  }
+
   isLost(home: string): boolean {
     return this.#places.isLost(home);
   }
 
   onReturned(lease: Lease, exchanges: Exchange[]): void {
+    for (const { home } of exchanges) if (home !== null) this.#places.moveBack(home, lease);
     for (const exchange of exchanges) if (!exchange.isDone) this.dispatch(exchange);
     this.#runWaiting(lease);
     if (this.#queue.length > 0 && lease.state !== 'gone') this.#pullQueue();
@@ -650,7 +654,7 @@ export class ServletPool implements LeaseFollower {
         this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
       } else if (exchange.isDone) continue;
       else if (exchange.isHeadSent) exchange.cut();
-      else if (!this.#revives && readToken(exchange.url)?.place === lease.place) this.#answerGone(exchange, obituary);
+      else if (!this.#revives && exchange.token?.place === lease.place) this.#answerGone(exchange, obituary);
       else if (!exchange.isRetry && !exchange.hasBody && (exchange.isSafe || (lease.isSequential && isBehindGuilty))) {
         // Safe to repeat, or never begun: threads run strictly one after another.
         exchange.isRetry = true;

@@ -1,4 +1,4 @@
-import { ENTRY_TAG_BYTES, homeOf, placeOfHome, ProtocolError, readToken } from '@custodian/protocol';
+import { ENTRY_TAG_BYTES, placeOfHome, ProtocolError } from '@custodian/protocol';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 import { bodyOf, ENTRY_MAX_BYTES, LIFETIME_MAX_MS } from '../store/store-service.ts';
 import { type ContinuationStore, keyOfName, StoreConflictError } from '../store/store.ts';
@@ -61,9 +61,8 @@ export class CheckpointService implements Service {
   }
 
   async #revive(ask: Ask): Promise<Answer> {
-    const token = ask.exchange === null ? null : readToken(ask.exchange.url);
-    if (token === null) throw missing(false);
-    const home = homeOf(token);
+    const home = ask.exchange?.home ?? null;
+    if (home === null) throw missing(false);
     const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
     if (bytes === null || ask.signal.aborted) throw missing(ask.holder.isLost(home));
     if (bytes.length <= ENTRY_TAG_BYTES) throw missing(false);

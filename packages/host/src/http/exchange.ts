@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { ReplyFrame, Usage } from '@custodian/protocol';
+import { type ContinuationToken, homeOf, readToken, type ReplyFrame, type Usage } from '@custodian/protocol';
 import { BodyIntake } from './body-intake.ts';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
@@ -85,6 +85,7 @@ export class Exchange {
 
   #intake: BodyIntake | null = null;
   #elements: string[] | null | undefined = undefined;
+  #token: ContinuationToken | null | undefined = undefined;
   #onDone: (() => void)[] | null = null;
   #body: StreamedBody | null = null;
 
@@ -161,6 +162,17 @@ export class Exchange {
   /** The decoded path, without parameters and query, runs of slashes as one; null when it names nothing. */
   get path(): string | null {
     return this.elements === null ? null : `/${this.elements.join('/')}`;
+  }
+
+  /** Which continuation it asks for; null: none. */
+  get token(): ContinuationToken | null {
+    if (this.#token === undefined) this.#token = readToken(this.url);
+    return this.#token;
+  }
+
+  /** The name of the instance that this is of; null: none. */
+  get home(): string | null {
+    return this.token === null ? null : homeOf(this.token);
   }
 
   get clientIp(): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ignoreMissing, writeDurably } from '../durable-file.ts';
+import { ignoreMissing, sweepPartials, writeDurably } from '../durable-file.ts';
 import { FileLocks } from './file-locks.ts';
 import { ENTRY_TAG_BYTES } from '@custodian/protocol';
 import {
@@ -15,9 +15,6 @@ import {
   type StoreEntry,
   tagOf,
 } from './store.ts';
-
-/** Left behind by a process that died while it wrote. */
-const PARTIAL_MAX_AGE_MS = 60_000;
 
 interface Kept {
   cost: number;
@@ -109,7 +106,7 @@ export class DirectoryStore implements ContinuationStore {
           swept++;
         }
       }
-      await this.#sweepPartials();
+      await sweepPartials(this.#partials);
       return swept;
     });
   }
@@ -151,14 +148,6 @@ export class DirectoryStore implements ContinuationStore {
     const shelf = new Shelf();
     for (const [key, kept] of found) shelf.set(key, kept);
     return shelf;
-  }
-
-  async #sweepPartials(): Promise<void> {
-    for (const name of await namesIn(this.#partials)) {
-      const file = await stat(join(this.#partials, name)).catch(ignoreMissing);
-      if (file !== undefined && Date.now() - file.ctimeMs > PARTIAL_MAX_AGE_MS)
-        await rm(join(this.#partials, name), { force: true });
-    }
   }
 
   /** With what that begins which is there. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from '../durable-file.ts';
+import { ignoreMissing, sweepPartials, writeDurably } from '../durable-file.ts';
 
 /** So many of one servlet are kept. */
 const VERSIONS_MAX_COUNT = 10;
+const CODE_ENDING = '.json';
+const RETIRED_ENDING = '.json.retired';
 
 /** A module's name, and the hash of its code. */
 export type ModuleHash = readonly [name: string, hash: string];
@@ -26,16 +28,31 @@ interface Known {
   retiredAt: number | null;
 }
 
+export interface VersionKeeperOptions {
+  /** How long an old version of a servlet is kept. */
+  keepMs: (servlet: string) => number;
+  /** Is told when a file could not be removed. */
+  onFault: (error: unknown) => void;
+}
+
 /** Keeps the compiled code of servlets over edits and restarts, so that open pages can finish in the code that they began in. */
 export class VersionKeeper {
   readonly #root: string;
+  /** Oldest first. */
   readonly #byServlet = new Map<string, Map<string, Known>>();
   readonly #keepMs: (servlet: string) => number;
+  readonly #onFault: (error: unknown) => void;
 
-  /** @param keepMs how long an old version is kept */
-  constructor(root: string, keepMs: (servlet: string) => number) {
+  constructor(root: string, { keepMs, onFault }: VersionKeeperOptions) {
     this.#root = root;
     this.#keepMs = keepMs;
+    this.#onFault = onFault;
+  }
+
+  /** Reads what was kept before of these servlets. Of no other is anything known. */
+  async open(servlets: Iterable<string>): Promise<void> {
+    await sweepPartials(this.#partials);
+    for (const servlet of servlets) this.#byServlet.set(servlet, await this.#read(servlet));
   }
 
   /** A thread runs this now; all others are old from now on. @returns is its code kept? */
@@ -77,7 +94,15 @@ export class VersionKeeper {
   }
 
   fileOf(servlet: string, id: string): string {
-    return join(this.#directoryOf(servlet), `${id}.json`);
+    return join(this.#directoryOf(servlet), id + CODE_ENDING);
+  }
+
+  /** It can't be run any more. */
+  forget(servlet: string, id: string): void {
+    this.#versionsOf(servlet).delete(id);
+    const directory = this.#directoryOf(servlet);
+    for (const ending of [CODE_ENDING, RETIRED_ENDING])
+      rm(join(directory, id + ending), { force: true }).catch(this.#onFault);
   }
 
   get #partials(): string {
@@ -94,49 +119,46 @@ export class VersionKeeper {
 
   async #retire(servlet: string, id: string, known: Known, retiredAt: number | null): Promise<void> {
     known.retiredAt = retiredAt;
-    const file = `${this.fileOf(servlet, id)}.retired`;
-    if (retiredAt === null) rmSync(file, { force: true });
+    const file = join(this.#directoryOf(servlet), id + RETIRED_ENDING);
+    if (retiredAt === null) await rm(file, { force: true });
     else await writeDurably(file, Buffer.from(String(retiredAt)), { partials: this.#partials });
   }
 
-  /** It can't be run any more. */
-  forget(servlet: string, id: string): void {
-    this.#versionsOf(servlet).delete(id);
-    for (const ending of ['', '.retired']) rmSync(`${this.fileOf(servlet, id)}${ending}`, { force: true });
-  }
-
-  /** Oldest first. Read from the disk when somebody asks first. */
   #versionsOf(servlet: string): Map<string, Known> {
     let versions = this.#byServlet.get(servlet);
-    if (versions === undefined) this.#byServlet.set(servlet, (versions = this.#read(servlet)));
+    if (versions === undefined) this.#byServlet.set(servlet, (versions = new Map()));
     return versions;
   }
 
-  #read(servlet: string): Map<string, Known> {
+  /** What is on the disk. What can't be read, or is left of what is gone, goes. */
+  async #read(servlet: string): Promise<Map<string, Known>> {
     const directory = this.#directoryOf(servlet);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const names = await readdir(directory);
     const found: [id: string, known: Known][] = [];
-    for (const name of readdirSync(directory)) {
-      if (!name.endsWith('.json')) continue;
-      const file = join(directory, name);
-      try {
-        const { compiler, modules } = JSON.parse(readFileSync(file, 'utf8')) as KeptVersion;
-        found.push([
-          name.slice(0, -'.json'.length),
-          { compiler, modules: new Map(modules), retiredAt: retirement(file) },
-        ]);
-      } catch {
-        rmSync(file, { force: true });
-      }
+    for (const name of names) {
+      const id = idIn(name);
+      const known = name === id + CODE_ENDING ? await readKnown(directory, id) : null;
+      if (known !== null) found.push([id, known]);
     }
+    const ids = new Set(found.map(([id]) => id));
+    for (const name of names) if (!ids.has(idIn(name))) await rm(join(directory, name), { force: true });
     found.sort(([, left], [, right]) => (left.retiredAt ?? Infinity) - (right.retiredAt ?? Infinity));
     return new Map(found);
   }
 }
 
-function retirement(file: string): number | null {
+/** Which version a file is of. */
+function idIn(name: string): string {
+  return name.slice(0, name.indexOf('.'));
+}
+
+/** null: it is no version. */
+async function readKnown(directory: string, id: string): Promise<Known | null> {
   try {
-    return Number(readFileSync(`${file}.retired`, 'utf8'));
+    const { compiler, modules } = JSON.parse(await readFile(join(directory, id + CODE_ENDING), 'utf8')) as KeptVersion;
+    const retired = await readFile(join(directory, id + RETIRED_ENDING), 'utf8').catch(ignoreMissing);
+    return { compiler, modules: new Map(modules), retiredAt: retired === undefined ? null : Number(retired) };
   } catch {
     return null;
   }

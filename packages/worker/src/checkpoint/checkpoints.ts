@@ -195,8 +195,11 @@ export class Checkpoints {
     for (const [instance, { home }] of this.#saved) {
       if (this.#manager.hasInstance(instance)) continue;
       this.#saved.delete(instance);
-      // It may have been made again since, under another number.
-      if (this.#revived.get(home) === instance) this.#revived.delete(home);
+      // It may have been made again since, under another number, or is about to be.
+      if (this.#revived.get(home) !== instance || this.#reviving.has(home)) continue;
+      this.#revived.delete(home);
+      // Who keeps it here is to forget it as well. When it can't be told, the thread is ending.
+      releaseCheckpoint(home).catch(() => {});
     }
   }
 

@@ -91,7 +91,7 @@ function place(
   if (hasDeadZone(v) || (v.kind === 'param' && !hasSimpleParams(fn.node)))
     v.needsCheck = v.refs.some((r) => !r.isInit && mayRunEarly(r, v, declaredAt));
   v.isBoxed = isSaved
-    ? isUnsettled(v)
+    ? isUnsettled(v, servletModules)
     : captures.length > 0 &&
       writes.some(
         (w) =>
@@ -116,14 +116,21 @@ export function declaredAtOf(v: Variable): number {
   return v.refs.reduce((end, r) => (r.isWrite && r.isInit ? Math.max(end, r.end) : end), -1);
 }
 
-/** A closure that is made with the variable's present value could miss another one, or meet none. */
-export function isUnsettled(v: Variable): boolean {
+/**
+ * A closure that is made with the variable's present value could miss another one, or meet none. What makes a page is not
+ * there any more when another one is assigned.
+ */
+export function isUnsettled(v: Variable, servletModules: readonly string[] = SERVLET_MODULES): boolean {
   const writes = v.refs.filter((r) => r.isWrite),
     captures = v.refs.filter((r) => r.closure);
   return (
     captures.length > 0 &&
     ((v.needsCheck && v.scope.node.type === 'SwitchStatement') ||
-      writes.some((w) => w.closure !== null || captures.some((c) => !isBefore(w, c, v))))
+      writes.some(
+        (w) =>
+          w.closure !== null ||
+          captures.some((c) => !isBefore(w, c, v) && (w.isInit || !isPageMaker(c.closure!, servletModules))),
+      ))
   );
 }
 
