@@ -35,10 +35,7 @@ describe('CheckpointService', () => {
       { forget: home },
       { save: home, lifetimeMs: 60_000, replaces: [''] },
       { save: home, lifetimeMs: 60_000, replaces: ['short'] },
-      { save: home, lifetimeMs: 60_000 },
       { save: 'nothing', lifetimeMs: 60_000, replaces: [''] },
-      { save: home },
-      {},
     ]) {
       expect((await visitor.get(asked(head))).status, JSON.stringify(head)).toBe(500);
       expect(started.host.ledger.obituaries.at(-1)?.cause).toBe('protocol');
