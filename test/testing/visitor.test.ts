@@ -112,6 +112,17 @@ describe('Tab', () => {
     expect(tab.query('i')).toBeNull();
   });
 
+  it('Tab shows what is no markup as the text that it is', async () => {
+    using directory = new ServletDirectory({
+      data: `import { json } from '@custodian/worker'; export default () => json({ a: '<b>1  2</b>' });`,
+    });
+    await using own = await testServlet(directory.file('data'));
+    const tab = await own.browse('/data');
+    expect(tab.text).toBe('{"a":"<b>1  2</b>"}');
+    expect(tab.query('b')).toBeNull();
+    expect(tab.query('pre')?.text).toBe('{"a":"<b>1 2</b>"}');
+  });
+
   it('Tab.click() follows a link by its text, relative to the base of the page', async () => {
     const tab = await at(
       '<base href="/deep/"><a href="../show?a=1#x">Go <b>there</b></a><a href="/show?b=1" aria-label="Other"><img alt="Picture"></a>',

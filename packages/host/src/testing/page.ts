@@ -1,4 +1,5 @@
 import type { Document } from 'domhandler';
+import { escapeHtml } from '../http/error-page.ts';
 import { type Control, controlsOf } from './controls.ts';
 import { findFirst, PageElement, parseDocument, findAll, visibleText } from './document.ts';
 
@@ -20,7 +21,7 @@ export class Page {
   }
 
   get document(): Document {
-    this.#document ??= parseDocument(this.source);
+    this.#document ??= parseDocument(this.#isMarkup ? this.source : `<pre>\n${escapeHtml(this.source)}</pre>`);
     return this.#document;
   }
 
@@ -29,9 +30,9 @@ export class Page {
     return this.#controls;
   }
 
-  /** The text that a visitor sees, white space as one blank. */
+  /** The text that a visitor sees, white space as one blank; of what is no markup, such as JSON, all of it as it came. */
   get text(): string {
-    return visibleText(this.document);
+    return this.#isMarkup ? visibleText(this.document) : this.source;
   }
 
   get title(): string {
@@ -54,6 +55,12 @@ export class Page {
   /** Every element that a CSS selector matches, in order. */
   queryAll(selector: string): PageElement[] {
     return findAll(this.document, selector).map((node) => new PageElement(node));
+  }
+
+  /** Browsers show everything else as text. */
+  get #isMarkup(): boolean {
+    const type = this.headers.get('content-type');
+    return type === null || /\b(?:html|xml)\b/i.test(type);
   }
 
   /** The same page as it came, with nothing filled in. */
