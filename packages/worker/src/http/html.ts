@@ -64,6 +64,7 @@ function planFor(strings: TemplateStringsArray): Plan {
 
 /**
  * Marks markup as trusted: it goes into a page as it is. Never for what a visitor sent.
+ * @see Racket `cdata`, `make-cdata`
  *
  * @example
  * ```ts

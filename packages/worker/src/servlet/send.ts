@@ -245,6 +245,8 @@ export function adjustTimeout(timeoutMs: number): void {
 
 /**
  * The request that is being answered: after a suspension, the one that answered it.
+ * @throws NoPromptError where none is being answered
+ * @see Racket `current-request` of `page`
  *
  * @example
  * ```ts
@@ -263,6 +265,7 @@ const inNative = new AsyncLocalStorage<true>();
  * Runs code that can't be captured, such as a library's. A suspension inside keeps the code waiting in memory, and its
  * page can be answered once.
  * @throws OneShotError at the second answer
+ * @see Racket `serial->native`, `native->serial`
  *
  * @example
  * ```ts

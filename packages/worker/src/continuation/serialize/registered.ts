@@ -21,6 +21,7 @@ export class RegistrationError extends TypeError {
  * @param Class what the instances are made by; those of its subclasses are not meant
  * @param options `name`: by which saved pages know the class. Default: its own name
  * @throws RegistrationError
+ * @see Racket `prop:serializable`
  *
  * @example
  * ```ts
