@@ -37,6 +37,26 @@ test('onPressure() lets a cache shrink before its thread is ended for it; withou
   expect(started.host.ledger.obituaries).toMatchObject([{ servlet: 'keeps', cause: 'heap' }]);
 });
 
+test('onPressure() is not called for buffers that were let go', async () => {
+  const litter = `
+    import { onPressure } from '@custodian/worker';
+    let calls = 0;
+    onPressure(() => calls++);
+    export default async () => {
+      for (let count = 0; count < 80; count++) {
+        Buffer.alloc(1 << 20, 1);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return String(calls);
+    };`;
+  await using started = await StartedHost.start({ litter }, { limits: { heapMb: 40, wallMs: 25_000 } });
+  expect(await (await fetch(`${started.url}/litter`)).text()).toBe('0');
+  const peak = started.host.ledger.accounts.get('litter')?.peakBytes ?? 0;
+  // It was asked to collect, and did.
+  expect(peak).toBeGreaterThan(28 << 20);
+  expect(started.host.ledger.obituaries).toEqual([]);
+});
+
 test('account() tells a servlet what it holds and what it has cost, of its own only', async () => {
   await using started = await StartedHost.start({ mine: ACCOUNT, other: ACCOUNT }, { limits: { heapMb: 40 } });
   await started.warm('/mine', '/mine', '/other');
