@@ -1,7 +1,10 @@
 import { TAKERS } from './grow.ts';
 
-/** Takes `?mb=` MB of the kind `?of=`, over `?over=` ms if that is there, holds them for `?ms=`, and lets them go. */
+const collect = (globalThis as { gc?: () => void }).gc;
+
+/** Lets go of all garbage, then takes `?mb=` MB of the kind `?of=`, over `?over=` ms if that is there, holds them for `?ms=`, and lets them go. */
 export default async function allocate(request: { url: string }): Promise<string> {
+  collect?.();
   const query = new URL(request.url, 'http://bench').searchParams;
   const take = TAKERS[query.get('of') ?? 'heap'] as () => (bytes: number) => unknown;
   const hold = take();
