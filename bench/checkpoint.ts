@@ -33,6 +33,8 @@ interface Options {
   store?: string;
   unit?: string;
   cellIdleTimeoutMs?: number;
+  /** Absent: one of its own, which goes with it. */
+  stateDir?: string;
 }
 
 export async function checkpoint(options: BenchOptions): Promise<Answer> {
@@ -45,10 +47,10 @@ export async function checkpoint(options: BenchOptions): Promise<Answer> {
 }
 
 async function withServer<Result>(
-  { checkpoint = false, store, unit = 'connection', cellIdleTimeoutMs = 300_000 }: Options,
+  { checkpoint = false, store, unit = 'connection', cellIdleTimeoutMs = 300_000, stateDir: given }: Options,
   run: (server: Server, stateDir: string) => Promise<Result>,
 ): Promise<Result> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'custodian-bench-'));
+  const stateDir = given ?? newStateDir();
   const limits = { heapMb: 200, threadsMaxCount: THREADS, cellIdleTimeoutMs, storeMb: 500, queueTimeoutMs: 60_000 };
   const servlets = [{ file: SUM2, checkpoint, unit, limits }];
   const server = await startServer('custodian.ts', { servlets, stateDir, ...(store === undefined ? {} : { store }) });
@@ -57,8 +59,12 @@ async function withServer<Result>(
     return await run(server, stateDir);
   } finally {
     await server.stop();
-    rmSync(stateDir, { recursive: true, force: true });
+    if (given === undefined) rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+function newStateDir(): string {
+  return mkdtempSync(join(tmpdir(), 'custodian-bench-'));
 }
 
 /** Fresh visits, each with its first page: a capture that is saved before its page goes out. */
@@ -141,32 +147,46 @@ async function parked(): Promise<Table> {
   });
 }
 
-/** More visits than threads, a thread each: every answer makes another visit give up its thread. */
+/**
+ * More visits than threads, a thread each: every answer makes another visit give up its thread. They are begun in threads
+ * that they share, or their beginning would take an hour.
+ */
 async function ownThreads(): Promise<Table> {
-  return withServer({ checkpoint: true, unit: 'instance' }, async (server) => {
+  const stateDir = newStateDir();
+  try {
     const actions: string[] = [];
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (let i = 0; i < VISITS_OF_OWN_THREADS; i++) actions.push((await pageAt(server, '/sum2', agent)).action);
-    agent.destroy();
-    const alone = await revive(server, actions, 1);
-    const together = await revive(server, actions, 4);
-    return {
-      title: `${VISITS_OF_OWN_THREADS} visits with a thread each, of which there are ${THREADS}`,
-      columns: ['', 'revivals a second', 'p50 ms', 'p99 ms'],
-      rows: [
-        ['one after the other', alone],
-        ['4 at once', together],
-      ].map(([name, taken]) => {
-        const { seconds, ms } = taken as Revived;
-        return [name as string, ms.length / seconds, quantile(ms, 0.5), quantile(ms, 0.99)];
-      }),
-    };
-  });
+    await withServer({ checkpoint: true, stateDir }, async (server) => {
+      let left = VISITS_PARKED;
+      await inParallel(VISITORS, async (agent) => {
+        while (left-- > 0) actions.push((await pageAt(server, '/sum2', agent)).action);
+      });
+    });
+    return await withServer({ checkpoint: true, unit: 'instance', stateDir }, async (server) => {
+      const step = Math.floor(VISITS_PARKED / VISITS_OF_OWN_THREADS);
+      const some = actions.filter((_, at) => at % step === 0);
+      const alone = await revive(server, some, 1);
+      const together = await revive(server, some, 4);
+      return {
+        title: `${VISITS_PARKED} visits with a thread each, of which there are ${THREADS}; ${some.length} of them are made again`,
+        columns: ['', 'revivals a second', 'p50 ms', 'p99 ms', 'MB of all processes then'],
+        rows: [
+          ['one after the other', alone],
+          ['4 at once', together],
+        ].map(([name, taken]) => {
+          const { seconds, ms, mb } = taken as Revived;
+          return [name as string, ms.length / seconds, quantile(ms, 0.5), quantile(ms, 0.99), mb];
+        }),
+      };
+    });
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true });
+  }
 }
 
 interface Revived {
   seconds: number;
   ms: number[];
+  mb: number;
 }
 
 async function revive(server: Server, actions: readonly string[], atOnce: number): Promise<Revived> {
@@ -177,12 +197,16 @@ async function revive(server: Server, actions: readonly string[], atOnce: number
     for (let action = left.shift(); action !== undefined; action = left.shift())
       ms.push((await pageAt(server, `${action}?number=2`, agent)).ms);
   });
-  return { seconds: (performance.now() - startedAt) / 1000, ms };
+  return { seconds: (performance.now() - startedAt) / 1000, ms, mb: totalMb(server) };
 }
 
 /** Of all processes, once no thread is left. */
 async function restingMb(server: Server): Promise<number> {
   while (Object.values((await server.ask<HostState>('state')).threads).some((count) => count > 0)) await pause(100);
+  return totalMb(server);
+}
+
+function totalMb(server: Server): number {
   return processTree(server.pid).reduce((sum, member) => sum + pssMb(member), 0);
 }
 
