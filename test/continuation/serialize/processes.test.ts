@@ -50,6 +50,42 @@ export async function sums() { let sum = 0; for (let i = 0; i < 3; i++) sum += a
     expect(Buffer.from(first.saved, 'base64').length).toBeLessThan(70);
   });
 
+  test('encode() takes what `using` has declared, and each run that goes on disposes of its own, newest first', async () => {
+    const file = writeProgram({
+      'used.ts': `${PRELUDE}
+const log = [];
+class Lock { constructor(name) { this.name = name; } [Symbol.dispose]() { log.push(this.name); } }
+async function locked() {
+  using outer = new Lock('outer');
+  await using inner = { __proto__: null, async [Symbol.asyncDispose]() { log.push('inner ' + (await ask('disposing'))); } };
+  return await ask('holding ' + outer.name);
+}
+export async function used() { return (await locked()) + ': ' + log; }`,
+    });
+    const seen = await playAcross(processes, file, ['used'], ['yes', 'now']);
+    expect(seen).toMatchObject([
+      { kind: 'asks', label: 'holding outer' },
+      { kind: 'asks', label: 'disposing' },
+      { kind: 'returns', value: 'yes: inner now,outer' },
+    ]);
+  });
+
+  test('encode() names the call that can not be saved, and its line', async () => {
+    const file = writeProgram({
+      'above.ts': `${PRELUDE}
+class Base { name() { return 'base'; } }
+class Page extends Base {
+  async show() { await ask('waiting'); return super.name(); }
+}
+export const show = () => new Page().show();`,
+    });
+    const [outcome] = await playAcross(processes, file, ['show'], []);
+    expect(outcome).toMatchObject({ kind: 'refused', code: 'SERVLET_UNSERIALIZABLE', path: 'Page.show' });
+    expect(JSON.stringify(outcome)).toMatch(
+      /Cannot save the page that Page.show waits for \(.*above.ts:\d+:\d+\): it is a call of Page.show, which uses super/,
+    );
+  });
+
   test('encode() names the variable, the way to what it can not save, and the line that waits', async () => {
     const file = writeProgram({
       'conn.ts': `${PRELUDE}

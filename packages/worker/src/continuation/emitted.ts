@@ -5,15 +5,14 @@ export { cursorOf, cursorOfView, keysOf } from './cursor.ts';
 export { elements } from './elements.ts';
 export { functionTable } from './frame.ts';
 export { accessorOf, accessors, bodyOf, closure, owned, registerModule, rename } from './module-code.ts';
+export { addResource, disposal } from './resources.ts';
 export {
-  addResource,
   bind,
   callWith,
   checked,
   checkedTarget,
   constant,
   constantTarget,
-  disposal,
   keyOf,
   receiver,
   requireObject,

@@ -24,6 +24,7 @@ export function blame(
   found: ReadonlyMap<object, Found>,
   roots: RootNames,
 ): UnserializableError {
+  if (refusal.value instanceof Frame && refusal.value.meta !== null) return blameCall(refusal, refusal.value);
   const steps: Step[] = [];
   for (
     let step: Found | undefined = last;
@@ -40,6 +41,14 @@ export function blame(
     path = inside.reduce((text, step) => text + show(step), variable),
     what = variable.startsWith('$') ? 'a value in the middle of an expression' : `"${path}"`;
   return new UnserializableError(`Cannot save the page${where}: ${what} ${refusal.reason}`, variable, path, place);
+}
+
+/** It is a call that can't be written, whatever is in it. */
+function blameCall({ reason }: Refusal, { meta, pc }: Frame): UnserializableError {
+  const { file, name, awaits } = meta!;
+  const { line, column } = awaits[pc - 1]!;
+  const message = `Cannot save the page that ${name} waits for (${file}:${line}:${column}): it ${reason}`;
+  return new UnserializableError(message, name, name, { file, line, column });
 }
 
 function describe(

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { ArrayCursor, cursorAt, IteratorCursor, KeyCursor, type View } from '../cursor.ts';
 import { ArrayElements } from '../elements.ts';
+import { Disposal, Resource } from '../resources.ts';
 import type { Codec } from './codec.ts';
 import type { GraphReader } from './graph-reader.ts';
 import { ownValue } from './properties.ts';
@@ -12,9 +13,11 @@ const VIEWS: readonly View[] = ['values', 'keys', 'entries'];
 const ARRAY = 0,
   PLACE = 1,
   KEYS = 2,
-  ELEMENTS = 3;
+  ELEMENTS = 3,
+  RESOURCE = 4,
+  DISPOSAL = 5;
 
-/** What loops and destructurings are in the middle of: the collection, and where. */
+/** What loops and destructurings are in the middle of: the collection, and where; and what `using` will dispose of. */
 const cursorCodec: Codec = {
   tag: Node.Cursor,
   nests: true,
@@ -31,6 +34,16 @@ const cursorCodec: Codec = {
     } else if (node instanceof ArrayElements) {
       out.bytes.u8(ELEMENTS);
       out.write(node.items);
+    } else if (node instanceof Resource) {
+      out.bytes.u8(RESOURCE);
+      out.bytes.u8(node.isAsync ? 1 : 0);
+      out.write(node.value);
+      out.write(node.older);
+    } else if (node instanceof Disposal) {
+      out.bytes.u8(DISPOSAL);
+      out.bytes.u8(node.hasError ? 1 : 0);
+      out.write(node.error);
+      out.write(node.list);
     } else {
       const place = (node as IteratorCursor).place;
       if (place === null)
@@ -70,6 +83,16 @@ const cursorCodec: Codec = {
       }
       case ELEMENTS:
         return new ArrayElements(arrayFrom(from));
+      case RESOURCE: {
+        const isAsync = from.bytes.u8() === 1,
+          value = from.read();
+        return new Resource(value, isAsync, resourceFrom(from));
+      }
+      case DISPOSAL: {
+        const hasError = from.bytes.u8() === 1,
+          error = from.read();
+        return new Disposal(resourceFrom(from), hasError, error);
+      }
       default:
         throw from.bad('there is no such loop');
     }
@@ -93,6 +116,11 @@ function isCollection(value: unknown): boolean {
   );
 }
 
+function resourceFrom(from: GraphReader): Resource | null {
+  const resource = from.read();
+  if (resource !== null && !(resource instanceof Resource)) throw from.bad('a resource is expected');
+  return resource;
+}
 function viewFrom(from: GraphReader): View {
   const view = VIEWS[from.bytes.u8()];
   if (view === undefined) throw from.bad('there is no such view of a collection');
@@ -108,5 +136,7 @@ export const isCursor = (value: object): boolean =>
   value instanceof ArrayCursor ||
   value instanceof IteratorCursor ||
   value instanceof KeyCursor ||
+  value instanceof Resource ||
+  value instanceof Disposal ||
   value instanceof ArrayElements;
 export const cursorCodecs: readonly Codec[] = [cursorCodec];

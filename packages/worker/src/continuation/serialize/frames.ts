@@ -28,7 +28,7 @@ const frameCodec: Codec<Frame> = {
     if (!Object.hasOwn(meta.module!.parts.bodies, code))
       throw new Refusal(
         node,
-        `is a call of ${meta.name}, which uses super or new.target, or is made where eval is called`,
+        `is a call of ${meta.name}, which uses super or new.target, or is made where eval is called: do that in a function that does not suspend`,
       );
     out.module(meta.module!);
     out.bytes.varint(code);
