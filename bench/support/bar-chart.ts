@@ -39,7 +39,7 @@ function drawn({ title, unit, series, groups }: BarChart): string {
         `<rect x="${LEFT + at * 170}" y="24" width="10" height="10" fill="${colour}"/><text x="${LEFT + at * 170 + 14}" y="33">${escaped(name)}</text>`,
     ),
     `<line x1="${LEFT}" y1="${TOP + PLOT}" x2="${WIDTH - 16}" y2="${TOP + PLOT}" stroke="#444"/>`,
-    `<text x="${LEFT - 6}" y="${TOP + 8}" text-anchor="end">${largest.toPrecision(3)}</text>`,
+    `<text x="${LEFT - 6}" y="${TOP + 8}" text-anchor="end">${Number(largest.toPrecision(3))}</text>`,
     `<text x="${LEFT - 6}" y="${TOP + PLOT}" text-anchor="end">0 ${escaped(unit)}</text>`,
   ];
   for (const [at, { label, values, limit }] of groups.entries()) {
