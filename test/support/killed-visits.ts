@@ -171,11 +171,10 @@ export class KilledVisits implements AsyncDisposable {
   /** null: nobody has answered. */
   async #ask(page: Shown | null, fields: Record<string, string>): Promise<Shown | null> {
     await this.#recovery;
-    const url = page === null ? '/visit' : (continuationsOf(page)[0] as string);
-    // By POST: what is safe to repeat the host repeats by itself.
-    const body = page === null ? {} : { method: 'POST', body: new URLSearchParams(fields) };
+    // By GET: what is safe to repeat the host repeats by itself, but for an answer to a page.
+    const url = page === null ? '/visit' : `${continuationsOf(page)[0]}?${new URLSearchParams(fields).toString()}`;
     try {
-      return await this.#host.visitor.get(url, { ...body, signal: AbortSignal.timeout(ANSWER_MAX_MS) });
+      return await this.#host.visitor.get(url, { signal: AbortSignal.timeout(ANSWER_MAX_MS) });
     } catch (error) {
       if ((error as Error).name === 'TimeoutError') throw new Error('a request was not answered', { cause: error });
       return null;

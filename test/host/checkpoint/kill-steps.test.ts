@@ -6,8 +6,7 @@ import { Random } from '../../support/random.ts';
 const missing = redisMissing();
 if (missing !== null) console.warn(`test/host/checkpoint: kills are skipped: ${missing}`);
 
-/** Each day others. */
-const random = new Random(Math.floor(Date.now() / 86_400_000));
+const random = new Random(4);
 
 describe.skipIf(missing !== null).each<Persistence>(['checkpoint', 'stateless'])(
   'a visit that is %s',

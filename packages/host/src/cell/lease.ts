@@ -362,8 +362,8 @@ export class Lease implements Carrier, Closable, Holder {
         isBehind = id === last;
         if (id === last && !isOver) continue;
         // It was answered, and the answer lies in the stalled thread, or is on its way. Whoever asked for something
-        // that is safe to repeat does not wait for it.
-        if (!exchange.isSafe || exchange.isHeadSent) continue;
+        // that may be repeated does not wait for it.
+        if (!exchange.isRepeatable || exchange.isHeadSent) continue;
       }
       this.#moved.add(id);
       this.exchanges.delete(id);

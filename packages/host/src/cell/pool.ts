@@ -655,8 +655,12 @@ export class ServletPool implements LeaseFollower {
       } else if (exchange.isDone) continue;
       else if (exchange.isHeadSent) exchange.cut();
       else if (!this.#revives && exchange.token?.place === lease.place) this.#answerGone(exchange, obituary);
-      else if (!exchange.isRetry && !exchange.hasBody && (exchange.isSafe || (lease.isSequential && isBehindGuilty))) {
-        // Safe to repeat, or never begun: threads run strictly one after another.
+      else if (
+        !exchange.isRetry &&
+        !exchange.hasBody &&
+        (exchange.isRepeatable || (lease.isSequential && isBehindGuilty))
+      ) {
+        // It may be repeated, or was never begun: threads run strictly one after another.
         exchange.isRetry = true;
         this.dispatch(exchange);
       } else exchange.refuse(busyPage('SERVLET_BYSTANDER', this.servlet.name, null));

@@ -184,6 +184,14 @@ export class Exchange {
     return (this.method === 'GET' || this.method === 'HEAD') && !this.hasBody;
   }
 
+  /**
+   * The host may have it run again by itself, though it may have run: nobody's answer to a page, which goes on with what the
+   * visit holds, whatever its method.
+   */
+  get isRepeatable(): boolean {
+    return this.isSafe && this.token === null;
+  }
+
   /** The body's way in; made when there is one. */
   intake(): BodyIntake {
     this.#intake ??= new BodyIntake(this);
