@@ -16,6 +16,7 @@ const files = [
   'cursor.ts',
   'async-cursor.ts',
   'elements.ts',
+  'resources.ts',
   'support.ts',
 ];
 const exported = [...readFileSync(at('emitted.ts'), 'utf8').matchAll(/export \{([^}]*)\}/g)].flatMap((m) =>
