@@ -71,8 +71,8 @@ describe('pages whose making goes wrong', { timeout: 60_000 }, () => {
   let visitor: Visitor;
   let neighbours: Shown;
   beforeAll(async () => {
-    // A thread of its own for each visit: what dies with it is that visit's.
-    const limits = { wallMs: 4_000, cpuMs: 500 };
+    // A thread of its own for each visit: what dies with it is that visit's. The others keep theirs to the end.
+    const limits = { wallMs: 4_000, cpuMs: 500, threadsMaxCount: 30 };
     const generous = { limits: { wallMs: 30_000, cpuMs: 30_000 } };
     host = await StartedHost.start(
       SERVLETS,

@@ -34,11 +34,13 @@ class ThresholdLruManager extends LruManager {
   readonly #collectGarbage: () => void;
   #collectedAt = -Infinity;
   #isHeapFull = false;
+  /** What stays when room has been made: its maximum, or one page that weighs more. */
+  #leastBytes: number;
 
   constructor(options: ThresholdLruManagerOptions) {
     checkPositive({ maxBytes: options.maxBytes });
     super(options);
-    this.#maxBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
+    this.#maxBytes = this.#leastBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
     this.#heapBytes = options.heapBytes ?? heapBytes;
     this.#collectGarbage = options.collectGarbage ?? collectFunction();
   }
@@ -61,7 +63,8 @@ class ThresholdLruManager extends LruManager {
 
   protected override onStore(entry: Entry): void {
     super.onStore(entry);
-    if (this.bytes > this.#maxBytes * BURST_SHARE) this.#makeRoom(entry);
+    this.#leastBytes = Math.max(this.#maxBytes, Math.min(this.#leastBytes, this.bytes));
+    if (this.bytes > this.#leastBytes * BURST_SHARE) this.#makeRoom(entry);
   }
 
   /** The newest page always stays, with all its links: its visitor is about to see it. */
@@ -76,6 +79,7 @@ class ThresholdLruManager extends LruManager {
       gone.push(entry);
     }
     this.table.remove(gone);
+    this.#leastBytes = Math.max(this.#maxBytes, bytes);
   }
 }
 
