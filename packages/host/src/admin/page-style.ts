@@ -25,7 +25,7 @@ meter{width:100%;height:.8rem}
 button{font:inherit;font-size:.85rem;padding:.3rem .6rem;margin:.1rem .1rem .1rem 0;border:1px solid var(--line);border-radius:6px;background:var(--card);color:var(--ink);cursor:pointer;min-height:1.9rem}
 button:hover{border-color:var(--ink)}button:focus-visible,a:focus-visible,summary:focus-visible{outline:3px solid var(--bar);outline-offset:2px}
 button.danger{color:var(--bad)}
-.wide{overflow-x:auto}.wide table{overflow-wrap:break-word}
+.wide{overflow-x:auto;position:relative}.wide table{overflow-wrap:break-word}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500;font-size:.85rem}
