@@ -5,6 +5,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stripTypeScriptTypes } from 'node:module';
 import { execFileSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
+import { StartedHost } from '../support/started-host.ts';
+import { Visitor } from '../support/visitor.ts';
+import { answersOf, callIn } from './servlet-example.ts';
 import { type DocExample, examplesOf, moduleOf, statementsOf } from './doc-example.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -48,6 +51,25 @@ describe('examples in doc comments', async () => {
     writeFileSync(file, code);
     await expect(import(/* @vite-ignore */ pathToFileURL(file).href)).resolves.toBeDefined();
   });
+
+  test('a function in one is a servlet that answers to its end', async () => {
+    const servlets: Record<string, string> = {};
+    for (const { symbol, code } of all) {
+      const call = callIn(code);
+      if (call === null) continue;
+      const imports = importsFor(code, names, '@custodian/worker');
+      servlets[symbol] = stripTypeScriptTypes(`${imports}${code}\nexport default (request) => ${call};\n`);
+    }
+    expect(Object.keys(servlets).length).toBeGreaterThan(20);
+    const held = { cell: 'examples', spareThreads: 0, limits: { threadsMaxCount: 1 } };
+    const heldAs = Object.fromEntries(Object.keys(servlets).map((name) => [name, held]));
+    await using started = await StartedHost.start(servlets, {}, heldAs);
+    for (const name of Object.keys(servlets)) {
+      const answers = await answersOf(new Visitor(started.url), `/${name}`);
+      const wrong = answers.filter(({ status }) => ![200, 303, 401].includes(status));
+      expect(wrong.map(({ text }) => `${name}: ${text}`)).toEqual([]);
+    }
+  }, 120_000);
 
   test('every function that an author or an operator imports has one', async () => {
     const { dispatchers, ...host } = await import('@custodian/host');
