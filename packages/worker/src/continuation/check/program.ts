@@ -43,7 +43,7 @@ export class CheckedModule {
   readonly inits: ReadonlyMap<Variable, Node>;
   readonly #program: Program;
   #compiled: Compiled | null = null;
-  #lines: SourceLines | null = null;
+  readonly #lines: SourceLines;
 
   /** @throws ServletSyntaxError */
   constructor(program: Program, url: string) {
@@ -52,6 +52,7 @@ export class CheckedModule {
     this.file = fileURLToPath(url);
     this.original = readFileSync(this.file, 'utf8');
     this.source = /\.m?ts$/.test(url) ? withoutTypes(this.original, this.file) : this.original;
+    this.#lines = new SourceLines(this.source);
     this.root = parse(this.source, this.file, 'module');
     this.analysis = analyse(this.root, true, true);
     const names = new Names(this.analysis.names);
@@ -82,8 +83,7 @@ export class CheckedModule {
 
   /** Line and column, from 1. */
   placeOf(n: Node): { line: number; column: number } {
-    const { line, column } = (this.#lines ??= new SourceLines(this.source)).at(n.start);
-    return { line, column: column + 1 };
+    return this.#lines.placeOf(n);
   }
 
   /** What a name stands for where it stands, through imports and exports. */

@@ -61,14 +61,14 @@ function refuseSuspendingGenerators(
         !SUSPENDING.has(imported === '*' ? (called[1] ?? '') : imported)
       )
         continue;
-      const { line, column } = lines.at(ref.node.start),
+      const { line, column } = lines.placeOf(ref.node),
         name = imported === '*' ? called[1] : imported;
       throw new ServletCompileError(
         `Cannot call ${name} in an async generator: its frames are native code, which cannot be captured; suspend in the loop that consumes it`,
         file,
         line,
-        column + 1,
-        codeFrame(source, line, column + 1),
+        column,
+        codeFrame(source, line, column),
       );
     }
   }
@@ -92,13 +92,13 @@ function sharedLocals(
           capture = captures.find((r) => r.isWrite || !isPageMaker(r.closure!, servletModules)) ?? captures[0],
           suspension = suspensionDuring(v, fn);
         if (!write || !capture || suspension < 0) continue;
-        const { line, column } = lines.at(capture.node.start),
+        const { line, column } = lines.placeOf(capture.node),
           at = lines.at(suspension).line;
         out.push({
           code: 'SERVLET_SHARED_LOCAL',
           line,
-          column: column + 1,
-          frame: codeFrame(source, line, column + 1),
+          column,
+          frame: codeFrame(source, line, column),
           message:
             `'${v.name}' is shared between all windows that go on from line ${at}: a closure uses it (line ${line}) and it is reassigned (line ${lines.at(write.node.start).line}). ` +
             'Make it const, or copy it into a const for the closure; for a value of each window use a web cell; if sharing is wanted, an object says so',

@@ -101,11 +101,11 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
   const meta: FunctionMeta = {
     name: context.nameOf(fn),
     ...(context.saved && { code: n.$use!.code }),
-    ...placeOf(n, lines),
+    ...lines.placeOf(n),
     variables: saved.map((v) => v.name),
     boxes: saved.flatMap((v, i) => (v.isBoxed ? [i] : [])),
     awaits: steps.map((s, i) => ({
-      ...placeOf(s['source'], lines),
+      ...lines.placeOf(s['source']),
       kind: awaitKind(s['source']),
       live: live[i]!.map((slot) => saved.indexOf(variables[slot]!)).sort((a, b) => a - b),
       isTail: !isStress && s['isTail'] === true,
@@ -175,12 +175,6 @@ function restoring(
 }
 
 const withoutRest = (p: Node): Node => (p.type === 'RestElement' ? (p['argument'] as Node) : p);
-
-/** As people count: from 1. */
-function placeOf(n: Node, lines: SourceLines): { line: number; column: number } {
-  const { line, column } = lines.at(n.start);
-  return { line, column: column + 1 };
-}
 
 /** What a frame keeps of the function's code: the body, which for a closure to be saved knows what it captured. */
 function capturedBody(n: Node, bodyName: string, L: Lowering): Node {

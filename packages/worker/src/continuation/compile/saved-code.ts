@@ -35,11 +35,9 @@ export class SavedCode {
 
   constructor(analysis: Analysis, lines: SourceLines, nameOf: (n: Node) => string) {
     for (const n of analysis.closures) {
-      const { line, column } = lines.at(n.start);
       this.infos.push({
         name: nameOf(n),
-        line,
-        column: column + 1,
+        ...lines.placeOf(n),
         ...(isClass(n) && { isClass: true as const, ...(hasPrivateState(n) && { hasPrivateState: true as const }) }),
       });
     }

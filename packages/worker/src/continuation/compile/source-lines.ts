@@ -2,14 +2,22 @@ const LINE_END = /\r\n?|[\n\u2028\u2029]/g;
 
 /** The lines of a text, to find where an offset is. */
 export class SourceLines {
-  readonly #starts: number[] = [0];
+  readonly #source: string;
+  /** Where they begin; null until somebody asks, since many modules are left as they are. */
+  #starts: number[] | null = null;
   constructor(source: string) {
-    for (const { 0: end, index } of source.matchAll(LINE_END)) this.#starts.push(index + end.length);
+    this.#source = source;
+  }
+
+  /** As people count: `line` and `column` from 1. */
+  placeOf({ start }: { start: number }): { line: number; column: number } {
+    const { line, column } = this.at(start);
+    return { line, column: column + 1 };
   }
 
   /** `line` counts from 1, `column` from 0. */
   at(offset: number): { line: number; column: number } {
-    const starts = this.#starts;
+    const starts = (this.#starts ??= startsOf(this.#source));
     let low = 0,
       high = starts.length - 1;
     while (low < high) {
@@ -19,4 +27,8 @@ export class SourceLines {
     }
     return { line: low + 1, column: offset - starts[low]! };
   }
+}
+
+function startsOf(source: string): number[] {
+  return [0, ...Array.from(source.matchAll(LINE_END), ({ 0: end, index }) => index + end.length)];
 }
