@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { constants, unlinkSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, dispatchers, type Host, serve } from '../../../packages/host/src/index.ts';
@@ -22,6 +23,16 @@ async function statusOf(host: Host, target: string, authorization?: string): Pro
   const { status } = await client.response();
   client.destroy();
   return status;
+}
+
+/** A pipe that somebody reads; null while nobody does. A plain open would wait for the reader, who may need this very thread. */
+async function openForWriting(pipe: string): Promise<FileHandle | null> {
+  try {
+    return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return null;
+    throw error;
+  }
 }
 
 /** What has changed in a file counts a moment later. */
@@ -144,7 +155,14 @@ describe('passwords()', () => {
     });
     const waiting = statusOf(host, '/open.txt');
     for (let count = 0; count < 3; count++) expect(await statusOf(host, '/free')).toBe(200);
-    writeFileSync(file, '[]');
+    const pipe = await eventually(
+      () => openForWriting(file),
+      (opened) => opened !== null,
+      { what: 'a reader' },
+    );
+    await using writer = pipe!;
+    await writer.writeFile('[]');
+    await writer.close();
     expect(await waiting).toBe(200);
   });
 
