@@ -9,7 +9,10 @@ import { WireClient } from './wire-client.ts';
 /** How one of the servlets is held; the others are held as the options for all say. */
 export type HeldAs = Readonly<Record<string, Omit<ServletOptions, 'file'>>>;
 
-/** A real host over servlets written from strings. Disposing of it closes it and looks that nothing is left. */
+/**
+ * A real host over servlets written from strings. Disposing of it closes it and looks that nothing is left. It keeps no cell and
+ * no thread in reserve unless it is told to: most tests need one of each, and starting what nobody uses was half of their time.
+ */
 export class StartedHost implements AsyncDisposable {
   readonly host: Host;
   readonly directory: ServletDirectory;
@@ -29,9 +32,10 @@ export class StartedHost implements AsyncDisposable {
     const directory = new ServletDirectory(servlets);
     const list = Object.keys(servlets).map((name) => ({
       file: directory.file(name),
+      spareThreads: 0,
       ...heldAs[name],
     }));
-    const whole = { isDevelopment: true, ...options, servlets: list };
+    const whole = { isDevelopment: true, warmCells: 0, ...options, servlets: list };
     const host = services.length === 0 ? await serve(whole) : new ServletHost(whole, services);
     if (host instanceof ServletHost && services.length > 0) await host.listen([{ port: 0 }]);
     return new StartedHost(host, directory);

@@ -6,6 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { flushCompileCache } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -248,4 +249,6 @@ control.on('data', (chunk: Buffer) => orders.push(chunk));
 control.on('close', () => process.exit(0));
 control.on('error', () => process.exit(0));
 send({ type: 'booted' });
+// Node writes what it stripped and compiled at an orderly end only, and most cells are killed: the next would do it all again.
+setImmediate(flushCompileCache);
 schedule(IDLE_MS);
