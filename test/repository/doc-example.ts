@@ -63,3 +63,20 @@ export function moduleOf({ code }: DocExample): string {
     })
     .join('\n');
 }
+
+/**
+ * The example as a module that runs it. What it comes to, if that is a dispatcher or a host, is asked for `/`, and `status` is
+ * exported. Ports are free ones.
+ */
+export function hostModuleOf({ code }: DocExample): string {
+  const statements = statementsOf(code).map((statement) => statement.code.replace(/port: \d+/, 'port: 0'));
+  const last = statements.at(-1) ?? '';
+  const ask = 'export const { status } = await fetch(host.url);\n';
+  // The end of one that declares nothing is a value.
+  if (last.startsWith('await serve(')) return `${statements.with(-1, `await using host = ${last}`).join('\n')}\n${ask}`;
+  const named = /^const (\w+): Dispatcher\b/.exec(last);
+  if (named === null && !/^\w+\(/.test(last)) return statements.join('\n');
+  const declared = named === null ? [...statements.slice(0, -1), `const made = ${last}`] : statements;
+  const host = `await using host = await serve({ dispatchers: [${named?.[1] ?? 'made'}], servlets: 'servlets/' });`;
+  return `import { serve } from '@custodian/host';\n${[...declared, host].join('\n')}\n${ask}`;
+}

@@ -1,14 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stripTypeScriptTypes } from 'node:module';
 import { execFileSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
-import { StartedHost } from '../support/started-host.ts';
+import { testServlet } from '../../packages/host/src/testing/index.ts';
+import { ServletDirectory } from '../support/servlet-directory.ts';
 import { Visitor } from '../support/visitor.ts';
 import { answersOf, callIn } from './servlet-example.ts';
-import { type DocExample, examplesOf, moduleOf, statementsOf } from './doc-example.ts';
+import { type DocExample, examplesOf, hostModuleOf, moduleOf, statementsOf } from './doc-example.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ENTRY = new URL('../../packages/worker/src/index.ts', import.meta.url).href;
@@ -28,11 +29,30 @@ const all = await examples('worker/src');
 const ofHost = await examples('host/src');
 // Within the repository, so that packages are found from there.
 const directory = mkdtempSync(join(ROOT, 'node_modules/.doc-examples-'));
+/** What the examples of the host name. */
+const site = join(directory, 'site');
+for (const folder of ['servlets', 'public', 'example.org']) mkdirSync(join(site, folder), { recursive: true });
+for (const file of ['sum.ts', 'servlets/sum.ts']) copyFileSync(join(ROOT, 'examples/sum2.ts'), join(site, file));
+writeFileSync(join(site, 'servlets/shop.ts'), `export default () => 'shop';\n`);
+for (const folder of ['public', 'example.org']) writeFileSync(join(site, folder, 'index.html'), folder);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function importsFor(code: string, exported: readonly string[], from: string): string {
   const used = exported.filter((name) => new RegExp(`\\b${name}\\b`).test(code));
   return used.length === 0 ? '' : `import { ${used.join(', ')} } from '${from}';\n`;
+}
+
+async function importsOfHost(code: string): Promise<string> {
+  const dispatcherNames = Object.keys((await import('@custodian/host')).dispatchers);
+  const used = dispatcherNames.filter((name) => new RegExp(`\\b${name}\\(`).test(code));
+  return (
+    importsFor(code, ['Custodian', 'serve'], '@custodian/host') +
+    importsFor(code, ['Dispatcher'], '@custodian/host').replace('import', 'import type') +
+    importsFor(code, Object.keys(await import('@custodian/host/testing')), '@custodian/host/testing') +
+    (used.length === 0
+      ? ''
+      : `import { dispatchers } from '@custodian/host';\nconst { ${used.join(', ')} } = dispatchers;\n`)
+  );
 }
 
 describe('examples in doc comments', async () => {
@@ -53,23 +73,46 @@ describe('examples in doc comments', async () => {
   });
 
   test('a function in one is a servlet that answers to its end', async () => {
-    const servlets: Record<string, string> = {};
-    for (const { symbol, code } of all) {
+    using servlets = new ServletDirectory();
+    const found = all.flatMap(({ symbol, code }) => {
       const call = callIn(code);
-      if (call === null) continue;
+      return call === null ? [] : [{ symbol, code, call }];
+    });
+    expect(found.length).toBeGreaterThan(20);
+    for (const { symbol, code, call } of found) {
       const imports = importsFor(code, names, '@custodian/worker');
-      servlets[symbol] = stripTypeScriptTypes(`${imports}${code}\nexport default (request) => ${call};\n`);
+      servlets.write(symbol, stripTypeScriptTypes(`${imports}${code}\nexport default (request) => ${call};\n`));
     }
-    expect(Object.keys(servlets).length).toBeGreaterThan(20);
-    const held = { cell: 'examples', spareThreads: 0, limits: { threadsMaxCount: 1 } };
-    const heldAs = Object.fromEntries(Object.keys(servlets).map((name) => [name, held]));
-    await using started = await StartedHost.start(servlets, {}, heldAs);
-    for (const name of Object.keys(servlets)) {
-      const answers = await answersOf(new Visitor(started.url), `/${name}`);
+    // In one thread: most of the time of each would be that of its start.
+    const imports = found.map(({ symbol }, index) => `import e${index} from './${symbol}.mjs';\n`).join('');
+    const table = found.map(({ symbol }, index) => `'${symbol}': e${index}`).join(', ');
+    servlets.write(
+      'all',
+      `${imports}const all = { ${table} };\nexport default (request) => all[request.path.split('/').at(-1)](request);\n`,
+    );
+    await using host = await testServlet(servlets.file('all'));
+    for (const { symbol } of found) {
+      const answers = await answersOf(new Visitor(host.url), `/all/${symbol}`);
       const wrong = answers.filter(({ status }) => ![200, 303, 401].includes(status));
-      expect(wrong.map(({ text }) => `${name}: ${text}`)).toEqual([]);
+      expect(wrong.map(({ text }) => `${symbol}: ${text}`)).toEqual([]);
     }
-  }, 120_000);
+  });
+
+  test.each(
+    ofHost.map((example, index) => [example.symbol, `${example.file}:${example.line}`, example, index] as const),
+  )('%s, %s, runs, and a host that it makes or is put into answers', async (_symbol, _place, example, index) => {
+    const file = join(site, `run-host-${index}.mjs`);
+    const code = stripTypeScriptTypes((await importsOfHost(example.code)) + hostModuleOf(example));
+    writeFileSync(file, code);
+    const cwd = process.cwd();
+    process.chdir(site);
+    try {
+      const { status } = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { status?: number };
+      expect([undefined, 200, 204, 404]).toContain(status);
+    } finally {
+      process.chdir(cwd);
+    }
+  });
 
   test('every function that an author or an operator imports has one', async () => {
     const { dispatchers, ...host } = await import('@custodian/host');
@@ -85,18 +128,8 @@ describe('examples in doc comments', async () => {
   });
 
   test('all of them have the right types', async () => {
-    const hostNames = ['Custodian', 'serve'];
-    const dispatcherNames = Object.keys((await import('@custodian/host')).dispatchers);
-    const testingNames = Object.keys(await import('@custodian/host/testing'));
     for (const [index, { code, file, line }] of ofHost.entries()) {
-      const used = dispatcherNames.filter((name) => new RegExp(`\\b${name}\\(`).test(code));
-      const imports =
-        importsFor(code, hostNames, '@custodian/host') +
-        importsFor(code, ['Dispatcher'], '@custodian/host').replace('import', 'import type') +
-        importsFor(code, testingNames, '@custodian/host/testing') +
-        (used.length === 0
-          ? ''
-          : `import { dispatchers } from '@custodian/host';\nconst { ${used.join(', ')} } = dispatchers;\n`);
+      const imports = await importsOfHost(code);
       const uses = statementsOf(code)
         .map((statement) => statement.code)
         .join('\n');
