@@ -1,5 +1,5 @@
 import { FrameReader, FrameWriter } from '../../packages/protocol/src/index.ts';
-import type { HeldServlet } from '../../packages/host/src/cell/pool.ts';
+import type { HeldServlet } from '../../packages/host/src/cell/held-servlet.ts';
 import { DEFAULT_LIMITS } from '../../packages/host/src/limits.ts';
 import { LeaseAsks } from '../../packages/host/src/service/lease-asks.ts';
 import { type Holder, type Service, Services } from '../../packages/host/src/service/service.ts';

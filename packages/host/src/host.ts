@@ -8,7 +8,7 @@ import type { Canary } from './admin/health.ts';
 import type { AdminSite } from './admin/site.ts';
 import { certificateOption } from './certificate-option.ts';
 import { Ledger } from './cell/ledger.ts';
-import type { HeldServlet } from './cell/pool.ts';
+import type { HeldServlet } from './cell/held-servlet.ts';
 import { Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
 import { Custodian } from './custodian.ts';

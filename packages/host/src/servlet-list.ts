@@ -3,7 +3,7 @@ import { findPackageJSON } from 'node:module';
 import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Persistence } from '@custodian/protocol';
-import type { HeldServlet } from './cell/pool.ts';
+import type { HeldServlet } from './cell/held-servlet.ts';
 import { ConfigError } from './config-error.ts';
 import { type FetchOptions, FetchRules } from './fetch/fetch-rules.ts';
 import { pathOf } from './paths.ts';

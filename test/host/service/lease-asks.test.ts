@@ -12,7 +12,7 @@ import {
   ToWorker,
   writeAsk,
 } from '../../../packages/protocol/src/index.ts';
-import type { HeldServlet } from '../../../packages/host/src/cell/pool.ts';
+import type { HeldServlet } from '../../../packages/host/src/cell/held-servlet.ts';
 import { LeaseAsks } from '../../../packages/host/src/service/lease-asks.ts';
 import { type Ask, type Service, ServiceError, Services } from '../../../packages/host/src/service/service.ts';
 import { HOLDS_NOTHING } from '../../support/thread-asks.ts';

@@ -1,6 +1,6 @@
 import type { Profile } from '../options.ts';
 import type { Cell } from './cell.ts';
-import type { HeldServlet } from './pool.ts';
+import type { HeldServlet } from './held-servlet.ts';
 import type { WarmCells } from './warm-cells.ts';
 
 const MB = 1 << 20;

@@ -24,7 +24,7 @@ import { LeaseAsks } from '../service/lease-asks.ts';
 import type { Holder, Services } from '../service/service.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
-import type { HeldServlet } from './pool.ts';
+import type { HeldServlet } from './held-servlet.ts';
 import type { DeathCause } from './obituary.ts';
 import { ToldHoldings } from './told-holdings.ts';
 

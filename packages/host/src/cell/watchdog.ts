@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.ts';
+import type { Limits } from '../limits.ts';
 import type { Cell } from './cell.ts';
 import type { Lease } from './lease.ts';
-import type { ServletPool } from './pool.ts';
 
 const SWEEP_MS = 10;
 const IDLE_SWEEP_MS = 1000;
@@ -14,12 +14,19 @@ const END_GRACE_MS = 250;
 /** One that has done nothing wrong, and keeps nobody waiting, has longer: with the cell would go what its other threads hold. */
 const ORDERLY_END_GRACE_MS = 5000;
 
+/** Whose threads are watched. */
+export interface Watched {
+  readonly limits: Limits;
+  /** A request in a shared thread that takes too long: the thread goes on with the others. */
+  refuseLate(lease: Lease, exchange: Exchange): void;
+}
+
 /**
  * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
  * a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
  */
 export class Watchdog {
-  readonly #pools = new Map<Lease, ServletPool>();
+  readonly #pools = new Map<Lease, Watched>();
   readonly #cells = new Set<Cell>();
   readonly #onIdleSweep: () => void;
   #timer: NodeJS.Timeout | null = null;
@@ -32,7 +39,7 @@ export class Watchdog {
   }
 
   /** Something has begun on a lease: its start, or a request. */
-  follow(lease: Lease, pool: ServletPool): void {
+  follow(lease: Lease, pool: Watched): void {
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
@@ -80,7 +87,7 @@ export class Watchdog {
   }
 
   /** Looks at a lease's clocks. `true`: it takes its time, so its cell's memory is looked at as well. */
-  #look(lease: Lease, pool: ServletPool, now: number): boolean {
+  #look(lease: Lease, pool: Watched, now: number): boolean {
     const { limits } = pool;
     if (lease.state === 'starting') {
       if (now - lease.startedAt > limits.loadTimeoutMs) lease.end('wall', 'it was not loaded in time');

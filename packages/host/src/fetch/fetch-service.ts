@@ -1,7 +1,7 @@
 import { ASK_HEAD_MAX_BYTES } from '@custodian/protocol';
 import type { Dispatcher } from 'undici';
 import type { Ledger } from '../cell/ledger.ts';
-import type { HeldServlet } from '../cell/pool.ts';
+import type { HeldServlet } from '../cell/held-servlet.ts';
 import type { Closable } from '../custodian.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 import { Broker, type Fetched } from './broker.ts';

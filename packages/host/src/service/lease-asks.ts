@@ -13,7 +13,7 @@ import {
   ToWorker,
   writeAnswer,
 } from '@custodian/protocol';
-import type { HeldServlet } from '../cell/pool.ts';
+import type { HeldServlet } from '../cell/held-servlet.ts';
 import type { Exchange } from '../http/exchange.ts';
 import {
   type Answer,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { type CreditedReceiver, isServiceName, ProtocolError } from '@custodian/protocol';
-import type { HeldServlet } from '../cell/pool.ts';
+import type { HeldServlet } from '../cell/held-servlet.ts';
 import type { Exchange } from '../http/exchange.ts';
 
 /** The thread that asks, as who has instances of a servlet: see `homeOf` of the protocol. */
