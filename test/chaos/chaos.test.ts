@@ -18,7 +18,7 @@ test(
   `nothing hangs, nothing acknowledged is lost, and all comes back (seed ${SEED})`,
   async () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'custodian-chaos-'));
-    const started = await StartedHost.start(
+    const started = await StartedHost.withReserves(
       SERVLETS,
       {
         stateDir,

@@ -39,7 +39,7 @@ describe.each(['exit', 'kill'])('a cell with several connections, whose end is %
   let started: StartedHost;
   let descriptors = 0;
   beforeAll(async () => {
-    started = await StartedHost.start(
+    started = await StartedHost.withReserves(
       { counter: COUNTER },
       // All of them share one thread: its end is everybody's.
       { unit: 'servlet', profile: 'trusted', limits: { bodyMaxBytes: 1e7 } },
@@ -96,7 +96,7 @@ describe.each(['exit', 'kill'])('a cell with several connections, whose end is %
 
 describe('a cell that is killed from outside', () => {
   it.each([1, 5, 20, 60, 150])('answers or ends everybody, after %i ms of traffic', async (ms) => {
-    await using started = await StartedHost.start(
+    await using started = await StartedHost.withReserves(
       { busy: `export default (request) => new Promise((resolve) => setTimeout(resolve, 5, String(process.pid)));` },
       { limits: { threadsMaxCount: 4 } },
     );

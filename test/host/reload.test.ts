@@ -12,7 +12,7 @@ const flow = (word: string): string => `
   };`;
 
 test('reload() has what begins afterwards run in the new code', async () => {
-  await using started = await StartedHost.start({ page: plain('old') }, {}, { page: { spareThreads: 1 } });
+  await using started = await StartedHost.withReserves({ page: plain('old') });
   expect(await text(`${started.url}/page`)).toBe('old');
   started.directory.write('page', plain('new'));
   expect(await text(`${started.url}/page`)).toBe('old');
@@ -26,7 +26,7 @@ test('reload() has what begins afterwards run in the new code', async () => {
 });
 
 test('reload() lets visitors finish in the code that they began in, also where a servlet may have one thread only', async () => {
-  await using started = await StartedHost.start({ page: flow('old') }, { limits: { threadsMaxCount: 1 } });
+  await using started = await StartedHost.withReserves({ page: flow('old') }, { limits: { threadsMaxCount: 1 } });
   const link = /href="([^"]+)"/.exec(await text(`${started.url}/page`))?.[1] as string;
   started.directory.write('page', flow('new'));
   started.host.reload('page');
@@ -35,7 +35,7 @@ test('reload() lets visitors finish in the code that they began in, also where a
 });
 
 test('reload() does not take in threads that were starting with the old code', async () => {
-  await using started = await StartedHost.start({ page: plain('old') }, {}, { page: { spareThreads: 1 } });
+  await using started = await StartedHost.withReserves({ page: plain('old') });
   const first = text(`${started.url}/page`);
   started.directory.write('page', plain('new'));
   started.host.reload('page');
@@ -44,6 +44,6 @@ test('reload() does not take in threads that were starting with the old code', a
 });
 
 test('reload() of a servlet that is not there is a RangeError', async () => {
-  await using started = await StartedHost.start({ page: plain('old') }, {}, { page: { spareThreads: 1 } });
+  await using started = await StartedHost.withReserves({ page: plain('old') });
   expect(() => started.host.reload('pgae')).toThrow(RangeError);
 });

@@ -58,7 +58,7 @@ function heldBy(pid: number): number {
 test(`${KILLS} kills in a row leave nothing behind, and the neighbour is served all the time`, async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'custodian-kills-'));
   {
-    await using started = await StartedHost.start(
+    await using started = await StartedHost.withReserves(
       { greedy: GREEDY, clock: `export default () => 'tick'` },
       { stateDir, limits: { heapMb: 40, cpuMs: 150 } },
       { greedy: { cell: 'servlet' }, clock: { cell: 'servlet', isEager: true } },

@@ -41,6 +41,14 @@ export class StartedHost implements AsyncDisposable {
     return new StartedHost(host, directory);
   }
 
+  /** With a cell and a thread of each servlet in reserve, as hosts have them. */
+  static withReserves(
+    ...[servlets, options, heldAs, services]: Parameters<typeof StartedHost.start>
+  ): Promise<StartedHost> {
+    const reserved = Object.keys(servlets).map((name) => [name, { spareThreads: 1, ...heldAs?.[name] }] as const);
+    return StartedHost.start(servlets, { warmCells: 1, ...options }, Object.fromEntries(reserved), services);
+  }
+
   get url(): string {
     return this.host.url;
   }

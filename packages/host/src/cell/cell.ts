@@ -382,7 +382,7 @@ export class Cell implements Closable {
     switch (message?.type) {
       case 'sample':
         for (const thread of Array.isArray(message.threads) ? message.threads : [])
-          this.leases.get(thread?.lease)?.onSample(thread);
+          this.leases.get(thread?.lease)?.meter.onSample(thread);
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));

@@ -61,10 +61,10 @@ export function obituaryOf(lease: Lease, guilty: Exchange | null, servlet: strin
     detail:
       lease.deathDetail ||
       (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
-    peakHeapBytes: lease.peakHeapBytes,
-    peakOffHeapBytes: lease.peakOffHeapBytes,
+    peakHeapBytes: lease.meter.peakHeapBytes,
+    peakOffHeapBytes: lease.meter.peakOffHeapBytes,
     peakRssBytes: cell.peakRssBytes,
-    cpuMs: lease.cpuMs,
+    cpuMs: lease.meter.cpuMs,
     deathMs: Math.max(lease.endingMs, cell.endingMs),
   };
 }

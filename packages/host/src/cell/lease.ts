@@ -12,7 +12,6 @@ import {
   readUsage,
   RunningRequest,
   type Ready,
-  type ThreadSample,
   ToHost,
   ToWorker,
   type Usage,
@@ -26,6 +25,9 @@ import { ByteBudget } from './byte-budget.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './held-servlet.ts';
 import type { DeathCause } from './obituary.ts';
+import { readReady } from './read-ready.ts';
+import { Revocation } from './revocation.ts';
+import { ThreadMeter } from './thread-meter.ts';
 import { ToldHoldings } from './told-holdings.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
@@ -105,14 +107,7 @@ export class Lease implements Carrier, Closable, Holder {
   isWatched = false;
   /** Its servlet is there. */
   isLoaded = false;
-  peakHeapBytes = 0;
-  peakOffHeapBytes = 0;
-  /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
-  requestPeakBytes = 0;
-  /** As sampled last. */
-  heapBytes = 0;
-  offHeapBytes = 0;
-  cpuMs = 0;
+  readonly meter: ThreadMeter = new ThreadMeter();
   /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
   continuations = 0;
   continuationBytes = 0;
@@ -127,11 +122,8 @@ export class Lease implements Carrier, Closable, Holder {
   readonly #channel: Socket;
   readonly #writer: FrameWriter;
   readonly #follower: LeaseFollower;
-  /** Requests that were given to others while the thread was stalled; it gives each of them back when it wakes up. */
-  readonly #moved = new Set<number>();
+  readonly #revocation = new Revocation();
   #heapSnapshot: PromiseWithResolvers<void> | null = null;
-  #revocation: 'none' | 'asked' | 'revoked' | 'restoring' = 'none';
-  #round = 0;
   #nextId = 1;
   readonly #strays = new ByteBudget(STRAY_FRAMES_PER_SECOND);
   readonly #logBudget = new ByteBudget(LOG_BYTES_PER_SECOND);
@@ -184,11 +176,6 @@ export class Lease implements Carrier, Closable, Holder {
     return `thread ${this.number}`;
   }
 
-  /** Heap and off-heap memory, as sampled last. */
-  get heldBytes(): number {
-    return this.heapBytes + this.offHeapBytes;
-  }
-
   get isIdle(): boolean {
     return this.state === 'ready' && this.exchanges.size === 0;
   }
@@ -210,7 +197,7 @@ export class Lease implements Carrier, Closable, Holder {
     exchange.startedAt = performance.now();
     if (this.exchanges.size === 0) {
       this.progressAt = exchange.startedAt;
-      this.requestPeakBytes = this.heldBytes;
+      this.meter.beginRequest();
     }
     this.exchanges.set(id, exchange);
     writeRequest(this.#writer, id, {
@@ -286,9 +273,8 @@ export class Lease implements Carrier, Closable, Holder {
   /** The thread takes its time: what waits behind the running request is asked back. */
   revoke(): void {
     if (this.state !== 'ready') return;
-    this.#revocation = 'asked';
     this.state = 'stalled';
-    this.cell.send({ type: 'revoke', lease: this.number, round: ++this.#round });
+    this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
   }
 
   /** The thread collects its garbage when it comes back to its event loop. */
@@ -321,23 +307,10 @@ export class Lease implements Carrier, Closable, Holder {
 
   // -- What the supervisor says --------------------------------------------------------------------------------------
 
-  onSample(sample: ThreadSample): void {
-    const heap = Number(sample.heapBytes);
-    const offHeap = Number(sample.offHeapBytes);
-    const cpuMs = Number(sample.cpuMs);
-    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return;
-    this.cpuMs = cpuMs;
-    this.heapBytes = heap;
-    this.offHeapBytes = offHeap;
-    this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
-    this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
-    this.requestPeakBytes = Math.max(this.requestPeakBytes, this.heldBytes);
-  }
-
   onBreach(cause: 'heap' | 'rss' | 'cpu', value: number): void {
     if (this.state === 'gone' || this.state === 'ending') return;
     if (cause !== 'heap' && cause !== 'rss' && cause !== 'cpu') return;
-    if (cause === 'heap') this.requestPeakBytes = Math.max(this.requestPeakBytes, value);
+    if (cause === 'heap') this.meter.seeRequest(value);
     this.isBreached = true;
     this.deathCause = cause;
     this.deathDetail = cause === 'cpu' ? `${Math.round(value)} ms of CPU time` : `${(value / 1048576).toFixed(1)} MB`;
@@ -352,8 +325,7 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   onRevoked(round: number, last: number, isOver: boolean): void {
-    if (this.#revocation !== 'asked' || round !== this.#round) return;
-    this.#revocation = 'revoked';
+    if (!this.#revocation.onRevoked(round)) return;
     const returned: Exchange[] = [];
     // When the answer to the last claim is here already, everything that is left is behind it.
     let isBehind = !this.exchanges.has(last);
@@ -365,7 +337,7 @@ export class Lease implements Carrier, Closable, Holder {
         // that may be repeated does not wait for it.
         if (!exchange.isRepeatable || exchange.isHeadSent) continue;
       }
-      this.#moved.add(id);
+      this.#revocation.moved.add(id);
       this.exchanges.delete(id);
       exchange.takeBack();
       returned.push(exchange);
@@ -375,9 +347,7 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   onRestored(round: number): void {
-    if (this.#revocation !== 'restoring' || round !== this.#round) return;
-    this.#revocation = 'none';
-    if (this.state !== 'stalled') return;
+    if (!this.#revocation.onRestored(round) || this.state !== 'stalled') return;
     this.state = 'ready';
     this.#follower.onReturned(this, []);
   }
@@ -487,7 +457,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.#follower.onAnswered(this, exchange, usage, failure);
     // The next request's clocks start now.
     this.progressAt = performance.now();
-    this.requestPeakBytes = this.heldBytes;
+    this.meter.beginRequest();
   }
 
   #unwatch(): void {
@@ -496,7 +466,7 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   #onNotStarted(id: number): void {
-    if (!this.#moved.delete(id)) {
+    if (!this.#revocation.moved.delete(id)) {
       const exchange = this.exchanges.get(id);
       if (exchange === undefined) return this.#onStray();
       // The claim was refused while the supervisor took it for running: it comes back now.
@@ -513,9 +483,8 @@ export class Lease implements Carrier, Closable, Holder {
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
   #restoreWhenBack(): void {
-    if (this.#revocation !== 'revoked' || this.#moved.size > 0 || this.exchanges.size > 0) return;
-    this.#revocation = 'restoring';
-    this.cell.send({ type: 'restore', lease: this.number, round: this.#round });
+    const round = this.exchanges.size > 0 ? null : this.#revocation.restore();
+    if (round !== null) this.cell.send({ type: 'restore', lease: this.number, round });
   }
 
   #beginEnding(): void {
@@ -569,10 +538,10 @@ export class Lease implements Carrier, Closable, Holder {
 
   /** A frame for a request that this thread does not have (any more). */
   #onNobodys(type: number, id: number): void {
-    if (!this.#moved.has(id)) return this.#onStray();
+    if (!this.#revocation.moved.has(id)) return this.#onStray();
     // It was answered by another thread meanwhile.
     if (type !== ToHost.Reply && type !== ToHost.End && type !== ToHost.Fail) return;
-    this.#moved.delete(id);
+    this.#revocation.moved.delete(id);
     this.#restoreWhenBack();
   }
 
@@ -595,36 +564,4 @@ export class Lease implements Carrier, Closable, Holder {
     void this.custodian.shutdownAll().catch(() => {});
     this.#follower.onGone(this, running);
   }
-}
-
-function isAmount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
-}
-
-/** A path of this site; a second slash or a backslash would lead to another. */
-const START_URL = /^\/(?![/\\])[\x21-\x7e]{0,2000}$/;
-
-/** What a thread says of its servlet, checked. */
-function readReady(json: string): Ready {
-  const ready: Ready = { kind: 'servlet', limits: {}, takesRawBody: false };
-  try {
-    const value = JSON.parse(json) as {
-      kind?: unknown;
-      limits?: Record<string, unknown>;
-      takesRawBody?: unknown;
-      revives?: unknown;
-      startUrl?: unknown;
-    };
-    if (typeof value.startUrl === 'string' && START_URL.test(value.startUrl)) ready.startUrl = value.startUrl;
-    if (value.kind === 'fetch') ready.kind = 'fetch';
-    ready.revives = value.revives === true;
-    ready.takesRawBody = value.takesRawBody === true;
-    for (const name of ['heapMb', 'cpuMs', 'wallMs'] as const) {
-      const limit = value.limits?.[name];
-      if (typeof limit === 'number' && limit > 0) ready.limits[name] = limit;
-    }
-  } catch {
-    throw new ProtocolError('Cannot read what a thread says of its servlet: it is not JSON');
-  }
-  return ready;
 }

@@ -320,7 +320,7 @@ export class ServletPool implements ThreadsOwner {
       exchange.refuseKept(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
     }
     this.#threads.pace.add(usage);
-    this.#site.onCharge(exchange, usage, lease.requestPeakBytes, isPassed ? null : failure);
+    this.#site.onCharge(exchange, usage, lease.meter.requestPeakBytes, isPassed ? null : failure);
     if (isPassed && !exchange.isDone) pass(exchange);
     this.#runWaiting(lease);
     this.#threads.endIfOver(lease);
@@ -414,7 +414,7 @@ export class ServletPool implements ThreadsOwner {
           wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000),
         };
         exchange.refuse(deathPage(obituary, this.#site.isDevelopment, lease.failure));
-        this.#site.onCharge(exchange, exchange.usage, lease.requestPeakBytes, null);
+        this.#site.onCharge(exchange, exchange.usage, lease.meter.requestPeakBytes, null);
       } else if (exchange.isDone) continue;
       else if (exchange.isHeadSent) exchange.cut();
       else if (!this.#threads.revives && exchange.token?.place === lease.place) this.#answerGone(exchange, obituary);

@@ -1,0 +1,44 @@
+import type { ThreadSample } from '@custodian/protocol';
+
+/** What a thread holds and uses, as its supervisor sampled it last, and the most that it held. Bytes, and ms of CPU time. */
+export class ThreadMeter {
+  heapBytes = 0;
+  offHeapBytes = 0;
+  cpuMs = 0;
+  peakHeapBytes = 0;
+  peakOffHeapBytes = 0;
+  /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
+  requestPeakBytes = 0;
+
+  get heldBytes(): number {
+    return this.heapBytes + this.offHeapBytes;
+  }
+
+  /** A request begins: what is held already is not its own, but the least that it can be said to have held. */
+  beginRequest(): void {
+    this.requestPeakBytes = this.heldBytes;
+  }
+
+  /** A sample comes from a process that a guest may have taken over: one that is no amounts is left aside. */
+  onSample(sample: ThreadSample): void {
+    const heap = Number(sample.heapBytes);
+    const offHeap = Number(sample.offHeapBytes);
+    const cpuMs = Number(sample.cpuMs);
+    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return;
+    this.cpuMs = cpuMs;
+    this.heapBytes = heap;
+    this.offHeapBytes = offHeap;
+    this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
+    this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
+    this.seeRequest(this.heldBytes);
+  }
+
+  /** The running request was seen with so much. */
+  seeRequest(bytes: number): void {
+    this.requestPeakBytes = Math.max(this.requestPeakBytes, bytes);
+  }
+}
+
+function isAmount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
