@@ -551,7 +551,7 @@ class Machine {
       case 'AssignmentExpression':
         return this.assignment(n, env, exits, next);
       case 'UpdateExpression': {
-        const step = (value: number): number => (n['operator'] === '++' ? value + 1 : value - 1);
+        const step = (value: unknown): number => Number(value) + (n['operator'] === '++' ? 1 : -1);
         if (n['argument'].type === 'Identifier')
           return this.read(n['argument'], env, exits, (value, after) =>
             next(n['prefix'] ? step(value) : Number(value), this.write(n['argument'], step(value), after)),
