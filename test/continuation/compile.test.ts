@@ -122,6 +122,25 @@ describe('compiled functions', () => {
     expect(returned(await prompt(exports['all']!))).toEqual([[1, 2, 0], 3, 5, 'string']);
   });
 
+  test.each([false, true])('may be called like a word of the language (saved pages: %s)', async (isSaved) => {
+    const words =
+      'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield async of get set'.split(
+        ' ',
+      );
+    const source = `export const methods = { ${words.map((w) => `async ${w}(x) { return [await ask(x), x]; }`).join(', ')} };
+      export const values = { ${words.map((w) => `'${w}': async (x) => [await ask(x), x]`).join(', ')} };
+      const Members = class { ${words.map((w) => `async ${w}(x) { return [await ask(x), x]; }`).join(' ')} };
+      const Fields = class { ${words.map((w) => `static ${w} = async (x) => [await ask(x), x];`).join(' ')} };
+      export const members = new Members(), fields = Fields;`;
+    const { exports } = await load(source, { isSaved });
+    for (const kind of ['methods', 'values', 'members', 'fields'])
+      for (const word of words) {
+        const f = (exports[kind] as unknown as Record<string, (x: number) => unknown>)[word]!;
+        expect(f.name).toBe(word);
+        expect(returned((await play(() => f(4), [3])).outcome)).toEqual([3, 4]);
+      }
+  });
+
   test('an optional chain in parentheses keeps its receiver when it is called', async () => {
     const { exports } = await load(`export async function f() {
       const inner = { n: 2, m(x) { return [this.n, x]; } };

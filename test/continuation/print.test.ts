@@ -1,6 +1,13 @@
 import { decode } from '@jridgewell/sourcemap-codec';
+import { parse as acornParse } from 'acorn';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Node } from '../../packages/worker/src/continuation/compile/ast.ts';
 import { compile } from '../../packages/worker/src/continuation/compile/compile.ts';
+import { print } from '../../packages/worker/src/continuation/compile/print.ts';
+import { SourceLines } from '../../packages/worker/src/continuation/compile/source-lines.ts';
+import { difference, madeAnew } from './support/made-tree.ts';
+import { SYNTAX } from './support/syntax.ts';
 import { load, play, returned } from './support/compile-module.ts';
 
 /** What the author wrote is copied into what the compiler prints, without the parentheses that stood around it. */
@@ -35,6 +42,16 @@ const MEANT = {
   'a new of what a call gives':
     'const make = () => Array; return [new (make())(3).length, new (make().from.constructor)("return 1")(), await ask()];',
   'a new of what a chain gives': 'const o = { A: class { x = 1; } }; return [new (o?.A)().x, await ask()];',
+  'a new without arguments, which is called or read from':
+    'class A { f(g) { return g(); } } const B = function () { return (g) => g(); }; return [await (new A).f(async () => await ask()), await (new B)(async () => await ask()), (new A)[(async () => { await ask(); }, "f")].length, await ask()];',
+  'a new of what a new gives':
+    'const A = function () { return function (g) { this.g = g; }; }; return [await new (new A)(async () => await ask()).g(), await ask()];',
+  'a new of what a template gives':
+    'const t = () => () => class { constructor(g) { this.g = g; } }; return [await new (t()`x`)(async () => await ask()).g(), await ask()];',
+  'a new of what a call gives of which it takes a property':
+    'const o = () => ({ A: class { constructor(g) { this.g = g; } } }); return [await new (o().A)(async () => await ask()).g(), await ask()];',
+  'a property called __proto__':
+    'let __proto__ = 1; const o = { __proto__, a: await ask() }; const up = () => __proto__++; await ask(); up(); const p = { __proto__ }; return [Object.keys(o), Object.keys(p), p.__proto__];',
   'an await as a base': 'return (await ask()) ** 2 + (await ask()).toFixed(1);',
   'a yield and an arrow as operands':
     'const g = function* () { return 1 + (yield 2); }; const i = g(); i.next(); return [i.next(4).value, ((x) => x) || 0, await ask()].length;',
@@ -61,6 +78,41 @@ describe('print()', () => {
       const { outcome } = await play(exports['f']!, answers);
       expect(returned(outcome)).toEqual(expected);
     });
+
+  test('keeps every node what it was, whichever of them a pass has made anew', () => {
+    const parse = (text: string): Node =>
+      acornParse(text, { ecmaVersion: 'latest', sourceType: 'module', allowHashBang: true }) as unknown as Node;
+    for (const source of SYNTAX)
+      fc.assert(
+        fc.property(
+          fc.array(fc.nat(0xff), { minLength: 1, maxLength: 64 }),
+          fc.constantFrom(4, 32, 255),
+          (tape, below) => {
+            let at = 0;
+            const tree = madeAnew(parse(source), () => tape[at++ % tape.length]! < below);
+            const { code } = print({ ...tree }, source, {
+              lines: new SourceLines(source),
+              original: source,
+              file: 'a.js',
+            });
+            expect(difference(parse(source), parse(code))).toBe(null);
+          },
+        ),
+        { numRuns: 12 },
+      );
+  });
+
+  test.each([
+    ['an arrow', 'export default async () => { return await ask() }\n[1].forEach((each) => count += each)'],
+    ['a call', 'const same = (f) => f\nexport default same(async () => await ask())\n;(() => count++)()'],
+    ['a class', 'export default (class { static now = async () => await ask() }).now\n;`${count++}`'],
+    ['a name', 'const f = async () => await ask()\nexport default f\n"no directive"'],
+  ])('ends the default export of %s', async (_, source) => {
+    const { exports } = await load(`let count = 0\n${source}\nexport const counted = () => count`);
+    expect(typeof exports['default']).toBe('function');
+    expect(exports['counted']!()).toBe(source.includes('count') ? 1 : 0);
+    expect(returned((await play(exports['default']!, [3])).outcome)).toBe(3);
+  });
 
   test('a function or class expression that is exported stays one, and has its name', async () => {
     const source =

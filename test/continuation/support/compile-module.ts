@@ -18,18 +18,18 @@ export interface Loaded {
   exports: Record<string, (...args: any[]) => any>;
 }
 
-/** What a thread would run of a module that is written in TypeScript. */
-export function compiledCode(file: string, source: string): string {
-  return compileModule(pathToFileURL(file).href, stripTypeScriptTypes(source), { original: source }).code;
+/** What a thread would run of a module that is written in TypeScript. `savedAs`: continuations are to be saved. */
+export function compiledCode(file: string, source: string, savedAs?: string): string {
+  return compileModule(pathToFileURL(file).href, stripTypeScriptTypes(source), { original: source, savedAs }).code;
 }
 
 /** Compiles a servlet module and imports it. `ask(label)` suspends with the label as its page. */
-export async function load(body: string): Promise<Loaded> {
+export async function load(body: string, { isSaved = false }: { isSaved?: boolean } = {}): Promise<Loaded> {
   const source = `import { capture, exit, native, createParameter } from ${JSON.stringify(runtime)};\nconst ask = (label: unknown): Promise<any> => capture(() => label);\n${body}`;
   const file = join(directory, `servlet-${++count}.ts`),
     emitted = join(directory, `servlet-${count}.mjs`);
   writeFileSync(file, source);
-  writeFileSync(emitted, compiledCode(file, source));
+  writeFileSync(emitted, compiledCode(file, source, isSaved ? `servlet-${count}` : undefined));
   const exports = (await import(/* @vite-ignore */ pathToFileURL(emitted).href)) as Loaded['exports'];
   return { file, source, emitted, exports };
 }

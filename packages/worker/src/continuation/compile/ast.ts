@@ -105,6 +105,19 @@ export function named(value: Node, name: string): Node {
   return index(node('ObjectExpression', { properties: [property] }), lit(name));
 }
 
+/** A shorthand property or a method as `key: value`; but `__proto__: value` would be no property. */
+export function spelledOut(p: Node, key: Node, value: Node): Node {
+  const isPrototype =
+    (p['shorthand'] || p['method']) && !p['computed'] && (key['name'] ?? key['value']) === '__proto__';
+  return changed(p, {
+    key: isPrototype ? lit('__proto__') : key,
+    computed: isPrototype || p['computed'],
+    value,
+    method: false,
+    shorthand: false,
+  });
+}
+
 /** A function or class where it stands must not be named by what it is assigned to. */
 export const nameless = (value: Node): Node => sequence([lit(0), value]);
 

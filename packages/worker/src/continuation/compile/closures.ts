@@ -1,4 +1,18 @@
-import { array, arrow, call, changed, id, index, isAnonymous, isClass, lit, named, node, type Node } from './ast.ts';
+import {
+  array,
+  arrow,
+  call,
+  changed,
+  id,
+  index,
+  isAnonymous,
+  isClass,
+  lit,
+  named,
+  node,
+  spelledOut,
+  type Node,
+} from './ast.ts';
 import type { Emitter } from './emit.ts';
 import { wrapperBody } from './functions.ts';
 import { methodBodies, objectMember, savedClosure } from './makers.ts';
@@ -42,11 +56,8 @@ function objectLiteral(e: Emitter, n: Node): Node {
       const key = p['computed'] ? e.map(p['key']) : p['key'];
       if (p['method'] || p['kind'] !== 'init') return changed(p, { key, value: method(e, p['value']) });
       const value = e.map(p['value'], p['computed'] ? undefined : String(p['key'].name ?? p['key'].value));
-      return changed(p, {
-        key,
-        value,
-        shorthand: p['shorthand'] && value.type === 'Identifier' && value['name'] === p['key'].name,
-      });
+      const isShort = p['shorthand'] && value.type === 'Identifier' && value['name'] === p['key'].name;
+      return isShort ? changed(p, { key, value }) : spelledOut(p, key, value);
     }),
   });
   return accessors.length ? e.runtime('accessors', literal, array(accessors)) : literal;

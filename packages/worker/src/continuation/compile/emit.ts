@@ -130,13 +130,6 @@ export class Emitter {
         return this.#call(n);
       case 'TaggedTemplateExpression':
         return changed(n, { tag: this.#bare(n['tag'], this.map(n['tag'])), quasi: this.map(n['quasi']) });
-      // The printer drops the parentheses of `new (import(x))`.
-      case 'NewExpression':
-        return changed(n, {
-          callee:
-            n['callee'].type === 'ImportExpression' ? sequence([lit(0), this.map(n['callee'])]) : this.map(n['callee']),
-          arguments: this.list(n['arguments']),
-        });
       case 'UnaryExpression':
         return n['operator'] === 'delete' && n['argument'].type === 'Identifier' && n['argument'].$ref?.variable?.isOurs
           ? lit(false)

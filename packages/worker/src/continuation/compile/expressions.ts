@@ -11,6 +11,7 @@ import {
   node,
   not,
   sequence,
+  spelledOut,
   spread,
   statement,
   undef,
@@ -379,7 +380,7 @@ function lowerObject(L: Lowering, n: Node): Node {
           isAnonymous(value) && !p['computed'] ? named(value, String(key['name'] ?? key['value'])) : value,
         );
       }
-      return { ...p, key, value, shorthand: false };
+      return spelledOut(p, key, value);
     }),
   };
 }

@@ -14,6 +14,7 @@ import {
   node,
   raw,
   returning,
+  spelledOut,
   statement,
   type Node,
 } from './ast.ts';
@@ -173,8 +174,7 @@ export function objectMember(e: Emitter, saved: SavedCode, p: Node, accessors: N
   if (!use || !value['$isObjectMethod'] || use.kind === 'native') return null;
   const key = p['computed'] ? e.map(p['key']) : p['key'],
     name = p['computed'] ? undefined : String(p['key'].name ?? p['key'].value);
-  if (p['kind'] === 'init')
-    return { ...p, key, method: false, shorthand: false, value: savedClosure(e, saved, value, use, name) };
+  if (p['kind'] === 'init') return spelledOut(p, key, savedClosure(e, saved, value, use, name));
   if (name === undefined) return null;
   accessors.push(array([lit(name), lit(p['kind']), savedClosure(e, saved, value, use, name)]));
   const params = p['kind'] === 'set' ? [id('value')] : [];

@@ -130,11 +130,15 @@ class Printing {
         standard(this.#startsAStatement(n['expression']) ? { ...n, expression: enclosed(n['expression']) } : n, state),
       ArrowFunctionExpression: (n, state) =>
         standard(this.#startsAStatement(n['body']) ? { ...n, body: enclosed(n['body']) } : n, state),
-      ExportDefaultDeclaration: (n, state) =>
-        standard(
-          n['declaration'].type.endsWith('Expression') ? { ...n, declaration: enclosed(n['declaration']) } : n,
-          state,
-        ),
+      NewExpression: (n, state) =>
+        // A call, template or import in what is constructed would take the `new` for itself.
+        standard(n['callee'].type === 'Identifier' ? n : { ...n, callee: enclosed(n['callee']) }, state),
+      ExportDefaultDeclaration(n, state) {
+        const isDeclared = isDeclaration(n['declaration']);
+        state.write('export default ');
+        visit(isDeclared ? n['declaration'] : enclosed(n['declaration']), state);
+        if (!isDeclared) state.write(';');
+      },
       ImportExpression(n, state) {
         state.write('import(');
         visit(n['source'], state);
@@ -159,8 +163,9 @@ class Printing {
   }
 
   #copy(n: Node, state: State): void {
-    if (n.type !== 'SequenceExpression') return this.#copyText(n, state);
-    // The generator leaves its parentheses to itself.
+    // The generator leaves a sequence's parentheses to itself; and `new A` would take for its arguments what is called.
+    if (n.type !== 'SequenceExpression' && !(n.type === 'NewExpression' && n['arguments'].length === 0))
+      return this.#copyText(n, state);
     state.write('(');
     this.#copyText(n, state);
     state.write(')');
@@ -187,6 +192,7 @@ class Printing {
 
 /** Nodes of other passes are plain objects. */
 const isParsed = (n: Node): boolean => n instanceof ParsedNode && n.type !== 'Program';
+const isDeclaration = (n: Node): boolean => n.type.endsWith('Declaration');
 const enclosed = (inner: Node): Node => ({ type: 'Enclosed', start: -1, end: -1, inner });
 const FIRST_WORD = /\{|(?:function|class|let|async)\b/y;
 
@@ -248,7 +254,7 @@ function isOpenEnded(n: Node): boolean {
     case 'PropertyDefinition':
       return true;
     case 'ExportDefaultDeclaration':
-      return n['declaration'].type.endsWith('Expression');
+      return !isDeclaration(n['declaration']);
     case 'ExportNamedDeclaration':
       return n['declaration'] === null || isOpenEnded(n['declaration']);
     default:

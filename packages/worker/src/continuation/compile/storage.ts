@@ -4,6 +4,13 @@ import { isPageMaker, SERVLET_MODULES } from './library-calls.ts';
 import { openScopes } from './opened.ts';
 import type { FunctionInfo, Loop, Ref, Scope, Variable } from './scope.ts';
 
+/** What is no name in a module, or no variable's. A method may be called so. */
+const RESERVED: readonly string[] = (
+  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for ' +
+  'function if implements import in instanceof interface let new null package private protected public return static super switch ' +
+  'this throw true try typeof var void while with yield'
+).split(' ');
+
 /** Makes names that occur nowhere in the source. */
 export class Names {
   readonly #taken: Set<string>;
@@ -15,7 +22,7 @@ export class Names {
     return name;
   }
   constructor(taken: ReadonlySet<string>) {
-    this.#taken = new Set(taken);
+    this.#taken = new Set([...taken, ...RESERVED]);
   }
   fresh(base: string): string {
     let name = base;
