@@ -226,10 +226,15 @@ suite('createParameter()', () => {
 });
 
 suite('positions in loops', () => {
-  const cases: [string, string, unknown][] = [
+  const cases: [name: string, iterable: string, expected: unknown, variable?: string][] = [
     ['an array', '["a", "b", "c"]', 'aXbYcZ'],
     ['a string', '"abc"', 'aXbYcZ'],
     ['a Set', 'new Set(["a", "b", "c"])', 'aXbYcZ'],
+    ['a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]) as Iterable<any>', 'aXbYcZ', '[x]'],
+    ['entries of a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]).entries()', 'aXbYcZ', '[x]'],
+    ['entries of an array', '["a", "b", "c"].entries()', 'aXbYcZ', '[, x]'],
+    ['values of an array', '["a", "b", "c"].values()', 'aXbYcZ'],
+    ['values of a Set', 'new Set(["a", "b", "c"]).values()', 'aXbYcZ'],
     ['keys of a Map', 'new Map([["a", 1], ["b", 2], ["c", 3]]).keys()', 'aXbYcZ'],
     [
       'keys of a Map, taken elsewhere',
@@ -238,10 +243,10 @@ suite('positions in loops', () => {
     ],
     ['a generator', '(function* () { yield "a"; yield "b"; yield "c"; })()', 'SERVLET_ONE_SHOT'],
   ];
-  for (const [name, iterable, expected] of cases)
+  for (const [name, iterable, expected, variable = 'x'] of cases)
     test(`for..of over ${name} goes on from the page's own item`, async () => {
       const { exports } = await load(
-        `export async function start() { let out = ""; for (const x of ${iterable}) out += x + await ask(x); return out; }`,
+        `export async function start() { let out = ""; for (const ${variable} of ${iterable}) out += x + await ask(x); return out; }`,
       );
       const { outcome, history } = await play(exports['start']!, ['1', '2', '3']);
       expect(returned(outcome)).toBe('a1b2c3');
@@ -252,6 +257,17 @@ suite('positions in loops', () => {
       };
       expect(await again().catch((e: { code: string }) => e.code)).toBe(expected);
     });
+});
+
+test("for..in goes on from the page's own key", async () => {
+  const { exports } = await load(
+    'export async function start() { let out = ""; for (const x in { a: 1, b: 2, c: 3 }) out += x + await ask(x); return out; }',
+  );
+  const { outcome, history } = await play(exports['start']!, ['1', '2', '3']);
+  expect(returned(outcome)).toBe('a1b2c3');
+  let again = await resume(captured(history[0]!), 'X');
+  for (const answer of ['Y', 'Z']) again = await resume(captured(again), answer);
+  expect(returned(again)).toBe('aXbYcZ');
 });
 
 suite('iterators that cannot be rewound', () => {

@@ -98,6 +98,17 @@ const ways: { name: string; body: string; says: RegExp; receivedOnLine?: number;
     says: /not compiled stands between/,
     receivedOnLine: 4,
   },
+  {
+    name: 'a function with a direct eval, which stays native',
+    body: 'return await evaluating();',
+    says: /a direct eval/,
+    receivedOnLine: 4,
+  },
+  {
+    name: 'a servlet with a direct eval of its own',
+    body: 'eval("1"); const x = await ask(1); return x;',
+    says: /left its chain of calls.*a direct eval/,
+  },
   { name: '.then, returned', body: 'return ask(1).then((x: number) => x);', says: /left its chain of calls/ },
   {
     name: 'a timer',
@@ -256,6 +267,7 @@ import { EventEmitter } from 'node:events';
 import { AsyncLocalStorage } from 'node:async_hooks';
 function library(f: () => unknown): Promise<unknown> { 'use native'; return new Promise((resolve, reject) => { Promise.resolve().then(f).then(resolve, reject); }); }
 async function foreign(): Promise<unknown> { 'use native'; return await ask(1); }
+async function evaluating(): Promise<unknown> { eval('1'); const x = await ask(1); return x; }
 async function swallowing(): Promise<unknown> { 'use native'; try { return await ask(1); } catch { return 0; } }
 function co(g: () => Generator): Promise<unknown> { const it = g(); return Promise.resolve(it.next().value).then((x) => it.next(x).value); }
 `;

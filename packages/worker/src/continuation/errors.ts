@@ -58,7 +58,7 @@ const reasons = {
   combinator: 'the awaited promise is made by a combinator, whose branches are native code',
   chained: 'the awaited promise is made by .then, .catch or .finally, not by the capturing call itself',
   iterator: 'an async iterator stands between; its frames are native code',
-  call: "a function that is not compiled stands between (a library, a callback it was given, a generator, or code marked 'use native')",
+  call: "a function that is not compiled stands between (a library, a callback it was given, a generator, or code with a direct eval or marked 'use native')",
   value: 'the awaited promise is not the promise of the capturing call',
 };
 const waysOut = {
