@@ -8,6 +8,7 @@ const at = (file) => new URL(`../../packages/worker/src/continuation/${file}`, i
 
 // The runtime's objects must belong to the realm of the case, so its source is evaluated there, as one script.
 const files = [
+  'stack-place.ts',
   'errors.ts',
   'frame.ts',
   'activation.ts',

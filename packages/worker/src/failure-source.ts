@@ -2,16 +2,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { codeFrame } from './continuation/code-frame.ts';
+import { pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
-interface Place {
-  file: string;
-  line: number;
-  column: number;
-}
-
-const STACK_PLACE = /^ +at .*?\(?(?:file:\/\/)?(\/[^\s()]+):(\d+):(\d+)\)?$/;
 /** How Node begins the stack of a module that it can't parse: the line, the text, and a caret under the place. */
-const SYNTAX_PLACE = /^(?:file:\/\/)?(\/\S+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
+const SYNTAX_PLACE = /^((?:file:\/\/)?\/.+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
 /** The compiler numbers the inner function that does an outer one's work; its author knows only the outer one. */
 const COMPILED_NAME = /^( +at (?:async )?[\w$.]*?)\$\d+(?= \()/gm;
 const CAUSE_MAX_DEPTH = 4;
@@ -78,14 +72,13 @@ function ownPlace(value: unknown, directory: string): Place | null {
 
 function stackPlace(stack: string, directory: string): Place | null {
   const syntax = SYNTAX_PLACE.exec(stack);
-  if (syntax !== null && (syntax[1] as string).startsWith(directory))
-    return { file: syntax[1] as string, line: Number(syntax[2]), column: (syntax[3] as string).length + 1 };
+  if (syntax !== null) {
+    const file = pathOf(syntax[1] as string);
+    if (file.startsWith(directory)) return { file, line: Number(syntax[2]), column: (syntax[3] as string).length + 1 };
+  }
   for (const text of stack.split('\n')) {
-    const match = STACK_PLACE.exec(text);
-    const file = match?.[1];
-    if (match === null || file === undefined || !file.startsWith(directory) || file.includes('/node_modules/'))
-      continue;
-    return { file, line: Number(match[2]), column: Number(match[3]) };
+    const place = placeInStack(text);
+    if (place?.file.startsWith(directory) === true && !place.file.includes('/node_modules/')) return place;
   }
   return null;
 }

@@ -1,5 +1,8 @@
 import { ownFiles } from './own-files.ts';
 import type { Frame, FunctionDescription } from './frame.ts';
+import { pathOf, type Place, placeInStack } from './stack-place.ts';
+
+export type { Place } from './stack-place.ts';
 
 /** A capture passed through code that cannot be captured. Thrown at the await that received it. */
 export class UnsafeContextError extends Error {
@@ -15,12 +18,6 @@ export class UnsafeContextError extends Error {
   }
 }
 
-/** A place in the author's source; line and column count from 1. */
-export interface Place {
-  file: string;
-  line: number;
-  column: number;
-}
 interface SignalTrace {
   frames?: readonly Frame[];
   trace: Error | null;
@@ -37,8 +34,7 @@ function placeOf(signal: SignalTrace | null, received: Received | null): Place |
     const { line, column } = from.meta.awaits[from.at - 1] ?? from.meta;
     return { file: from.meta.file, line, column };
   }
-  const raised = /\(?([^\s()]+):(\d+):(\d+)\)?$/.exec(authorLines(signal?.trace?.stack)[0] ?? '');
-  return raised ? { file: raised[1]!, line: Number(raised[2]), column: Number(raised[3]) } : null;
+  return placeInStack(authorLines(signal?.trace?.stack)[0] ?? '');
 }
 
 /** Something that can go on only once was asked to go on again: a native call, or an iterator that cannot be rewound. */
@@ -75,6 +71,8 @@ function describePlace(meta: FunctionDescription, at: number): string {
   return `${meta.name} (${meta.file}:${place.line}:${place.column})`;
 }
 
+const URL_OF_FILE = /file:\/\/.*(?=:\d+:\d+\)?$)/;
+
 /** What was on the stack where a capture began, innermost first, down to where the runtime had called the servlet. */
 function calls(stack: string | undefined): string[] {
   const lines = (stack ?? '').split('\n').filter((line) => /^ +at /.test(line)),
@@ -82,7 +80,7 @@ function calls(stack: string | undefined): string[] {
     end = lines.findIndex((line, i) => i > first && ownFiles.test(line));
   return lines
     .slice(Math.max(first, 0), end < 0 ? undefined : end)
-    .map((line) => line.replace(/^ +at (async )?/, '').replace('file://', ''))
+    .map((line) => line.replace(/^ +at (async )?/, '').replace(URL_OF_FILE, pathOf))
     .filter((call, i, all) => i === 0 || !isWrapperOf(all[i - 1]!, call))
     .map((call) => call.replace(/^([\w$.]+)\$\d+(?= \()/, '$1').replace(/^anonymous /, '<anonymous> '));
 }
@@ -91,7 +89,7 @@ const isWrapperOf = (inner: string, call: string): boolean =>
   /^([\w$.]+)\$\d+ /.exec(inner)?.[1] === call.split(' ', 1)[0];
 /** Code of the engine or of Node: a builtin, a timer, an event emitter. */
 const isEngines = (call: string): boolean => !/[/\\][^/\\]*:\d+:\d+\)?$/.test(call) || call.includes('node:');
-const fileOf = (call: string): string => /([^\s()]+):\d+:\d+\)?$/.exec(call)?.[1] ?? '';
+const fileOf = (call: string): string => placeInStack(call)?.file ?? '';
 
 function authorLines(stack: string | undefined): string[] {
   return calls(stack).filter((call) => !isEngines(call));

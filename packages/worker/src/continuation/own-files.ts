@@ -1,4 +1,7 @@
-/** Stack lines of this library itself. */
+const { pathname } = new URL('..', import.meta.url);
+const inPattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
+/** Stack lines of this library itself: of URLs, or of paths where maps are read. */
 export const ownFiles: RegExp = new RegExp(
-  `${decodeURIComponent(new URL('..', import.meta.url).pathname)}[\\w/-]+\\.\\w+:`,
+  `(?:${inPattern(pathname)}|${inPattern(decodeURIComponent(pathname))})[\\w/-]+\\.\\w+:`,
 );

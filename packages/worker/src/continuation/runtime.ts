@@ -79,7 +79,13 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
   }
   run.closed(error);
   if (!arrives(error, promise)) {
-    run.fail(new UnsafeContextError(error, null, "it left its chain of calls on the way to the servlet's start: by .then, or through code that is not compiled (a library, a direct eval, 'use native')"));
+    run.fail(
+      new UnsafeContextError(
+        error,
+        null,
+        "it left its chain of calls on the way to the servlet's start: by .then, or through code that is not compiled (a library, a direct eval, 'use native')",
+      ),
+    );
     return;
   }
   const lost = run.firstOpen();
