@@ -42,6 +42,14 @@ describe('B. continuation URLs', () => {
     expect(second[4]).not.toBe(nonce);
   });
 
+  test('the parameter stands on the last piece of the path, also where that is empty', async () => {
+    const first = await visitor.get('/sum2/deep/');
+    expect(continuationsOf(first)[0]).toMatch(/^\/sum2\/deep\/;k=/);
+    const second = await visitor.follow(first, { number: '3' });
+    expect(continuationsOf(second)[0]).toMatch(/^\/sum2\/deep\/;k=/);
+    expect((await visitor.follow(second, { number: '4' })).text).toBe('The sum is 7');
+  });
+
   test('C016 the query is dropped', async () => {
     const page = await visitor.get('/sum2?x=1');
     expect(continuationsOf(page)[0]).toMatch(/^\/sum2;k=/);

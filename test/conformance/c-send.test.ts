@@ -105,6 +105,16 @@ const SERVLETS: Record<string, string> = {
     });`,
     'sendBack, sendSuspend, withErrorsToBrowser',
   ),
+  module: servlet(
+    `let hits = 0;
+    export default async function start() {
+      hits++;
+      const reply = await sendSuspend((url) => html\`\${hits} <a href="\${url}">\`);
+      if (reply.query.has('end')) process.exit(1);
+      return html\`\${++hits}\`;
+    }`,
+    'sendSuspend',
+  ),
   locals: servlet(
     `let shared = 0;
     const box = { n: 0 };
@@ -122,7 +132,7 @@ describe('C. send/suspend and its family', () => {
   let started: StartedHost;
   let visitor: Visitor;
   beforeAll(async () => {
-    started = await StartedHost.start(SERVLETS, {}, { deep: { limits: { heapMb: 256 } } });
+    started = await StartedHost.start(SERVLETS, {}, { deep: { limits: { heapMb: 256 } }, module: { unit: 'servlet' } });
     visitor = new Visitor(started.url);
   });
   afterAll(() => started[Symbol.asyncDispose]());
@@ -220,6 +230,15 @@ describe('C. send/suspend and its family', () => {
     const page = await visitor.get('/locals');
     expect((await visitor.follow(page)).text).toBe('1 1 1');
     expect((await visitor.follow(page)).text).toBe('1 2 2');
+  });
+
+  test('C042 what a module’s variables hold is all visitors’, and ends with the thread', async () => {
+    const first = await visitor.get('/module');
+    const second = await visitor.get('/module');
+    expect([first, second].map(({ text }) => text.split(' ')[0])).toEqual(['1', '2']);
+    expect((await visitor.follow(first)).text).toBe('3');
+    expect((await visitor.follow(second, { end: '' })).status).toBe(500);
+    expect((await visitor.get('/module')).text).toMatch(/^1 /);
   });
 
   test('C045 HEAD runs the servlet: the headers of GET, no body, and an instance is used up', async () => {

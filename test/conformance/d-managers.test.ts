@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import { type Shown, Visitor } from '../support/visitor.ts';
 
 const FLOW = `
   const link = (url) => html\`<a href="\${url}">on</a>\`;
   async function flow(request) {
+    if (request.query.has('rest')) adjustTimeout(Number(request.query.get('rest')));
     if (request.query.has('own')) return onExpired(() => ({ status: 410, body: 'own' }), () => pages());
     return pages();
   }
@@ -16,7 +18,7 @@ const FLOW = `
   }
   export default flow;`;
 const withManager = (manager: string): string => `
-  import { ${/create\w+/.exec(manager)![0]}, html, onExpired, sendFinish, sendSuspend } from '@custodian/worker';
+  import { adjustTimeout, ${/create\w+/.exec(manager)![0]}, html, onExpired, sendSuspend } from '@custodian/worker';
   const onExpiredOfAll = () => ({ status: 299, body: 'manager' });
   export const manager = ${manager};
   ${FLOW}`;
@@ -150,5 +152,152 @@ describe('D. expiration and managers', () => {
     const page = await visitor.get('/none');
     expect(page.status).toBe(200);
     expect((await visitor.follow(page, { n: '1' })).text).toBe('manager');
+  });
+});
+
+/** How soon each kind of manager has a page expire that nobody visits: within a second. */
+const SOON = {
+  timeout: 'createTimeoutManager({ instanceTimeoutMs: 60_000, continuationTimeoutMs: 300, ...options })',
+  instance: 'createTimeoutManager({ instanceTimeoutMs: 300, continuationTimeoutMs: 60_000, ...options })',
+  lru: 'createLruManager({ collectIntervalMs: 100, lives: 2, ...options })',
+  short: 'createLruManager({ checkIntervalMs: 100, lives: 2, isShort: () => true, ...options })',
+  threshold: 'createThresholdLruManager({ maxBytes: 1, checkIntervalMs: 100, lives: 2, ...options })',
+  none: 'createNoneManager(options)',
+};
+const expiring = (manager: string, options: string): string => `
+  import { ${/create\w+/.exec(manager)![0]}, currentRequest, html, onExpired, sendSuspend } from '@custodian/worker';
+  export const startUrl = '/afresh?from=the-start';
+  const answer = (who, status) => (request) =>
+    ({ status, body: [who, request.method, request.query.get('n'), currentRequest() === request].join(' ') });
+  const options = ${options};
+  export const manager = ${manager};
+  async function page() {
+    const reply = await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+    return html\`went on with \${reply.query.get('n')}\`;
+  }
+  export default (request) => (request.query.has('own') ? onExpired(answer('own', 299), page) : page());`;
+
+describe('an expired page', () => {
+  let started: StartedHost;
+  let visitor: Visitor;
+  beforeAll(async () => {
+    const servlets: Record<string, string> = { afresh: `export default (request) => 'afresh ' + request.url;` };
+    for (const [kind, manager] of Object.entries(SOON)) {
+      servlets[kind] = expiring(manager, `{ onExpired: answer('manager', 298) }`);
+      servlets[`${kind}-plain`] = expiring(manager, '{}');
+    }
+    const inOneCell = Object.fromEntries(Object.keys(servlets).map((name) => [name, { cell: 'managers' }]));
+    started = await StartedHost.start(servlets, { limits: { threadsMaxCount: 1 } }, inOneCell);
+    visitor = new Visitor(started.url);
+  });
+  afterAll(() => started[Symbol.asyncDispose]());
+
+  test.concurrent.each(Object.keys(SOON))(
+    'of %s is answered by its own handler, else by the manager’s, else by a page that leads to the start',
+    async (kind) => {
+      const [own, managers, plain] = (await Promise.all(
+        [`/${kind}?own`, `/${kind}`, `/${kind}-plain`].map((path) => visitor.get(path)),
+      )) as [Shown, Shown, Shown];
+      // What is visited is kept, so nobody can look whether it has expired.
+      await sleep(1500);
+      const answer = async (page: Shown): Promise<[number, string]> => {
+        const { status, text } = await visitor.follow(page, { n: '7' });
+        return [status, text];
+      };
+      // Who keeps nothing keeps no handlers either.
+      expect(await answer(own)).toEqual(kind === 'none' ? [298, 'manager GET 7 true'] : [299, 'own GET 7 true']);
+      expect(await answer(managers)).toEqual([298, 'manager GET 7 true']);
+      expect((await visitor.post(managers, { n: '7' })).text).toBe('manager POST  true');
+      const gone = await visitor.follow(plain, { n: '7' });
+      expect([gone.status, gone.headers.get('cache-control')]).toEqual([410, 'no-store']);
+      expect(gone.text).toContain('This page has expired');
+      const start = /<a href="([^"]*)">Start again<\/a>/.exec(gone.text)![1]!;
+      expect((await visitor.get(start)).text).toBe('afresh /afresh?from=the-start');
+    },
+  );
+});
+
+describe('how long pages live', () => {
+  let started: StartedHost;
+  let visitor: Visitor;
+  const manager = "onExpired: () => ({ status: 299, body: 'manager' })";
+  beforeAll(async () => {
+    started = await StartedHost.start(
+      {
+        adjusting: withManager(
+          `createTimeoutManager({ instanceTimeoutMs: 800, continuationTimeoutMs: 60_000, ${manager} })`,
+        ),
+        lives: withManager(`createLruManager({ collectIntervalMs: 60_000, ${manager} })`),
+        burst: `
+          import { createThresholdLruManager, html, sendSuspend } from '@custodian/worker';
+          export const manager = createThresholdLruManager({ maxBytes: 2 ** 20, ${manager} });
+          export default async function start() {
+            const held = Array.from({ length: 2000 }, (_, index) => ({ index, name: 'item ' + index }));
+            await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+            return html\`\${held.length}\`;
+          }`,
+        again: `
+          import { createTimeoutManager, html, sendFinish, sendSuspend } from '@custodian/worker';
+          export const manager = createTimeoutManager({ instanceTimeoutMs: 60_000, continuationTimeoutMs: 60_000, onExpired: again });
+          async function again(request) {
+            const reply = await sendSuspend((url) => html\`expired \${request.query.get('n')} <a href="\${url}">on</a>\`);
+            return html\`again \${reply.query.get('n')}\`;
+          }
+          export default async function start() {
+            await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+            return sendFinish('done');
+          }`,
+        leaving: SERVLETS['finishing']!,
+      },
+      { limits: { threadsMaxCount: 1 } },
+      { leaving: { unit: 'instance', spareThreads: 0 } },
+    );
+    visitor = new Visitor(started.url);
+  });
+  afterAll(() => started[Symbol.asyncDispose]());
+
+  test.concurrent('adjustTimeout() gives one visit more time, from each of its pages on; other visits have the manager’s', async () => {
+    const [long, short] = await Promise.all([visitor.get('/adjusting?rest=60000'), visitor.get('/adjusting')]);
+    await sleep(1500);
+    const second = await visitor.follow(long, { n: '3' });
+    expect((await visitor.follow(short, { n: '3' })).text).toBe('manager');
+    await sleep(1500);
+    expect((await visitor.follow(second, { n: '4' })).text).toBe('sum 7');
+  });
+
+  test.concurrent('adjustTimeout() gives one visit less time; a manager that counts lives does not heed it', async () => {
+    const [short, heedless] = await Promise.all([visitor.get('/adjusting?rest=100'), visitor.get('/lives?rest=100')]);
+    await sleep(400);
+    expect((await visitor.follow(short, { n: '3' })).text).toBe('manager');
+    expect((await visitor.follow(heedless, { n: '3' })).status).toBe(200);
+  });
+
+  test.concurrent('pages far over what all may weigh push out the least recently visited, at once', async () => {
+    const pages: Shown[] = [];
+    for (let times = 0; times < 12; times++) {
+      pages.push(await visitor.get('/burst'));
+      // The first of them stays in use.
+      expect((await visitor.follow(pages[0]!)).text).toBe('2000');
+    }
+    expect((await visitor.follow(pages.at(-1)!)).text).toBe('2000');
+    expect((await visitor.follow(pages[1]!)).text).toBe('manager');
+  });
+
+  test.concurrent('a manager’s handler may suspend', async () => {
+    const page = await visitor.get('/again');
+    expect((await visitor.follow(page)).text).toBe('done');
+    const expired = await visitor.follow(page, { n: '1' });
+    expect(expired.text).toContain('expired 1');
+    for (const n of ['2', '3']) expect((await visitor.follow(expired, { n })).text).toBe(`again ${n}`);
+  });
+
+  test.concurrent('with a thread for each visit, its own handler ends with its last page, and the manager’s answers from then on', async () => {
+    const page = await visitor.get('/leaving?own');
+    expect((await visitor.follow(page)).text).toBe('done');
+    const late = await eventually(
+      () => visitor.follow(page),
+      ({ text }) => text !== 'own',
+    );
+    expect([late.status, late.text]).toEqual([299, 'manager']);
   });
 });

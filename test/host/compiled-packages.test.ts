@@ -40,9 +40,11 @@ describe('continuations: { transform }', () => {
       'plain.ts': SERVLET('some-forms'),
       'linked.ts': SERVLET('@scope/linked'),
       'common.ts': SERVLET('common-forms'),
+      'outer.ts': SERVLET('outer-forms'),
     });
     linked = new ServletDirectory();
     writePackage(directory.path, 'some-forms', FORMS);
+    writePackage(directory.path, 'outer-forms', `export { each } from 'some-forms';\n`);
     writePackage(
       directory.path,
       'common-forms',
@@ -61,6 +63,7 @@ describe('continuations: { transform }', () => {
         { file: file('forms.ts'), continuations: { transform: ['some-forms'] } },
         { file: file('linked.ts'), continuations: { transform: ['@scope/linked'] } },
         { file: file('common.ts'), continuations: { transform: ['common-forms'] } },
+        { file: file('outer.ts'), continuations: { transform: ['outer-forms'] } },
         file('plain.ts'),
       ],
       isDevelopment: true,
@@ -99,6 +102,30 @@ describe('continuations: { transform }', () => {
     expect(text).toContain("continuations: { transform: ['some-forms'] }");
     expect(text).toMatch(/\n +at start \(.*plain\.ts:4:19\)</);
     expect(text).toMatch(/> 4 \| {3}const answers = await each\(/);
+  });
+
+  test('what an opted-in package imports itself stays as it is, and the error names that package', async () => {
+    const page = await visitor.get('/outer');
+    expect(page.status).toBe(500);
+    expect(unescape(page.text)).toContain("continuations: { transform: ['some-forms'] }");
+  });
+
+  test('what stands beside `servlets` is for all of them', async () => {
+    const servlets = ['outer.ts', 'plain.ts'].map((name) => join(directory.path, name));
+    const all = await serve({
+      servlets,
+      isDevelopment: true,
+      continuations: { transform: ['outer-forms', 'some-forms'] },
+    });
+    try {
+      const elsewhere = new Visitor(all.url);
+      for (const path of ['/outer', '/plain']) {
+        const height = await elsewhere.follow(await elsewhere.get(path), { n: '3' });
+        for (const n of ['4', '5']) expect((await elsewhere.follow(height, { n })).text).toBe(`area ${3 * Number(n)}`);
+      }
+    } finally {
+      await all.close();
+    }
   });
 
   test('CommonJS stays as it is, and the unsafe context is told', async () => {

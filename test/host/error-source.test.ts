@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Host, serve } from '../../packages/host/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
-import { continuationsOf, Visitor } from '../support/visitor.ts';
+import { continuationsOf, type Shown, Visitor } from '../support/visitor.ts';
 
 const FLOW = `import { html, sendSuspend, type ServletRequest } from '@custodian/worker';
 
@@ -87,7 +87,62 @@ const page = (age: number): string => {
   throw new RangeError('too young: ' + age);
 };
 `;
+const TWICE = `import { html, sendSuspend, type ServletRequest } from '@custodian/worker';
+
+type Step<Name extends string> = { readonly name: Name; readonly n: number };
+interface Totals {
+  [key: string]: number;
+}
+declare const nowhere: Totals;
+
+async function ask<Name extends string>(name: Name): Promise<Step<Name>> {
+  const reply: ServletRequest = await sendSuspend((url: string) => html\`<a href="\${url}">\${name}</a>\`);
+  return { name, n: checked(Number(reply.query.get('n')), name) };
+}
+function checked<N extends number>(n: N, name: string): N {
+  if (n > 9) throw new RangeError(('<' + name + '> is 9 at most') satisfies string);
+  return n;
+}
+export default async function start(): Promise<unknown> {
+  const first = await ask('first');
+  const totals: Totals = { first: first.n };
+  const second = await ask('second' as const);
+  return html\`\${(totals['first']! + second.n) as number}\`;
+}
+`;
+const THROWN = `import { html, sendSuspend } from '@custodian/worker';
+export default async function start() {
+  const reply = await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  throw reply.query.has('null') ? null : 'just <text>';
+}
+`;
+const LOADING = `interface Config { port: number }
+const config = JSON.parse('{}') as Partial<Config>;
+if (config.port === undefined) throw new Error('there is no <port>');
+export default () => config.port;
+`;
+const LOADING_FLOW = `import { html, sendSuspend } from '@custodian/worker';
+type Names = Record<string, string>;
+const names: Names | null = null;
+export const first = (names as unknown as Names)['first'];
+export default async function start() {
+  const reply = await sendSuspend((url) => html\`<a href="\${url}">\${first}</a>\`);
+  return html\`\${reply.url}\`;
+}
+`;
+const IMPORTING = (name: string): string => `import { html } from '@custodian/worker';
+import { part } from './parts/${name}.ts';
+export default () => html\`\${part}\`;
+`;
 const SERVLETS = {
+  'twice.ts': TWICE,
+  'thrown.ts': THROWN,
+  'loading.ts': LOADING,
+  'loading-flow.ts': LOADING_FLOW,
+  'importing.ts': IMPORTING('broken'),
+  'unnamed.ts': IMPORTING('whole'),
+  'absent.ts': IMPORTING('absent'),
+  'enumerating.ts': `type Never = never;\nenum Colour { Red }\nexport default () => Colour.Red;\n`,
   'shop.ts': FLOW,
   'plain.ts': PLAIN,
   'unsafe.ts': UNSAFE,
@@ -107,6 +162,8 @@ describe('errors in development', () => {
   let visitor: Visitor;
   beforeAll(async () => {
     directory = new ServletDirectory(SERVLETS);
+    directory.write('parts/broken.ts', 'type Part = string;\nexport const part: Part = (;\n');
+    directory.write('parts/whole.ts', 'export const whole: number = 1;\n');
     host = await serve({ servlets: directory.path, isDevelopment: true });
     visitor = new Visitor(host.url);
   });
@@ -128,6 +185,68 @@ describe('errors in development', () => {
     expect(text).toMatch(/at (?:async )?shop .*shop\.ts:6:\d+/);
     expect(text).toContain(`request: GET ${url}?item=bomb%3Cscript%3E`);
     expect(text).toContain(`from the page: ${host.url}/shop`);
+  });
+
+  test('an error after two suspensions shows the line below its types, each caller once, and the page before', async () => {
+    const first = await visitor.get('/twice');
+    const second = await visitor.follow(first, { n: '3' });
+    const fail = async (from: Shown, n: string): Promise<[Shown, string]> => {
+      const page = await visitor.get(`${continuationsOf(from)[0]}?n=${n}`, { headers: { Referer: from.url } });
+      return [page, unescape(page.text)];
+    };
+    for (let times = 0; times < 2; times++) {
+      const [page, text] = await fail(second, '12');
+      expect([page.status, page.text.includes('<second>')]).toEqual([500, false]);
+      expect(text).toMatch(/> 14 \| {3}if \(n > 9\) throw new RangeError\(\('<' \+ name/);
+      expect(text).toMatch(
+        /RangeError: <second> is 9 at most\n +at checked \(.*twice\.ts:14:20\)\n +at ask \(.*twice\.ts:11:21\)\n +at async start \(.*twice\.ts:20:18\)<\//,
+      );
+      expect(text).toContain(`request: GET ${continuationsOf(second)[0]}?n=12`);
+      expect(text).toContain(`from the page: ${second.url}`);
+    }
+    const [, text] = await fail(first, '12');
+    expect(text).toMatch(/RangeError: <first> [^]*at async start \(.*twice\.ts:18:17\)<\//);
+    expect((await visitor.follow(second, { n: '4' })).text).toBe('7');
+  });
+
+  test('what is thrown and is no error is shown as what it is', async () => {
+    const first = await visitor.get('/thrown');
+    const text = await visitor.follow(first);
+    expect([text.status, text.text.includes('<text>')]).toEqual([500, false]);
+    expect(unescape(text.text)).toContain('just <text>');
+    const nothing = await visitor.follow(first, { null: '' });
+    expect([nothing.status, nothing.text.includes('null')]).toEqual([500, true]);
+  });
+
+  test.each([
+    ['loading', /> 3 \| if \(config\.port === undefined\) throw new Error/],
+    ['loading-flow', /> 4 \| export const first = \(names as unknown as Names\)\['first'\]/],
+    ['importing', /parts\/broken\.ts:2:\d+\n[^]*> 2 \| export const part: Part = \(;/],
+    ['unnamed', /> 2 \| import \{ part \} from '\.\/parts\/whole\.ts'/],
+    ['absent', /Cannot find module '.*parts\/absent\.ts' imported from .*absent\.ts/],
+    ['enumerating', /> 2 \| enum Colour \{ Red \}/],
+  ])('a module that fails while it is loaded shows its line: %s', async (name, shows) => {
+    const page = await visitor.get(`/${name}`);
+    expect(page.status).toBe(503);
+    expect(page.text).not.toContain('<port>');
+    expect(unescape(page.text)).toMatch(shows);
+  });
+
+  test('a directory of any name is no hindrance', async () => {
+    const names = ['shop', 'plain', 'unsafe'] as const;
+    const files = names.map((name) => directory.write(`My Söps (1)/${name}.ts`, SERVLETS[`${name}.ts`]));
+    const other = await serve({ servlets: files, isDevelopment: true });
+    try {
+      const elsewhere = new Visitor(other.url);
+      const shop = await elsewhere.follow(await elsewhere.get('/shop'), { item: 'bomb' });
+      expect(unescape(shop.text)).toMatch(/My Söps \(1\)\/shop\.ts:13:\d+\n[^]*> 13 \|/);
+      expect(unescape((await elsewhere.get('/plain')).text)).toMatch(/> 5 \| {3}return html/);
+      const unsafe = unescape((await elsewhere.get('/unsafe')).text);
+      expect(unsafe).toMatch(/> 4 \| {3}const answers = await Promise\.all/);
+      expect(unsafe).toMatch(/foreign: +Array\.map/);
+    } finally {
+      await other.close();
+    }
   });
 
   test('an error of a servlet without continuations shows its line', async () => {
@@ -198,26 +317,46 @@ describe('errors in development', () => {
 });
 
 describe('errors in production', () => {
-  test('the page has an id and nothing else, and the log has the error under it', async () => {
-    const directory = new ServletDirectory(SERVLETS);
-    const logs = mkdtempSync(join(tmpdir(), 'custodian-log-'));
-    const logDestination = join(logs, 'host.log');
-    const host = await serve({ servlets: directory.path, isDevelopment: false, log: 'events', logDestination });
-    try {
-      const visitor = new Visitor(host.url);
-      const page = await visitor.get(`${continuationsOf(await visitor.get('/shop'))[0]}?item=bomb`);
-      const id = /under ([0-9a-f]{12})/.exec(page.text)?.[1];
-      expect(id).toBeDefined();
-      expect(page.text).not.toMatch(/bomb|shop\.ts|askOrder/);
-      const log = await eventually(
-        () => readFileSync(logDestination, 'utf8'),
-        (text) => text.includes('we do not sell'),
-      );
-      expect(log.split('\n').find((line) => line.includes('we do not sell'))).toContain(id);
-    } finally {
-      await host.close();
-      directory[Symbol.dispose]();
-      rmSync(logs, { recursive: true });
-    }
+  let directory: ServletDirectory;
+  let logs: string;
+  let host: Host;
+  let visitor: Visitor;
+  beforeAll(async () => {
+    directory = new ServletDirectory(SERVLETS);
+    logs = mkdtempSync(join(tmpdir(), 'custodian-log-'));
+    host = await serve({
+      servlets: directory.path,
+      isDevelopment: false,
+      log: 'events',
+      logDestination: join(logs, 'host.log'),
+    });
+    visitor = new Visitor(host.url);
+  });
+  afterAll(async () => {
+    await host.close();
+    directory[Symbol.dispose]();
+    rmSync(logs, { recursive: true });
+  });
+
+  test.each([
+    ['after a suspension', 500, '/shop', 'item=bomb', 'we do not sell', /bomb|shop\.ts|askOrder/],
+    ['in a timer', 500, '/timer', '', 'a timer opened a box', /box|timer\.ts|later/],
+    ['that nobody handles', 500, '/rejecting', null, 'nobody waits for a box', /wasps|rejecting\.ts/],
+    ['while it is loaded', 503, '/loading', null, 'there is no <port>', /there is no|loading\.ts|Config/],
+    ['of its syntax', 503, '/syntax', null, 'Expression expected', /xpression|syntax\.ts|sendSuspend/],
+  ])('the page of an error %s has an id and nothing else, and the log has the error under it', async (...row) => {
+    const [, status, path, query, logged, told] = row;
+    const first = await visitor.get(path);
+    const page = query === null ? first : await visitor.get(`${continuationsOf(first)[0]}?${query}`);
+    const id = /under ([0-9a-f]{12})/.exec(page.text)?.[1];
+    expect([page.status, typeof id]).toEqual([status, 'string']);
+    expect(page.text).not.toMatch(told);
+    const log = await eventually(
+      () => readFileSync(join(logs, 'host.log'), 'utf8'),
+      (text) => text.includes(id!),
+    );
+    const line = JSON.parse(log.split('\n').find((each) => each.includes(id!))!) as { failure: object };
+    expect(JSON.stringify(line.failure)).toContain(logged);
+    expect(line.failure).toHaveProperty('id', id);
   });
 });

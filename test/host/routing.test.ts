@@ -209,6 +209,24 @@ describe('routing', () => {
     expect(ended).toEqual(['bob', 'ann 1', 'ann 2']);
   });
 
+  test('with unit servlet, a request that never ends keeps the turn of its instance: who waits behind it is answered in time, and never runs', async () => {
+    const limits = { wallMs: 1500 };
+    await using started = await StartedHost.start({ sum: SUM }, { unit: 'servlet', limits, profile: 'trusted' });
+    const visitor = new Visitor(started.url);
+    const [ann, bob] = [await visitor.get('/sum'), await visitor.get('/sum')];
+    const [go, other] = [started.directory.file('go'), started.directory.file('other')];
+    const stuck = visitor.follow(ann, { n: '1', hold: go });
+    await eventually(() => existsSync(`${go}-begun`), Boolean);
+    const behind = visitor.follow(ann, { n: '2', hold: other });
+    expect(textOf(await visitor.follow(bob, { n: '3' }))).toBe('so far 3');
+    expect([(await stuck).status, (await behind).status]).toEqual([504, 504]);
+    // What the thread has answered after them comes after what it was told of them.
+    expect(textOf(await visitor.follow(bob, { n: '3' }))).toBe('so far 3');
+    started.directory.write('go', '');
+    expect(textOf(await visitor.follow(ann, { n: '4' }))).toBe('so far 4');
+    expect(existsSync(`${other}-begun`)).toBe(false);
+  });
+
   test('a place that nobody knows is answered as expired, by the servlet', async () => {
     await using started = await StartedHost.start({ sum: SUM });
     const unknown = await new Visitor(started.url).get(`/sum;k=r0.999-9.1.1.${'A'.repeat(22)}`);

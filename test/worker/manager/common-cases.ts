@@ -93,6 +93,18 @@ function keepingCases(name: string, setUp: SetUp): void {
       expect([manager.count, manager.bytes]).toEqual([1, 7]);
     });
 
+    test('the own handlers of the last 1,000 that have expired answer, of earlier ones the manager’s', () => {
+      const { manager } = setUp();
+      const instance = manager.createInstance();
+      const kept = Array.from({ length: 1001 }, () => manager.store(instance, 'k', own, 1));
+      manager.clear(instance);
+      const handlers = kept.map(([id, nonce]) => expiryOf(() => manager.lookup(instance, id, nonce)).handler);
+      expect([
+        handlers.filter((each) => each === own).length,
+        handlers.filter((each) => each === managers).length,
+      ]).toEqual([1000, 1]);
+    });
+
     test('numbers are not used again after clear()', () => {
       const { manager } = setUp();
       const instance = manager.createInstance();

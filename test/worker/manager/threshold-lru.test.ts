@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createThresholdLruManager } from '../../../packages/worker/src/manager/threshold-lru.ts';
+import { createThresholdLruManager, setThreadCap } from '../../../packages/worker/src/manager/threshold-lru.ts';
 import { managerCases } from './common-cases.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -84,6 +84,22 @@ describe('createThresholdLruManager()', () => {
     }
     expect(manager.count).toBe(1);
     expect(collections).toBeLessThanOrEqual(31);
+  });
+
+  test('what all may weigh is a quarter of the thread’s cap, if nothing else is said', () => {
+    setThreadCap(4 << 20);
+    try {
+      const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes });
+      const instance = manager.createInstance();
+      // Half as much again is tolerated until the next check.
+      const kept = Array.from({ length: 15 }, (_, index) => manager.store(instance, index, null, 100 << 10));
+      expect(manager.count).toBe(15);
+      manager.store(instance, 'more', null, 100 << 10);
+      expect(manager.count).toBe(10);
+      expect(() => manager.lookup(instance, ...kept[0]!)).toThrow('Cannot');
+    } finally {
+      setThreadCap(50 << 20);
+    }
   });
 
   test('createThresholdLruManager() refuses a maximum that is none', () => {

@@ -188,6 +188,25 @@ describe('sendSuspend() and its family', () => {
     await expect(servlet.text('/s?n')).rejects.toMatchObject({ code: 'SERVLET_RESPONSE_TYPE' });
   });
 
+  test('setAnyToResponse() is not asked about what is a response already', async () => {
+    const servlet = await load(`
+      export const asked = [];
+      setAnyToResponse((value) => { asked.push(typeof value); return 'made'; });
+      const values = { text: 'text', html: html\`<p>\`, response: new Response('response'), reply: { status: 201, body: 'reply' },
+        bytes: new Uint8Array([104]), map: new Map() };
+      export default (request) => values[request.query.get('kind')];`);
+    for (const [kind, text] of [
+      ['text', 'text'],
+      ['html', '<p>'],
+      ['response', 'response'],
+      ['reply', 'reply'],
+      ['bytes', 'h'],
+      ['map', 'made'],
+    ])
+      expect(await servlet.text(`/s?kind=${kind}`)).toBe(text);
+    expect(servlet.exports['asked']).toEqual(['object']);
+  });
+
   test('continuationUrl() tells the parts of an address, and null of anything else', async () => {
     const servlet = await load(`export default async () => {
       await sendSuspend((url) => html\`\${url} \${JSON.stringify(continuationUrl(url))} \${continuationUrl('/s;k=x')}\`);

@@ -28,7 +28,7 @@ export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: F
     case 'wall':
       return page(504, `It took longer than it may: its limit is ${obituary.limitValue} ms.`, 'LIMIT_WALL');
     case 'crash':
-      return page(500, 'It ended itself.', 'SERVLET_CRASH');
+      return page(500, `It ended itself.${inLog(failure)}`, 'SERVLET_CRASH');
     case 'abort':
       return page(500, 'Its process ended itself.', 'SERVLET_ABORT');
     case 'protocol':
@@ -128,14 +128,15 @@ export function failurePage(
   return {
     status: isLoad ? 503 : 500,
     title: isLoad ? 'This program can not be loaded' : 'Internal Server Error',
-    text: isLoad
-      ? 'It failed before it could answer anything.'
-      : `The program of this page failed.${failure.id === undefined ? '' : ` The operator's log has more about it, under ${failure.id}.`}`,
+    text: `${isLoad ? 'It failed before it could answer anything.' : 'The program of this page failed.'}${inLog(failure)}`,
     code: isLoad ? 'SERVLET_LOAD' : 'SERVLET_ERROR',
     ...shown,
     ...(isLoad ? { retryAfterSeconds: 1 } : {}),
   };
 }
+
+const inLog = (failure: Failure | null): string =>
+  failure?.id === undefined ? '' : ` The operator's log has more about it, under ${failure.id}.`;
 
 /** For the author: his lines, the error with its frames across suspensions, and the request. */
 function failureDetail(failure: Failure, servlet: string, exchange: Exchange): string {

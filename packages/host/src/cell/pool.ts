@@ -368,6 +368,7 @@ export class ServletPool implements ThreadsOwner {
   onGone(lease: Lease, running: number): void {
     this.#threads.remove(lease);
     const cause = lease.deathCause ?? 'crash';
+    if (lease.failure !== null) lease.failure.id = failureId();
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
     const guilty = isOrderly ? null : guiltyOf(lease, running);
     const obituary = obituaryOf(lease, guilty, this.servlet.name, this.limits);
