@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CompiledServlet } from './compiled-servlet.ts';
+import { bodyOf, CompiledServlet } from './compiled-servlet.ts';
 
 /** `ask(label)` shows a page with the label, and returns the `n` that it was answered with. */
 const load = (body: string): Promise<CompiledServlet> =>
@@ -106,6 +106,6 @@ describe('a page that has expired', () => {
     await servlet.text('/s');
     const expired = await servlet.get(`/s/deep/er;k=r0.1-1.9.9.${'A'.repeat(22)}?n=1`);
     expect(expired.status).toBe(410);
-    expect(String(expired.body)).toContain('<a href="/s/deep/er">Start again</a>');
+    expect(await bodyOf(expired)).toContain('<a href="/s/deep/er">Start again</a>');
   });
 });

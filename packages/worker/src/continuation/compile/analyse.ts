@@ -1,13 +1,14 @@
 import { boundNames, children, hasDirective, holdsExpression, isFunction, mayBePromise, type Node } from './ast.ts';
 import { type Cursor, declareLexicals, hoistVars } from './declarations.ts';
-import { FunctionInfo, type Ref, Scope, type Variable } from './scope.ts';
+import { References, ownVariable } from './resolution.ts';
+import { FunctionInfo, Scope } from './scope.ts';
+import { usePrivate, useSuper, useThis } from './usage.ts';
 
 /** What the analysis of a module found. */
 export interface Analysis {
   functions: FunctionInfo[];
   /** Every function and class, in the order of the source. */
   closures: Node[];
-  refs: Ref[];
   names: Set<string>;
   root: FunctionInfo;
 }
@@ -19,82 +20,18 @@ export interface Analysis {
 export function analyse(program: Node, isModule: boolean, isSaved = false): Analysis {
   const functions: FunctionInfo[] = [],
     closures: Node[] = [],
-    refs: Ref[] = [],
-    names = new Set<string>();
+    references = new References(isSaved),
+    { names } = references;
   const root = new FunctionInfo(program, null, program, null, isModule || hasDirective(program, 'use strict'));
   root.scope = new Scope(program, null, root, null, true);
   const top: Cursor = { scope: root.scope, fn: root, loop: null };
   hoistVars(program['body'], top);
   declareLexicals(program['body'], top);
   for (const s of program['body']) visit(s, top);
-  for (const ref of refs) resolve(ref);
+  references.resolve();
   for (const fn of functions) if (fn.isDynamic) for (let up = fn.parent; up; up = up.parent) up.isDynamic = true;
   closures.sort((a, b) => a.start - b.start);
-  return { functions, closures, refs, names, root };
-
-  function refer(n: Node, c: Cursor, write: Partial<Pick<Ref, 'isWrite' | 'isInit' | 'end'>> = {}): void {
-    names.add(n['name']);
-    const ref: Ref = {
-      node: n,
-      variable: null,
-      scope: c.scope,
-      loop: c.loop,
-      isWrite: false,
-      isInit: false,
-      end: n.end,
-      closure: null,
-      closureStart: 0,
-      closureLoop: null,
-      ...write,
-    };
-    n.$ref = ref;
-    refs.push(ref);
-  }
-
-  function resolve(ref: Ref): void {
-    const variable = (ref.variable = ref.scope.lookup(ref.node['name']) ?? argumentsOf(ref));
-    if (!variable) {
-      for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) f.through.add(ref.node['name']);
-      if (ref.node['name'] === 'arguments')
-        for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) {
-          f.usesArguments = true;
-          if (f.node.type !== 'ArrowFunctionExpression') break;
-        }
-      return;
-    }
-    variable.refs.push(ref);
-    let inner: FunctionInfo | null = null;
-    for (let f: FunctionInfo | null = ref.scope.fn; f && f !== variable.scope.fn; f = f.parent) {
-      (f.closure.$captures ??= new Set()).add(variable);
-      f.node.$captures ??= f.closure.$captures;
-      f.node.$captures.add(variable);
-      f.captures.add(variable);
-      inner = f;
-    }
-    for (let f: FunctionInfo | null = ref.scope.fn; f && f !== variable.scope.fn; f = f.parent)
-      f.through.add(variable.name);
-    if (!inner) return;
-    ref.closure = inner.closure;
-    ref.closureLoop = inner.loop;
-    // A function declaration is made where its block begins.
-    ref.closureStart =
-      inner.node.type === 'FunctionDeclaration'
-        ? (inner.node['id']?.$ref?.end ?? inner.node.start)
-        : inner.closure.start;
-  }
-
-  /** `arguments`, or `this`, of the function around; null at the top level, or where nothing is to be saved. */
-  function ownOf(fn: FunctionInfo, name: 'arguments' | 'this'): Variable | null {
-    for (let f: FunctionInfo | null = fn; f?.parent; f = f.parent)
-      if (f.node.type !== 'ArrowFunctionExpression') return f.scope.declare(name, name, null);
-    return null;
-  }
-  function argumentsOf(ref: Ref): Variable | null {
-    if (!isSaved || ref.node['name'] !== 'arguments') return null;
-    const variable = ownOf(ref.scope.fn, 'arguments');
-    if (variable) variable.scope.fn.usesArguments = true;
-    return variable;
-  }
+  return { functions, closures, names, root };
 
   function child(c: Cursor, n: Node, loop = c.loop): Cursor {
     const scope = new Scope(n, c.scope, c.fn, loop, false);
@@ -118,10 +55,12 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
   function visitNode(n: Node, c: Cursor): boolean {
     switch (n.type) {
       case 'Identifier':
-        refer(n, c);
+        references.note(n, c);
+        return false;
+      case 'Super':
+        useSuper(c.fn);
         return false;
       case 'Literal':
-      case 'Super':
       case 'TemplateElement':
       case 'BreakStatement':
       case 'ContinueStatement':
@@ -129,24 +68,17 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
       case 'DebuggerStatement':
       case 'ImportDeclaration':
       case 'ExportAllDeclaration':
-        if (n.type === 'Super') {
-          thisUsed(c.fn);
-          superUsed(c.fn);
-        }
         return false;
       case 'ThisExpression':
-        thisUsed(c.fn);
-        if (isSaved && ownOf(c.fn, 'this')) {
+        useThis(c.fn);
+        if (isSaved && ownVariable(c.fn, 'this')) {
           n.type = 'Identifier';
           n['name'] = 'this';
-          refer(n, c);
+          references.note(n, c);
         }
         return false;
       case 'MetaProperty':
-        if (n['meta'].name === 'new') {
-          thisUsed(c.fn);
-          superUsed(c.fn);
-        }
+        if (n['meta'].name === 'new') useSuper(c.fn);
         return false;
       case 'AwaitExpression':
         if (n['argument'].type === 'CallExpression' && n['argument'].arguments.length === 1)
@@ -155,11 +87,11 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
         c.fn.awaits.push(n.end);
         return true;
       case 'PrivateIdentifier':
-        privateUsed(n['name'], c.fn);
+        usePrivate(n['name'], c.fn);
         return false;
       case 'MemberExpression': {
         const a = visit(n['object'], c);
-        if (n['property'].type === 'PrivateIdentifier') privateUsed(n['property'].name, c.fn);
+        if (n['property'].type === 'PrivateIdentifier') usePrivate(n['property'].name, c.fn);
         return (n['computed'] && visit(n['property'], c)) || a;
       }
       case 'CallExpression':
@@ -185,7 +117,8 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
       }
       case 'ExportNamedDeclaration':
         if (n['declaration']) return visit(n['declaration'], c);
-        if (!n['source']) for (const s of n['specifiers']) if (s.local.type === 'Identifier') refer(s.local, c);
+        if (!n['source'])
+          for (const s of n['specifiers']) if (s.local.type === 'Identifier') references.note(s.local, c);
         return false;
       case 'ReturnStatement':
         if (n['argument'] && mayBePromise(n['argument'])) c.fn.returnsValue = true;
@@ -284,33 +217,9 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
     return visit(n['value'], c);
   }
 
-  function thisUsed(fn: FunctionInfo): void {
-    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
-      f.usesThis = true;
-      if (f.node.type !== 'ArrowFunctionExpression') break;
-    }
-  }
-
-  /** A private name can be seen only inside of its class. */
-  function privateUsed(name: string, fn: FunctionInfo): void {
-    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
-      const owner = f.node['$class'] as Node | undefined;
-      if (owner && declaresPrivate(owner, name)) return;
-      if (owner) owner['$usesPrivate'] = true;
-      else f.node['$usesPrivate'] = true;
-    }
-  }
-
-  function superUsed(fn: FunctionInfo): void {
-    for (let f: FunctionInfo | null = fn; f; f = f.parent) {
-      f.usesSuper = true;
-      if (f.node.type !== 'ArrowFunctionExpression') break;
-    }
-  }
-
   function target(n: Node, c: Cursor, end: number): boolean {
     if (n.type !== 'Identifier') return pattern(n, c, end, false);
-    refer(n, c, { isWrite: true, end });
+    references.note(n, c, { isWrite: true, end });
     return false;
   }
 
@@ -319,7 +228,7 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
     let a = false;
     switch (n.type) {
       case 'Identifier':
-        refer(n, c, { isWrite: true, isInit, end });
+        references.note(n, c, { isWrite: true, isInit, end });
         break;
       case 'ObjectPattern':
         for (const p of n['properties']) {
@@ -354,7 +263,10 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
     if (a) c.fn.awaits.push(n.end);
     for (const d of n['declarations']) {
       // `var x;` writes nothing; `let x;` writes undefined.
-      const p = n['kind'] === 'var' && !d.init ? (refer(d.id, c), false) : pattern(d.id, c, d.end, n['kind'] !== 'var');
+      const p =
+        n['kind'] === 'var' && !d.init
+          ? (references.note(d.id, c), false)
+          : pattern(d.id, c, d.end, n['kind'] !== 'var');
       const i = visit(d.init, c);
       if (d.init && isFunction(d.init) && d.id.type === 'Identifier') d.init.$name = d.id.name;
       if (p || i) d.$awaits = a = true;
@@ -376,7 +288,7 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
       names.add(n['id'].name);
     } else if (n.type === 'FunctionDeclaration' && n['id']) names.add(n['id'].name);
     if (n.type === 'FunctionDeclaration' && n['id'])
-      refer(n['id'], c, {
+      references.note(n['id'], c, {
         isWrite: true,
         isInit: true,
         end: c.scope.isFunctionScope ? (c.scope.node['body']?.start ?? 0) : c.scope.node.start,
@@ -404,7 +316,8 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
     closures.push(n);
     n.$within = c;
     if (n['id']) names.add(n['id'].name);
-    if (n.type === 'ClassDeclaration' && n['id']) refer(n['id'], c, { isWrite: true, isInit: true, end: n.end });
+    if (n.type === 'ClassDeclaration' && n['id'])
+      references.note(n['id'], c, { isWrite: true, isInit: true, end: n.end });
     const inner = child(c, n);
     if (n['id']) inner.scope.declare(n['id'].name, 'self', n);
     let a = visit(n['superClass'], inner);
@@ -437,9 +350,4 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
       visitAll(m['body'], inner);
     } else visit(m['value'], inner);
   }
-}
-
-/** The class has a member of that private name. */
-export function declaresPrivate(owner: Node, name: string): boolean {
-  return (owner['body'].body as Node[]).some((m) => m['key']?.type === 'PrivateIdentifier' && m['key'].name === name);
 }

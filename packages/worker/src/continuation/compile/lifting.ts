@@ -1,6 +1,7 @@
-import { type Analysis, declaresPrivate } from './analyse.ts';
+import type { Analysis } from './analyse.ts';
 import { children, isClass, type Node } from './ast.ts';
 import type { FunctionInfo, Variable } from './scope.ts';
+import { declaresPrivate } from './usage.ts';
 import type { Names } from './storage.ts';
 
 /** How a function or class of the source is named in saved continuations, and made again from them. */

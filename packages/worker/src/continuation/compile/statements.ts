@@ -13,9 +13,10 @@ import {
   undef,
   type Node,
 } from './ast.ts';
-import { awaitStep, lower, lowerClass } from './expressions.ts';
+import { awaitStep, lower } from './expressions.ts';
 import { lowerForAwait, lowerForIn, lowerForOf } from './iteration.ts';
 import { jump } from './jumps.ts';
+import { lowerClass } from './literals.ts';
 import { lowerDoWhile, lowerFor, lowerWhile } from './loops.ts';
 import type { Lowering, Target } from './lowering.ts';
 import { native } from './native-statements.ts';
