@@ -52,6 +52,8 @@ const MEANT = {
     'const o = () => ({ A: class { constructor(g) { this.g = g; } } }); return [await new (o().A)(async () => await ask()).g(), await ask()];',
   'a property called __proto__':
     'let __proto__ = 1; const o = { __proto__, a: await ask() }; const up = () => __proto__++; await ask(); up(); const p = { __proto__ }; return [Object.keys(o), Object.keys(p), p.__proto__];',
+  'a delete of what is no place':
+    'const o = { p: 1 }; return [delete (await ask()), delete (await ask(), o.p), delete ((await ask()) ? o.p : 0), delete (await ask(), o).p, o];',
   'an await as a base': 'return (await ask()) ** 2 + (await ask()).toFixed(1);',
   'a yield and an arrow as operands':
     'const g = function* () { return 1 + (yield 2); }; const i = g(); i.next(); return [i.next(4).value, ((x) => x) || 0, await ask()].length;',

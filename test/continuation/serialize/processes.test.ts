@@ -50,6 +50,43 @@ export async function sums() { let sum = 0; for (let i = 0; i < 3; i++) sum += a
     expect(Buffer.from(first.saved, 'base64').length).toBeLessThan(70);
   });
 
+  test('decode() goes on in functions of blocks, catch clauses and classes at the top level, which see what is around them', async () => {
+    const file = writeProgram({
+      'blocks.ts': `${PRELUDE}
+let counting, caught, told, inObject;
+{
+  let count = 0;
+  const step = 2;
+  counting = async () => { count += step; await ask('block'); return ++count; };
+  inObject = { name: 'o', async m() { await ask('object'); return this.name + count; } };
+  async function declared() { await ask('declared'); return told + step; }
+  told = declared;
+}
+try { null.x; } catch ({ name }) { caught = async () => { await ask('catch'); return name; }; }
+class Shop {
+  static price = 5;
+  static #secret = 7;
+  static ask = async () => { await ask('field'); return [this.price, this.#secret].join(); };
+  static now;
+  static { const own = 9; this.now = async () => { await ask('static block'); return own + this.price; }; }
+}
+export async function all() {
+  return [await counting(), await inObject.m(), typeof (await told()), await caught(), await Shop.ask(), await Shop.now()].join(' ');
+}`,
+    });
+    const seen = await playAcross(processes, file, ['all'], [0, 0, 0, 0, 0, 0]);
+    expect(seen.map((each) => (each.kind === 'asks' ? each.label : each))).toEqual([
+      'block',
+      'object',
+      'declared',
+      'catch',
+      'field',
+      'static block',
+      // The module's variables are each process's own.
+      { kind: 'returns', value: expect.stringMatching(/^\d+ o\d+ string TypeError 5,7 14$/) as string },
+    ]);
+  });
+
   test('encode() takes what `using` has declared, and each run that goes on disposes of its own, newest first', async () => {
     const file = writeProgram({
       'used.ts': `${PRELUDE}

@@ -66,6 +66,11 @@ export function lower(L: Lowering, n: Node): Node {
         return lowerChain(L, n['argument'], { isDelete: true });
       if (n['operator'] === 'delete' && n['argument'].type === 'MemberExpression')
         return { ...n, argument: lowerMember(L, n['argument']) };
+      if (n['operator'] === 'delete') {
+        // Of a value it deletes nothing; but of the temporary that holds it the answer would be another.
+        L.emit(statement(lower(L, n['argument'])));
+        return lit(true);
+      }
       return { ...n, argument: lower(L, n['argument']) };
     case 'UpdateExpression':
       return { ...n, argument: lowerMember(L, n['argument'], true) };

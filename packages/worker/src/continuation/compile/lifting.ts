@@ -18,7 +18,7 @@ export interface CodeUse {
   kind: 'declared' | 'once' | 'closure' | 'method' | 'native';
   /** Why it is native: the end of a sentence that begins with the value. */
   why: string | null;
-  /** What its maker takes, before the heritage and computed keys of a class. */
+  /** What it uses of functions, blocks and classes around it: what its maker takes, before the heritage and computed keys of a class. */
   captures: Variable[];
   maker: string;
   /** The class in whose body the maker must stand, because only there private names can be seen. */
@@ -36,10 +36,8 @@ export function lift(analysis: Analysis, names: Names): void {
       use: CodeUse = { code, kind, why, captures: [], maker: '', keeper: '', home: null, inside: [] };
     n.$use = use;
     if (n['$usesPrivate'] && kind !== 'method') use.home = homeOf(n);
-    if (kind === 'closure') {
-      use.captures = capturesOf(n, analysis.root);
-      use.maker = names.fresh('$c');
-    }
+    if (kind === 'closure' || kind === 'once') use.captures = capturesOf(n, analysis.root);
+    if (kind === 'closure') use.maker = names.fresh('$c');
     if (kind === 'closure' || kind === 'once') use.keeper = names.fresh('$k');
     const fn = n.$fn;
     if (fn?.isResumable) fn.isBodyApart = kind !== 'native' && !isTied(n);

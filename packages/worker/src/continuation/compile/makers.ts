@@ -14,6 +14,7 @@ import {
   node,
   raw,
   returning,
+  sequence,
   spelledOut,
   statement,
   type Node,
@@ -49,19 +50,24 @@ function methodValue(e: Emitter, n: Node, name = ''): Node {
   return kind === 'init' ? index(literal, lit(name)) : e.runtime('accessorOf', literal, lit(kind));
 }
 
-/** `$rt.owned($module(), 7, (x) => …)`: its body is a function of the module, as that of a declared one is. */
+/**
+ * `$rt.owned($module(), 7, (x) => …)`: its body is a function of the module, as that of a declared one is. What it uses of a block or
+ * class around it can be seen only from where it stands, so there the body is made.
+ */
 function once(e: Emitter, saved: SavedCode, n: Node, use: CodeUse, name: string | undefined): Node {
   const compiled = n.$fn?.compiled,
-    value = valueOf(e, n, name);
-  if (compiled?.isSibling) {
-    const body = bodyArrow(e, n);
-    if (use.home) putInside(saved, use.home, compiled.bodyName, body);
-    else saved.atEnd.push(functionDeclaration(compiled.bodyName, body));
-    saved.body(use.code, id(compiled.bodyName));
-    saved.global(use.keeper);
+    owned = e.runtime('owned', e.module(), lit(use.code), valueOf(e, n, name));
+  if (!compiled?.isSibling) return owned;
+  const body = bodyArrow(e, n),
+    kept = assign(id(use.keeper), owned);
+  saved.body(use.code, id(compiled.bodyName));
+  saved.global(use.keeper);
+  if (use.home || use.captures.length > 0) {
+    saved.global(compiled.bodyName);
+    return sequence([assign(id(compiled.bodyName), body), kept]);
   }
-  const owned = e.runtime('owned', e.module(), lit(use.code), value);
-  return compiled?.isSibling ? assign(id(use.keeper), owned) : owned;
+  saved.atEnd.push(functionDeclaration(compiled.bodyName, body));
+  return kept;
 }
 
 const functionDeclaration = (name: string, { params, body, async: isAsync }: Node): Node =>
