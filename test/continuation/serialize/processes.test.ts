@@ -107,7 +107,18 @@ export async function used() { return (await locked()) + ': ' + log; }`,
     ]);
   });
 
-  test('encode() names the call that can not be saved, and its line', async () => {
+  test('encode() names the call that can not be saved, why, and its line', async () => {
+    const inner = writeProgram({
+      'inner.ts': `${PRELUDE}
+export function show() {
+  class Page { static kind = 'page'; async show() { await ask('waiting'); return Page.kind; } }
+  return new Page().show();
+}`,
+    });
+    const [refused] = await playAcross(processes, inner, ['show'], []);
+    expect(JSON.stringify(refused)).toMatch(
+      /inner.ts:\d+:\d+\): it is a call of Page.show, which is a method of a class with static fields that is declared inside a function: declare it at the top level"/,
+    );
     const file = writeProgram({
       'above.ts': `${PRELUDE}
 class Base { name() { return 'base'; } }

@@ -25,7 +25,6 @@ export function closure(e: Emitter, n: Node, name?: string): Node {
     kind = n.$use?.kind;
   if (saved && n.$use && (kind === 'once' || kind === 'closure') && !n.type.endsWith('Declaration'))
     return savedClosure(e, saved, n, n.$use, name);
-  if (saved && n.$use?.why) saved.infos[n.$use.code]!.why = n.$use.why;
   const captured = [...(n.$captures ?? [])].filter((v) => v.isPerIteration && v.scope.fn === e.fn);
   const inner =
     n.type === 'ObjectExpression' ? objectLiteral(e, n) : isClass(n) ? classBody(e, n) : functionNode(e, n, name);

@@ -46,7 +46,10 @@ export function lift(analysis: Analysis, names: Names): void {
 }
 
 function kindOf(n: Node, root: FunctionInfo): [CodeUse['kind'], string | null] {
-  if (n['$class']) return ['method', null];
+  if (n['$class']) {
+    const { why } = n['$class'].$use as CodeUse;
+    return ['method', why && why.replace(/^is /, 'is a method of ')];
+  }
   const { scope, fn, loop } = n.$within!;
   if (scope === root.scope && (n.type === 'FunctionDeclaration' || n.type === 'ClassDeclaration') && n['id'])
     return ['declared', null];

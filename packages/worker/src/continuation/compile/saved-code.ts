@@ -38,6 +38,7 @@ export class SavedCode {
       this.infos.push({
         name: nameOf(n),
         ...lines.placeOf(n),
+        ...(n.$use!.why !== null && { why: n.$use!.why }),
         ...(isClass(n) && { isClass: true as const, ...(hasPrivateState(n) && { hasPrivateState: true as const }) }),
       });
     }

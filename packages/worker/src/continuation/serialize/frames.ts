@@ -25,11 +25,7 @@ const frameCodec: Codec<Frame> = {
   tag: Node.Frame,
   make: (out, node) => {
     const { meta, code } = codeOf(node);
-    if (!Object.hasOwn(meta.module!.parts.bodies, code))
-      throw new Refusal(
-        node,
-        `is a call of ${meta.name}, which uses super or new.target, or is made where eval is called: do that in a function that does not suspend`,
-      );
+    if (!Object.hasOwn(meta.module!.parts.bodies, code)) throw new Refusal(node, whyNotSaved(meta, code));
     out.module(meta.module!);
     out.bytes.varint(code);
     out.bytes.varint(node.pc);
@@ -44,6 +40,12 @@ const frameCodec: Codec<Frame> = {
   },
   refill: refillFrame,
 };
+
+function whyNotSaved({ module, name }: FunctionDescription, code: number): string {
+  const why = module!.codes[code]?.why ?? 'uses super or new.target, or is made where eval is called',
+    wayOut = why.includes(': ') ? '' : ': do that in a function that does not suspend';
+  return `is a call of ${name}, which ${why}${wayOut}`;
+}
 
 /** A frame of a closure: the closure says which code, and has its variables. */
 const closureFrameCodec: Codec<Frame> = {
