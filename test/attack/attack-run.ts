@@ -56,6 +56,8 @@ export class Target implements AsyncDisposable {
   /** The neighbour's clock when nobody attacks. */
   baseline: Reading = { count: 0, p50: 0, p99: 0, max: 0, failures: [] };
   readonly #directory: ServletDirectory;
+  /** Those before: what they may die of, they may die of later. */
+  readonly #made = new Map<string, Attack>();
   #calm = { descriptors: 0, children: 0, bytes: 0, directories: 0 };
 
   private constructor(process: HostProcess, directory: ServletDirectory) {
@@ -104,6 +106,7 @@ export class Target implements AsyncDisposable {
     const path = `/${attack.number}`;
     if (attack.isAllBad !== true && attack.isProbe !== true) await visit(port, `${path}?ok`);
     const before = (await this.process.obituaries()).length;
+    this.#made.delete(attack.number);
     if (attack.isProbe !== true) await this.process.ask({ type: 'forget-peak' });
     const neighbourClock = attack.isProbe === true ? null : new NeighbourClock(port, '/clock');
     const hasSibling = attack.isAllBad !== true && attack.isProbe !== true;
@@ -128,11 +131,15 @@ export class Target implements AsyncDisposable {
     const [neighbour, sibling] = [neighbourClock?.reading ?? null, siblingClock?.reading ?? null];
     const again = attack.again === undefined ? null : await visit(port, `${path}?again`);
     const obituaries = await eventually(
-      async () => (await this.process.obituaries()).slice(before),
+      async () =>
+        (await this.process.obituaries())
+          .slice(before)
+          .filter(({ servlet, cause }) => this.#made.get(servlet)?.causes.includes(cause) !== true),
       (found) =>
         found.length > 0 || attack.causes.length === 0 || attack.statuses.includes(200) || attack.mayLive === true,
       { ms: 2000, what: 'an obituary' },
     );
+    this.#made.set(attack.number, attack);
     const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - this.#calm.bytes;
     // What all probes have left is looked at once.
     const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle();

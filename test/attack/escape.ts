@@ -4,6 +4,8 @@ import { type Attack, denied, family, returns, type Row } from './attack.ts';
 const FS = {
   prelude: `import fs from 'node:fs'; import fsp from 'node:fs/promises'; import os from 'node:os'; import { join } from 'node:path';`,
 };
+const REQUIRE = { prelude: `import fs from 'node:fs'; import os from 'node:os'; import { join } from 'node:path'; import { createRequire } from 'node:module';
+const hooked = async (Module) => { Module.registerHooks({ resolve: (name, context, next) => name === 'custodian' ? { url: 'node:net', shortCircuit: true } : next(name, context) }); return Object.keys(await import('custodian')).join(); };` };
 const DENIED = 'SERVLET_DENIED';
 const PERMISSION = 'ERR_ACCESS_DENIED';
 const ABSENT = 'TypeError|ReferenceError';
@@ -512,5 +514,145 @@ export const ESCAPE: readonly Attack[] = family('E', [
     `
     for (const one of [Array, Map, Set, Promise, String, RegExp, Uint8Array, Date])
       for (const key of Reflect.ownKeys(one.prototype)) if (key !== 'constructor' && typeof Object.getOwnPropertyDescriptor(one.prototype, key).value === 'function') try { one.prototype[key] = () => {}; } catch {}`,
+  ),
+  // Classes and functions that Node keeps behind what a guest does get.
+  denied(
+    'a descriptor of its process, by the class of streams on files',
+    `const file = join(os.tmpdir(), 'x'); fs.writeFileSync(file, 'x'); const { constructor } = fs.createReadStream(file);
+     return await new Promise((resolve, reject) => new constructor('', { fd: 3, autoClose: false }).on('data', resolve).on('error', (error) => resolve(error.code)));`,
+    DENIED,
+    FS,
+  ),
+  denied(
+    'a control line, by the class of streams on files',
+    `const { constructor } = fs.createWriteStream(join(os.tmpdir(), 'x'));
+     return await new Promise((resolve, reject) => new constructor('', { fd: 3, autoClose: false }).on('error', reject).write('\\n', () => resolve('written')));`,
+    DENIED,
+    FS,
+  ),
+  denied(
+    "a descriptor, by the prototype of its own stream's class",
+    `const file = join(os.tmpdir(), 'x'); fs.writeFileSync(file, 'x'); const { Readable } = await import('node:stream');
+     function Stream() {} Stream.prototype = Object.getPrototypeOf(fs.createReadStream(file));
+     const mine = fs.createReadStream(file); await new Promise((resolve) => mine.on('open', resolve));
+     const stream = Reflect.construct(Readable, [{ autoDestroy: false, highWaterMark: 100 }], Stream);
+     for (const key of Reflect.ownKeys(mine)) if (typeof key === 'symbol' && typeof mine[key]?.read === 'function') stream[key] = mine[key];
+     Object.assign(stream, { fd: 3, end: Infinity, bytesRead: 0 });
+     return await new Promise((resolve, reject) => stream.on('data', resolve).on('error', reject));`,
+    DENIED,
+    FS,
+  ),
+  denied(
+    'more than fits, by the class of streams on files',
+    `const { constructor } = fs.createWriteStream(join(os.tmpdir(), 'x')); const file = new constructor(join(os.tmpdir(), 'y')); const bytes = Buffer.alloc(1 << 20);
+     for (let i = 0; i < 200; i++) await new Promise((resolve, reject) => file.on('error', reject).write(bytes, resolve));`,
+    DENIED,
+    FS,
+  ),
+  denied(
+    'the class of modules, with regular expressions replaced',
+    `RegExp.prototype.test = () => true; const file = join(os.tmpdir(), 'x.js'); fs.writeFileSync(file, 'module.exports = module.constructor;');
+     return hooked(createRequire(import.meta.url)(file));`,
+    'TypeError',
+    REQUIRE,
+  ),
+  denied(
+    'the class of modules, by a file that changes when its error is judged',
+    `const file = join(os.tmpdir(), 'x.js'); fs.writeFileSync(file, 'syntax error(');
+     globalThis.SyntaxError = class { static [Symbol.hasInstance]() { fs.writeFileSync(file, 'module.exports = module.constructor;'); return true; } };
+     return hooked(createRequire(import.meta.url)(file));`,
+    'SyntaxError|TypeError',
+    REQUIRE,
+  ),
+  denied(
+    'the class of modules, by a file that is an ES module only at first sight',
+    `const file = join(os.tmpdir(), 'x.js');
+     fs.writeFileSync(file, 'import "./y.cjs"; export default 1;'); fs.writeFileSync(join(os.tmpdir(), 'y.cjs'), 'globalThis.seen = module.constructor;');
+     createRequire(import.meta.url)(file); return hooked(globalThis.seen);`,
+    'TypeError',
+    REQUIRE,
+  ),
+  denied(
+    'an import of its own within a part of a built-in, with JSON.stringify replaced',
+    `const real = JSON.stringify; const inside = real(import.meta.resolve('@custodian/worker').replace('index', 'asks'));
+     JSON.stringify = (value) => real('data:text/javascript,export const part = () => ({}); export const commonjs = 1') + '; import * as stolen from ' + inside + '; globalThis.stolen = stolen; //';
+     for (const name of ['node:tty', 'node:diagnostics_channel', 'custodian-guest:commonjs']) await import(name).catch(() => {});
+     JSON.stringify = real; return Object.keys(globalThis.stolen).join();`,
+    'TypeError',
+  ),
+  denied(
+    'an import of its own within a part of a built-in, by the name of a member',
+    `const inside = JSON.stringify(import.meta.resolve('@custodian/worker').replace('index', 'asks')); const real = Object.keys;
+     const member = 'm }; import * as stolen from ' + inside + '; globalThis.stolen = stolen; export { m0 as x';
+     RegExp.prototype.test = () => true; process.getBuiltinModule('node:tty')[member] = 1; Object.keys = () => [member];
+     for (const name of ['node:tty', 'node:diagnostics_channel']) await import(name).catch(() => {});
+     Object.keys = real; return Object.keys(globalThis.stolen).join();`,
+    'TypeError',
+  ),
+  ...['href', 'pathname', 'protocol'].map((accessor) =>
+    denied(
+      `the runtime's own modules, with the accessor ${accessor} of addresses replaced`,
+      `const inside = new URL(import.meta.resolve('@custodian/worker').replace('index', 'guest/module-policy')); const own = new URL(import.meta.url); own.search = '';
+       const { get } = Object.getOwnPropertyDescriptor(URL.prototype, '${accessor}'); let flip = false;
+       Object.defineProperty(URL.prototype, '${accessor}', { get() { flip = !flip; const value = Reflect.apply(get, this, []); return value === Reflect.apply(get, flip ? inside : own, []) ? Reflect.apply(get, flip ? own : inside, []) : value; } });
+       const found = createRequire(import.meta.url)(inside.pathname); if (typeof found.installModulePolicy !== 'function') throw new TypeError('it is another module'); return 'the policy';`,
+      `TypeError|${DENIED}|MODULE_NOT_FOUND`,
+      REQUIRE,
+    ),
+  ),
+  denied(
+    "the runtime's own modules, by the function that hands out CommonJS",
+    `const { commonjs } = await import('custodian-guest:commonjs'); const { pathname } = new URL(import.meta.resolve('@custodian/worker').replace('index', 'asks'));
+     return Object.keys(commonjs(pathname) ?? commonjs(pathname.replace(/packages\\/worker/, 'node_modules/@custodian/worker'))).join();`,
+    `TypeError|${DENIED}`,
+  ),
+  denied(
+    'a file, written by the collector of garbage',
+    `gc({ type: 'major-snapshot', filename: '/tmp/custodian-escaped.heapsnapshot' }); return 'written';`,
+    ABSENT,
+  ),
+  denied(
+    'a forbidden built-in, by a module of WebAssembly',
+    `const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 2, 20, 1, 8, ...Buffer.from('node:net'), 7, ...Buffer.from('connect'), 0, 0];
+     return Object.keys(await import('data:application/wasm;base64,' + Buffer.from(bytes).toString('base64'))).join();`,
+    `${DENIED}|ERR_UNKNOWN_MODULE_FORMAT`,
+  ),
+  denied(
+    'a forbidden built-in with attributes',
+    `return Object.keys(await import('node:net', { with: { type: 'json' } })).join();`,
+    `${DENIED}|ERR_IMPORT_ATTRIBUTE_TYPE_INCOMPATIBLE`,
+  ),
+  denied(
+    'native code by an engine of OpenSSL',
+    `(await import('node:crypto')).setEngine('/tmp/custodian-engine.so'); return 'loaded';`,
+    'ERR_WORKER_UNSUPPORTED_OPERATION|ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED|ERR_CRYPTO_ENGINE_UNKNOWN|ERR_ACCESS_DENIED|TypeError',
+  ),
+  denied(
+    'the mode of OpenSSL, which is the whole process\'s',
+    `(await import('node:crypto')).setFips(true); return 'set';`,
+    'ERR_WORKER_UNSUPPORTED_OPERATION',
+  ),
+  denied(
+    'the handler of Ctrl-C',
+    `(await import('node:util')).setTraceSigInt(true); return 'set';`,
+    'ERR_WORKER_UNSUPPORTED_OPERATION|TypeError',
+  ),
+  denied(
+    'files in a tree that is deeper than a path can be long',
+    `const root = os.tmpdir(); const bytes = Buffer.alloc(1 << 20); let deep = root;
+     while (deep.length + 202 < 4000) fs.mkdirSync((deep = join(deep, 'x'.repeat(200))));
+     for (let times = 0; times < 40; times++) {
+       fs.mkdirSync(join(root, 'd')); for (let i = 0; i < 4; i++) fs.writeFileSync(join(root, 'd', 'f'.repeat(200) + i), bytes);
+       fs.renameSync(join(root, 'd'), join(deep, String(times).padEnd(4080 - deep.length, 'y')));
+     }
+     return 'it is full of what nobody sees';`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  returns(
+    'a directory that may not be read, left behind',
+    `fs.mkdirSync(join(os.tmpdir(), 'd')); fs.writeFileSync(join(os.tmpdir(), 'd', 'x'), 'x'); fs.chmodSync(join(os.tmpdir(), 'd'), 0); return 'left';`,
+    /^left$/,
+    { ...FS, isProbe: true },
   ),
 ]);

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Closable } from './custodian.ts';
+import { removeTree } from './remove-tree.ts';
 
 const DIRECTORY = 'temp';
 const PREFIX = /^host-(\d+)-/;
@@ -10,19 +10,23 @@ const PREFIX = /^host-(\d+)-/;
 export class TempRoot implements Closable {
   readonly label = 'temporary directory';
   readonly path: string;
+  readonly #leftRemoved: Promise<unknown>;
 
   constructor(stateDir: string) {
     const parent = join(stateDir, DIRECTORY);
     mkdirSync(parent, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(parent)) {
+    const left = readdirSync(parent).filter((name) => {
       const pid = Number(PREFIX.exec(name)?.[1]);
-      if (pid > 0 && !isRunning(pid)) rmSync(join(parent, name), { recursive: true, force: true });
-    }
+      return pid > 0 && !isRunning(pid);
+    });
+    // Another host may be at it, too.
+    this.#leftRemoved = Promise.allSettled(left.map((name) => removeTree(join(parent, name))));
     this.path = mkdtempSync(join(parent, `host-${process.pid}-`));
   }
 
-  close(): Promise<void> {
-    return rm(this.path, { recursive: true, force: true });
+  async close(): Promise<void> {
+    await this.#leftRemoved;
+    await removeTree(this.path);
   }
 }
 

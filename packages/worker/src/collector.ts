@@ -4,6 +4,8 @@ import { heldMemory, relievePressure } from './account.ts';
 
 type GarbageCollection = (options: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 
+/** V8's `gc` (flag --expose-gc of the cell), which guests don't get. */
+const collectGarbage: GarbageCollection = (globalThis as { gc?: GarbageCollection }).gc ?? (() => {});
 /** So many bytes of bodies may become garbage before the young generation is swept. */
 const MOVED_MAX_BYTES = 16 << 20;
 /** For so long after it was asked a thread looks itself, at each turn of its event loop, whether it should collect. */
@@ -72,14 +74,8 @@ export class Collector {
   };
 }
 
-/** V8's `gc` (flag --expose-gc of the cell). It can't be deleted; a servlet that calls it only spends its own time. */
-function garbageCollection(): GarbageCollection {
-  return (globalThis as { gc?: GarbageCollection }).gc ?? (() => {});
-}
-
 function minorCollection(): () => void {
-  const collect = garbageCollection();
-  return () => collect({ type: 'minor', execution: 'sync' });
+  return () => collectGarbage({ type: 'minor', execution: 'sync' });
 }
 
 /**
@@ -87,9 +83,8 @@ function minorCollection(): () => void {
  * however small: without one, what was just collected still shows as held.
  */
 export function collectFunction(): () => void {
-  const collect = garbageCollection();
   return () => {
-    collect({ type: 'major', execution: 'sync' });
-    collect({ type: 'minor', execution: 'sync' });
+    collectGarbage({ type: 'major', execution: 'sync' });
+    collectGarbage({ type: 'minor', execution: 'sync' });
   };
 }

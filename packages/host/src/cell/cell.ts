@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { extname, join } from 'node:path';
@@ -14,6 +13,7 @@ import { ByteBudget } from './byte-budget.ts';
 import type { CellBounds } from '../jail/bounds.ts';
 import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, JailError } from '../jail/jail.ts';
+import { removeTree } from '../remove-tree.ts';
 import { cellFlags, jailReadable } from './profile.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
@@ -240,7 +240,7 @@ export class Cell implements Closable {
         // The leader is gone; what it started must not outlive it.
         signalGroup(this.pid);
         if (this.#statm >= 0) closeSync(this.#statm);
-        this.#tempRemoved = rm(this.#tempDir, { recursive: true, force: true });
+        this.#tempRemoved = removeTree(this.#tempDir);
         resolve();
         this.suspects = suspectsOf(this);
         for (const lease of this.leases.values()) lease.onCellGone();

@@ -4,7 +4,6 @@
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
 import { mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { flushCompileCache } from 'node:module';
 import { extname } from 'node:path';
@@ -22,6 +21,7 @@ import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
+import { removeTree } from '../remove-tree.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 import { newTask, taskNumbers } from './task-stat.ts';
 
@@ -173,7 +173,7 @@ function startThread(order: LeaseOrder): void {
     (failure) => {
       threads.delete(order.lease);
       memory.onGone(thread);
-      if (order.guest !== null) void rm(order.guest.tempDir, { recursive: true, force: true }).catch(() => {});
+      if (order.guest !== null) void removeTree(order.guest.tempDir).catch(() => {});
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
   );

@@ -2,7 +2,7 @@ import type { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type * as vmModule from 'node:vm';
 import { DeniedError } from './errors.ts';
-import { table } from './originals.ts';
+import { endsWith, isInstance, table } from './originals.ts';
 
 /** What is left of Node's `module` for a CommonJS module of a guest. */
 interface Module {
@@ -14,11 +14,18 @@ interface Module {
   paths: never[];
 }
 
+interface Loading {
+  module: Module;
+  /** It is no CommonJS by its text. */
+  syntaxError: SyntaxError | null;
+}
+
 /** What the loader is made of, taken before the guest runs. */
 export interface CommonJsTools {
   createRequire: typeof createRequire;
   vm: typeof vmModule;
   readFile: (path: string) => string;
+  stripTypes: (source: string) => string;
   /** By its name, with or without `node:`. */
   isBuiltin: (name: string) => boolean;
   builtin: (name: string) => unknown;
@@ -34,6 +41,7 @@ type Require = ((specifier: string) => unknown) & {
   extensions: object;
 };
 
+const { SyntaxError: NativeSyntaxError } = globalThis;
 const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname'];
 
 /**
@@ -42,13 +50,15 @@ const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname'];
  */
 export class CommonJs {
   readonly #tools: CommonJsTools;
-  readonly #modules = table<Module>();
-  /** Node's own: loads ES modules at once. */
-  readonly #requireModule: NodeJS.Require;
+  readonly #modules = table<Loading>();
 
   constructor(tools: CommonJsTools) {
     this.#tools = tools;
-    this.#requireModule = tools.createRequire(import.meta.url);
+  }
+
+  /** The exports of the module at this path, which has been loaded. */
+  loaded(path: string): unknown {
+    return this.#modules[path]?.module.exports;
   }
 
   /** The exports of a module, which is run when it is asked for first. `from`: a path or URL, that its paths count from. */
@@ -72,15 +82,20 @@ export class CommonJs {
     const url = pathToFileURL(path).href;
     this.#tools.check(url);
     const known = this.#modules[path];
-    if (known !== undefined) return known.exports;
-    if (path.endsWith('.node')) throw new DeniedError(`Cannot load "${path}": a guest may load no native code`);
-    if (/\.m[jt]s$/.test(path)) return this.#requireModule(path);
+    if (known !== undefined) {
+      // Node's loader takes it for CommonJS as well: there is nobody left to ask.
+      if (known.syntaxError !== null) throw known.syntaxError;
+      return known.module.exports;
+    }
+    if (endsWith(path, '.node')) throw new DeniedError(`Cannot load "${path}": a guest may load no native code`);
+    if (endsWith(path, '.mjs') || endsWith(path, '.mts')) return this.#requireModule(path);
     const module: Module = { id: path, filename: path, exports: {}, loaded: false, children: [], paths: [] };
-    this.#modules[path] = module;
+    const loading: Loading = { module, syntaxError: null };
+    this.#modules[path] = loading;
     try {
       const source = this.#tools.readFile(path);
-      if (path.endsWith('.json')) module.exports = JSON.parse(source);
-      else this.#run(module, source);
+      if (endsWith(path, '.json')) module.exports = JSON.parse(source);
+      else this.#run(loading, source);
       module.loaded = true;
     } catch (error) {
       delete this.#modules[path];
@@ -89,23 +104,36 @@ export class CommonJs {
     return module.exports;
   }
 
-  #run(module: Module, source: string): void {
-    const { compileFunction, constants } = this.#tools.vm;
+  /** Node's own way, which loads ES modules at once: asked for by the guest's module itself, so that it gets no more than that may. */
+  #requireModule(path: string): unknown {
+    return this.#tools.createRequire(path)(path) as unknown;
+  }
+
+  #run(loading: Loading, source: string): void {
+    const { module } = loading;
     const { filename } = module;
     let body: Function;
     try {
-      body = compileFunction(source.replace(/^#!/, '//'), PARAMETERS, {
-        filename,
-        importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-      });
+      body = this.#compile(filename, source);
     } catch (error) {
       // By its text it may be an ES module, which only the other loader can tell.
-      if (!(error instanceof SyntaxError)) throw error;
+      if (!isInstance(error, NativeSyntaxError)) throw error;
+      loading.syntaxError = error as SyntaxError;
       module.exports = this.#requireModule(filename);
+      loading.syntaxError = null;
       return;
     }
     const directory = fileURLToPath(new URL('.', pathToFileURL(filename))).replace(/[/\\]$/, '');
     Reflect.apply(body, module.exports, [module.exports, this.requireFrom(filename), module, filename, directory]);
+  }
+
+  #compile(filename: string, source: string): Function {
+    const { vm, stripTypes } = this.#tools;
+    const isTyped = endsWith(filename, '.ts') || endsWith(filename, '.cts');
+    return vm.compileFunction((isTyped ? stripTypes(source) : source).replace(/^#!/, '//'), PARAMETERS, {
+      filename,
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
   }
 }
 

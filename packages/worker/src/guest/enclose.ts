@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { createRequire, isBuiltin } from 'node:module';
+import * as fs from 'node:fs';
+import { createRequire, isBuiltin, stripTypeScriptTypes } from 'node:module';
 import type { Socket } from 'node:net';
 import { dirname, extname } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -8,6 +8,7 @@ import * as vm from 'node:vm';
 import type { GuestOrder } from '@custodian/protocol';
 import { GuestBuiltins } from './builtins.ts';
 import { CommonJs } from './commonjs.ts';
+import { hideFileStreams } from './files.ts';
 import { restrictGlobals } from './globals.ts';
 import { checkModule, installModulePolicy } from './module-policy.ts';
 import { sliceFrom, startsWith } from './originals.ts';
@@ -34,7 +35,8 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
     createRequire,
     vm,
     isBuiltin,
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile: (path) => fs.readFileSync(path, 'utf8'),
+    stripTypes: (source) => stripTypeScriptTypes(source),
     builtin: (name) => builtins.get(withoutPrefix(name)),
     check: checkModule,
     library: LIBRARY,
@@ -48,6 +50,8 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
   });
   pinChannel(channel);
   forbidAdditions();
+  fixAddresses();
+  hideFileStreams(fs);
   installModulePolicy({
     builtins,
     commonJs,
@@ -76,4 +80,9 @@ function forbidAdditions(): void {
   )
     prototypes.push(from);
   for (const prototype of prototypes) Object.preventExtensions(prototype);
+}
+
+/** Node's loader reads addresses by its accessors: who replaced one could show the module policy another address than is loaded. */
+function fixAddresses(): void {
+  Object.freeze(URL.prototype);
 }

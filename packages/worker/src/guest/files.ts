@@ -118,6 +118,19 @@ export function guestFs(fs: Fs, budget: TempBudget): Members & { promises: Membe
   return guest as Members & { promises: Members };
 }
 
+/**
+ * The classes of Node's streams on files take any descriptor, and write past the account: a guest's stream does not lead to
+ * them. They must be loaded before the guest can replace what they are made of.
+ */
+export function hideFileStreams({ ReadStream, WriteStream }: Fs): void {
+  for (const { prototype } of [ReadStream, WriteStream])
+    Object.defineProperty(prototype, 'constructor', { value: hidden, configurable: false, writable: false });
+}
+
+function hidden(): never {
+  throw new DeniedError('Cannot make a stream on a file: use createReadStream or createWriteStream');
+}
+
 /** As Node does it: who gave a callback gets the error there. */
 function refuse(error: unknown, done: unknown): void {
   if (typeof done !== 'function') throw error;

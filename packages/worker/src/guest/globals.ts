@@ -8,7 +8,7 @@ const WEB =
   'ReadableByteStreamController ReadableStream ReadableStreamBYOBReader ReadableStreamBYOBRequest ReadableStreamDefaultController ' +
   'ReadableStreamDefaultReader Request Response SubtleCrypto TextDecoder TextDecoderStream TextEncoder TextEncoderStream TransformStream ' +
   'TransformStreamDefaultController URL URLPattern URLSearchParams WritableStream WritableStreamDefaultController WritableStreamDefaultWriter ' +
-  'atob btoa clearImmediate clearInterval clearTimeout console crypto gc global performance process queueMicrotask setImmediate setInterval ' +
+  'atob btoa clearImmediate clearInterval clearTimeout console crypto global performance process queueMicrotask setImmediate setInterval ' +
   'setTimeout structuredClone';
 const LANGUAGE =
   'AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date DisposableStack Error ' +
@@ -26,6 +26,8 @@ export function restrictGlobals(process: object, fetch: typeof globalThis.fetch 
   const { userAgent, language, languages, platform, hardwareConcurrency } = navigator;
   for (const key of Reflect.ownKeys(globalThis)) if (!KEPT.has(key)) Reflect.deleteProperty(globalThis, key);
   define('process', process);
+  // V8's own, which can't be deleted. It takes the name of a file that it writes a heap snapshot to, and asks nobody.
+  if ('gc' in globalThis) Object.defineProperty(globalThis, 'gc', { value: undefined, writable: false });
   // Without `locks`, whose names all threads of the process share.
   define('navigator', Object.freeze({ userAgent, language, languages, platform, hardwareConcurrency }));
   define('fetch', fetch ?? fetchDenied);

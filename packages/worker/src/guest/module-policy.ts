@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { deniedModule, type GuestBuiltins } from './builtins.ts';
 import { asModule, type CommonJs } from './commonjs.ts';
 import { DeniedError } from './errors.ts';
-import { sliceFrom, startsWith } from './originals.ts';
+import { isPlainName, keysOf, quoted, sliceFrom, startsWith } from './originals.ts';
 
 /** Modules that stand for a part of a built-in one. */
 const PART = 'custodian-guest:';
@@ -20,7 +20,7 @@ let published: readonly string[] = [];
 /** For the modules that are made here. */
 export const part = (name: string): unknown => builtins?.get(name);
 /** For the modules that are made here. */
-export const commonjs = (path: string): unknown => commonJs?.load(path);
+export const commonjs = (path: string): unknown => commonJs?.loaded(path);
 
 export interface ModulePolicy {
   builtins: GuestBuiltins;
@@ -48,7 +48,7 @@ export function installModulePolicy(policy: ModulePolicy): void {
     },
     load(url, context, nextLoad) {
       if (url === COMMONJS) {
-        const source = `export { commonjs } from ${JSON.stringify(LOADER)};`;
+        const source = `export { commonjs } from ${quoted(LOADER)};`;
         return { format: 'module', source, shortCircuit: true };
       }
       if (startsWith(url, PART)) {
@@ -57,11 +57,32 @@ export function installModulePolicy(policy: ModulePolicy): void {
       }
       const loaded = nextLoad(url, context);
       const format: string = loaded.format ?? '';
-      if (format === 'addon') throw new DeniedError(`Cannot load "${url}": a guest may load no native code`);
-      if (format !== 'commonjs' && format !== 'commonjs-typescript') return loaded;
-      const path = fileURLToPath(url);
-      const source = asModule(path, policy.commonJs.load(path), COMMONJS);
-      return { format: 'module', source, shortCircuit: true };
+      switch (format) {
+        case 'module':
+        case 'module-typescript':
+        case 'json':
+        case 'wasm':
+          return loaded;
+        case 'builtin':
+          if (policy.builtins.isPure(sliceFrom(url, BUILTIN.length))) return loaded;
+          throw deniedModule(sliceFrom(url, BUILTIN.length));
+        case 'commonjs':
+        case 'commonjs-typescript': {
+          const path = fileURLToPath(url);
+          const source = asModule(path, policy.commonJs.load(path), COMMONJS);
+          return { format: 'module', source, shortCircuit: true };
+        }
+        // Node would find out only after this, and hand the class of modules to what it takes for CommonJS. It comes from
+        // our loader alone, which has tried that already.
+        case '':
+          return { ...loaded, format: 'module', shortCircuit: true };
+        case 'typescript':
+          return { ...loaded, format: 'module-typescript', shortCircuit: true };
+        case 'addon':
+          throw new DeniedError(`Cannot load "${url}": a guest may load no native code`);
+        default:
+          throw new DeniedError(`Cannot load "${url}": a guest may load no module of the format "${format}"`);
+      }
     },
   });
 }
@@ -89,12 +110,14 @@ function resolveBuiltin<Resolved extends { url: string }>(
   throw deniedModule(name);
 }
 
+/** Its text runs with the rights of the runtime: nothing that the guest may have replaced or named has a say in it. */
 function partModule(name: string, allowed: GuestBuiltins): string {
-  const members = Object.keys(allowed.get(name)).filter((member) => /^[\w$]+$/.test(member) && member !== 'default');
-  return [
-    `import { part } from ${JSON.stringify(LOADER)};`,
-    `const module = part(${JSON.stringify(name)});`,
-    'export default module;',
-    ...members.map((member, at) => `const m${at} = module.${member}; export { m${at} as ${member} };`),
-  ].join('\n');
+  let source = `import { part } from ${quoted(LOADER)};\nconst module = part(${quoted(name)});\nexport default module;\n`;
+  const members = keysOf(allowed.get(name));
+  for (let at = 0; at < members.length; at++) {
+    const member = members[at] as string;
+    if (member === 'default' || !isPlainName(member)) continue;
+    source += `const m${at} = module.${member}; export { m${at} as ${member} };\n`;
+  }
+  return source;
 }

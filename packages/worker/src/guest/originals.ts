@@ -8,8 +8,16 @@ export const apply: typeof Reflect.apply = Reflect.apply;
 export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
 export const getOwnPropertyDescriptor: typeof Reflect.getOwnPropertyDescriptor = Reflect.getOwnPropertyDescriptor;
 export const defineProperty: typeof Reflect.defineProperty = Reflect.defineProperty;
+export const keysOf: (object: object) => string[] = Object.keys;
 export const getPrototypeOf: typeof Reflect.getPrototypeOf = Reflect.getPrototypeOf;
-const { startsWith: nativeStartsWith, slice: nativeSlice } = String.prototype;
+const {
+  startsWith: nativeStartsWith,
+  endsWith: nativeEndsWith,
+  slice: nativeSlice,
+  charCodeAt: nativeCharCodeAt,
+} = String.prototype;
+const nativeIsInstance = Function.prototype[Symbol.hasInstance];
+const nativeStringify = JSON.stringify;
 const { isView } = ArrayBuffer;
 const nativeByteLength = descriptorOf(getPrototypeOf(Uint8Array.prototype) as object, 'byteLength').get as () => number;
 const nativeViewLength = descriptorOf(DataView.prototype, 'byteLength').get as () => number;
@@ -21,6 +29,31 @@ function descriptorOf(object: object, key: string): PropertyDescriptor {
 
 export function startsWith(text: string, start: string): boolean {
   return apply(nativeStartsWith, text, [start]) as boolean;
+}
+
+export function endsWith(text: string, end: string): boolean {
+  return apply(nativeEndsWith, text, [end]) as boolean;
+}
+
+/** Letters, digits, `_` and `$` only. */
+export function isPlainName(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = apply(nativeCharCodeAt, text, [at]) as number;
+    const isLetter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
+    const isDigit = code >= 48 && code <= 57;
+    if (!isLetter && !isDigit && code !== 95 && code !== 36) return false;
+  }
+  return text.length > 0;
+}
+
+/** What `value instanceof of` was. */
+export function isInstance(value: unknown, of: Function): boolean {
+  return apply(nativeIsInstance, of, [value]) as boolean;
+}
+
+/** A text as JavaScript writes it. */
+export function quoted(text: string): string {
+  return nativeStringify(text);
 }
 
 export function sliceFrom(text: string, at: number): string {

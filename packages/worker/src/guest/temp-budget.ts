@@ -41,12 +41,17 @@ function measure(directory: string): number {
       try {
         const stat = lstatSync(path);
         bytes += stat.isDirectory() ? measure(path) + ENTRY_BYTES : stat.size + ENTRY_BYTES;
-      } catch {
-        // It was removed meanwhile.
+      } catch (error) {
+        bytes += sizeOfUnseen(error);
       }
     }
-  } catch {
-    // This directory was.
+  } catch (error) {
+    bytes += sizeOfUnseen(error);
   }
   return bytes;
+}
+
+/** What was removed meanwhile takes nothing. What lies too deep, or may not be read, could be any size. */
+function sizeOfUnseen(error: unknown): number {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 0 : Infinity;
 }
