@@ -45,12 +45,13 @@ describe("the operator's listener", () => {
   test('lets nobody in without the token, but for health', async () => {
     await using started = await start({ hello: HELLO });
     const admin = adminOf(started);
-    const paths = ['/_custodian', '/_custodian/state.json', '/_custodian/events', '/metrics', '/_custodian/nothing'];
+    const paths = ['/_custodian/state.json', '/_custodian/events', '/metrics', '/_custodian/nothing'];
     for (const path of paths) {
       expect((await fetch(admin + path)).status).toBe(401);
       expect((await fetch(admin + path, { headers: { authorization: 'Bearer no' } })).status).toBe(401);
       expect((await fetch(`${admin}${path}?token=no`)).status).toBe(401);
-      expect((await fetch(admin + path, { headers: { cookie: 'custodian_admin=%zz; x=y' } })).status).toBe(401);
+      expect((await fetch(admin + path, { headers: { cookie: `custodian_admin=${TOKEN}` } })).status).toBe(401);
+      expect((await fetch(`${admin}${path}?token=${TOKEN}`)).status).toBe(401);
     }
     const kill = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
     expect((await fetch(`${admin}/_custodian/actions?token=${TOKEN}`, kill)).status).toBe(401);
@@ -58,15 +59,14 @@ describe("the operator's listener", () => {
     expect((await fetch(`${admin}/readyz`)).status).toBe(200);
   });
 
-  test('takes the token out of the address into a cookie of the strictest kind', async () => {
+  test('has a page that is the same for everybody, and a token that no request for it carries', async () => {
     await using started = await start({ hello: HELLO });
-    const opened = await fetch(started.host.adminUrl as string, { redirect: 'manual' });
-    expect([opened.status, opened.headers.get('location')]).toEqual([303, '/_custodian']);
-    const cookie = opened.headers.get('set-cookie') as string;
-    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Path=\/$/);
-    const page = await fetch(`${adminOf(started)}/_custodian`, { headers: { cookie: cookie.split(';')[0] as string } });
-    expect(page.status).toBe(200);
+    const { hash, search, pathname } = new URL(started.host.adminUrl as string);
+    expect([hash, search, pathname]).toEqual([`#token=${encodeURIComponent(TOKEN)}`, '', '/_custodian']);
+    const page = await fetch(started.host.adminUrl as string);
+    expect([page.status, page.headers.get('set-cookie')]).toEqual([200, null]);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await page.text()).not.toContain('hello');
   });
 
   test('is not at a path of the servlets', async () => {
@@ -81,7 +81,7 @@ describe("the operator's listener", () => {
 
   test('has a token of its own making that is long, and takes none that is short', async () => {
     await using started = await start({ hello: HELLO }, { admin: true });
-    expect(new URL(started.host.adminUrl as string).searchParams.get('token')?.length).toBe(32);
+    expect(new URL(started.host.adminUrl as string).hash.slice('#token='.length)).toMatch(/^[\w-]{32}$/);
     await expect(StartedHost.start({ hello: HELLO }, { admin: { token: 'short' } })).rejects.toThrow(RangeError);
   });
 
@@ -116,6 +116,10 @@ describe('state.json', () => {
     expect(state.obituaries[0]).toMatchObject({ servlet: 'spin', cause: 'cpu', limit: 'cpuMs' });
     expect(state.cells.find((cell) => cell.servlets.includes('hello'))).toMatchObject({ profile: 'guest' });
     expect(state.cells.every((cell) => cell.rssBytes > 0 && cell.rssBytes < cell.rssMaxBytes)).toBe(true);
+    expect(spin?.account.threadCpuMs).toBeGreaterThan(300);
+    // What it costs to know all this is known as well.
+    expect(state.cells.some(({ samplingMs }) => samplingMs > 0)).toBe(true);
+    expect(state.cells.every(({ samplingMs, ageMs }) => samplingMs < ageMs / 4)).toBe(true);
     expect(state.reservedBytes).toBe(state.servlets.reduce((sum, { threads }) => sum + threads * (50 << 20), 0));
   });
 
@@ -232,6 +236,13 @@ describe('actions', () => {
     expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello anew');
   });
 
+  test('adjust gives a servlet other limits', async () => {
+    await using started = await start({ hello: HELLO });
+    const { status } = await act(started, { action: 'adjust', servlet: 'hello', limits: { heapMb: 70, cpuMs: 777 } });
+    expect(status).toBe(200);
+    expect((await stateOf(started)).servlets[0]?.limits).toMatchObject({ heapMb: 70, cpuMs: 777 });
+  });
+
   test('that can not be read, or done, are answered with a reason', async () => {
     await using started = await start({ hello: HELLO });
     const wrong: [body: string, status: number][] = [
@@ -244,6 +255,9 @@ describe('actions', () => {
       ['{"action":"kill","cell":99999,"thread":null}', 409],
       ['{"action":"heap-snapshot","cell":99999,"thread":1}', 409],
       ['{"action":"reload","servlet":"../hello"}', 409],
+      ['{"action":"adjust","servlet":"hello"}', 400],
+      ['{"action":"adjust","servlet":"hello","limits":{"heapMb":"much"}}', 409],
+      ['{"action":"adjust","servlet":"../hello","limits":{}}', 409],
       [`"${'x'.repeat(5000)}"`, 400],
     ];
     for (const [body, status] of wrong) {
@@ -276,8 +290,8 @@ describe('/readyz', () => {
         hello: { isEager: true, canary: '/hello?canary' },
       },
     );
-    const ready = async (): Promise<[number, unknown]> => {
-      const response = await fetch(`${adminOf(started)}/readyz`);
+    const ready = async (headers = { authorization: `Bearer ${TOKEN}` }): Promise<[number, unknown]> => {
+      const response = await fetch(`${adminOf(started)}/readyz`, { headers });
       return [response.status, await response.json()];
     };
     await eventually(ready, ([, body]) => JSON.stringify(body).includes('status 500'));
@@ -292,6 +306,9 @@ describe('/readyz', () => {
         },
       },
     ]);
+    // What it failed with may be anybody's secret.
+    const [, told] = await ready({ authorization: '' });
+    expect(told).toMatchObject({ problems: { broken: 'it is benched' } });
     started.directory.write('broken', HELLO);
     started.directory.write('well.mjs', '');
     const fixed = `export default () => 'well';`;
@@ -335,6 +352,8 @@ describe('/metrics', () => {
     expect(lines).toContain('custodian_requests_total{servlet="hello"} 2');
     expect(lines).toContain('custodian_deaths_total{servlet="we\\"ird",cause="cpu"} 1');
     expect(lines).toContain('custodian_request_duration_seconds_count{servlet="hello"} 2');
+    expect(lines.some((line) => /^custodian_cell_sampling_cpu_seconds_total\{cell="\d+",pid="\d+"\} [\d.]+$/.test(line))).toBe(true);
+    expect(lines.some((line) => /^custodian_thread_cpu_seconds_total\{servlet="we\\"ird"\} 0\.\d+$/.test(line))).toBe(true);
     expect(lines).toContain('custodian_request_duration_seconds_bucket{servlet="hello",le="+Inf"} 2');
   });
 });

@@ -22,6 +22,9 @@ const NAMES = new Set([
   'allocation after the answer',
   'garbage that is not kept, less than the cap in each turn',
   'garbage that is not kept, a quarter of the cap in each turn',
+  'buffers below what is beyond excuse, by one that says that it holds nothing',
+  'buffers below what is beyond excuse, by one that is interrupted when it is to say what it holds',
+  'shared buffers, by one that says that it runs nothing',
   // Memory that shows in the process only.
   'SharedArrayBuffer growth',
   'Intl.DateTimeFormat objects',

@@ -192,6 +192,29 @@ export const OFF_HEAP: readonly Attack[] = family(
       /^240$/,
       UNHURRIED,
     ),
+    // What a thread says of itself is written by functions that a guest may have replaced.
+    memory(
+      'buffers below what is beyond excuse, by one that says that it holds nothing',
+      `const { store } = Atomics; Atomics.store = (words, at, value) => store(words, at, at === 2 ? 0 : value); Math.ceil = () => 0;
+       for (let i = 0; i < 16; i++) { hoard.push(Buffer.alloc(5 << 20, 1)); await new Promise((resolve) => setTimeout(resolve, 30)); }
+       await new Promise((resolve) => setTimeout(resolve, 3000)); return 'it held ' + hoard.length;`,
+    ),
+    memory(
+      'buffers below what is beyond excuse, by one that is interrupted when it is to say what it holds',
+      `onPressure(() => {}); process.on('uncaughtException', () => {}); Set.prototype[Symbol.iterator] = () => { throw new Error('not now'); };
+       for (let i = 0; i < 11; i++) { hoard.push(Buffer.alloc(5 << 20, 1)); await new Promise((resolve) => setTimeout(resolve, 30)); }
+       await new Promise((resolve) => setTimeout(resolve, 3000)); return 'it held ' + hoard.length;`,
+      { prelude: `import { onPressure } from '@custodian/worker';` },
+    ),
+    memory(
+      'shared buffers, by one that says that it runs nothing',
+      `if (words !== undefined) store(words, 0, 1);
+       for (let i = 0; i < 13; i++) { hoard.push(new Uint8Array(new SharedArrayBuffer(5 << 20)).fill(1)); await new Promise((resolve) => setTimeout(resolve, 30)); }
+       await new Promise((resolve) => setTimeout(resolve, 3000)); return 'it held ' + hoard.length;`,
+      {
+        prelude: `const { store } = Atomics; let words; Atomics.store = (memory, at, value) => { words = memory; return store(memory, at, value); };`,
+      },
+    ),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );

@@ -153,4 +153,11 @@ export const PROTOCOL: readonly Attack[] = family('W', [
     profile: 'trusted',
   },
   forged('holdings that nobody asked for', `flood(frame(76, 0, Buffer.alloc(8)), CHANNELS);`),
+  forged(
+    'its own request given back unbegun, again and again',
+    `const unbegun = Buffer.concat(Array.from({ length: 99 }, (_, id) => frame(74, id + 1, Buffer.alloc(0))));
+     for (const fd of CHANNELS) try { writeSync(fd, unbegun); } catch {}
+     await new Promise(() => {});`,
+    { causes: ['protocol', 'wall', 'abort'], statuses: [500, 503, 504], mayLive: true, limits: { wallMs: 1500 } },
+  ),
 ]);

@@ -27,9 +27,11 @@ afterAll(async () => {
 const operator = (...args: string[]): ReturnType<typeof outcomeOf> => outcomeOf([...args, '--state-dir', stateDir]);
 const state = async (): Promise<HostSnapshot> => JSON.parse((await operator('ps', '--json')).stdout) as HostSnapshot;
 
-test("serve prints the operator's page with its token, and the page lets in who comes with it", async () => {
-  const page = /http:\S+/.exec(await run.line("Operator's page at "))![0];
-  expect((await fetch(page, { redirect: 'manual' })).status).toBe(303);
+test("serve prints the operator's page with its token, which lets in who has it", async () => {
+  const page = new URL(/http:\S+/.exec(await run.line("Operator's page at "))![0]);
+  expect((await fetch(page)).status).toBe(200);
+  const headers = { authorization: `Bearer ${page.hash.slice('#token='.length)}` };
+  expect((await fetch(`${page.origin}/_custodian/state.json`, { headers })).status).toBe(200);
 });
 
 test('ps shows servlets, threads and cells of the host that runs', async () => {
@@ -39,7 +41,7 @@ test('ps shows servlets, threads and cells of the host that runs', async () => {
   expect(stdout).toMatch(/^SERVLET +STATE +PROFILE/m);
   expect(stdout).toMatch(/^hello +ready +guest +connection +1 +0 /m);
   expect(stdout).toMatch(/^\d+\.\d+ +hello +ready /m);
-  expect(stdout).toMatch(/^CELL +PID/m);
+  expect(stdout).toMatch(/^CELL +PID .* WATCHING +SERVLETS/m);
 });
 
 test('top shows the same again and again', async () => {
@@ -63,6 +65,22 @@ test('kill ends a thread, a cell or what a servlet has, and says what it did not
   expect(await (await fetch(`${url}/hello`)).text()).toBe('hello there');
 });
 
+test('adjust gives a servlet of a running host other limits, and says what it did not find', async () => {
+  expect(await operator('adjust', 'hello', 'heapMb=80', 'cpuMs=1234')).toMatchObject({
+    code: 0,
+    stdout: 'Adjusted hello: heapMb=80 cpuMs=1234\n',
+  });
+  expect((await state()).servlets[0]!.limits).toMatchObject({ heapMb: 80, cpuMs: 1234 });
+  expect(await operator('adjust', 'helol', 'heapMb=80')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no such servlet'),
+  });
+  expect(await operator('adjust', 'hello', 'memoryMb=80')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("one of the host's"),
+  });
+});
+
 test('ps finds nothing where no host runs, and asks which where several do', async () => {
   const none = await outcomeOf(['ps', '--state-dir', join(folder, 'none')]);
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('Cannot find a host') });
@@ -81,6 +99,9 @@ test('ps finds nothing where no host runs, and asks which where several do', asy
 test.each([
   [['kill'], 'name one cell'],
   [['kill', 'a', 'b'], 'name one cell'],
+  [['adjust', 'hello'], 'name one servlet'],
+  [['adjust', 'hello', 'heapMB=80'], 'did you mean'],
+  [['adjust', 'hello', 'heapMb=much'], 'heapMb=NUMBER'],
   [['ps', 'x'], 'takes no arguments'],
   [['top', '--count', 'x'], '--count "x"'],
   [['serve', 'x', '--admin-port', '1', '--no-admin'], 'together'],

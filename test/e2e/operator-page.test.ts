@@ -19,6 +19,7 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     started = await StartedHost.start(
       {
         hello: `export default () => 'hello';`,
+        listens: `export default (request) => JSON.stringify([request.url, ...request.headers]);`,
         '<img src=x onerror=alert(1)>': `export default () => 'odd';`,
         spin: `export default () => { for (;;); };`,
         flow: `
@@ -31,7 +32,7 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     await started.host.ready();
     await started.warm('/hello', '/spin');
     browser = await chromium.launch({ executablePath: CHROMIUM!, args: CHROMIUM_ARGS });
-    page = await browser.newPage();
+    page = await (await browser.newContext()).newPage();
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text());
     });
@@ -44,11 +45,33 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     rmSync(stateDir, { recursive: true, force: true });
   });
 
-  test('has the token in a cookie and not in its address, and no complaint in its console', async () => {
+  test('takes the token out of its address, and has no complaint in its console', async () => {
     await page.getByText('Live').waitFor();
-    expect(new URL(page.url()).search).toBe('');
-    expect(new URL(page.url()).pathname).toBe('/_custodian');
+    expect(page.url()).toBe(`${new URL(started.host.adminUrl as string).origin}/_custodian`);
     expect(complaints).toEqual([]);
+    await page.reload();
+    await page.getByText('Live').waitFor();
+  });
+
+  test('keeps the token from servlets, which are at the same host for a browser', async () => {
+    const token = new URL(started.host.adminUrl as string).hash.slice('#token='.length);
+    const visit = await page.context().newPage();
+    await visit.goto(started.url + '/listens');
+    const heard = await visit.content();
+    expect(heard).toContain('/listens');
+    expect(heard).not.toContain(token);
+    expect(heard).not.toMatch(/cookie/i);
+    expect(await visit.evaluate('sessionStorage.length + localStorage.length + document.cookie.length')).toBe(0);
+    await visit.close();
+  });
+
+  test('shows nothing without the token, and says where it is', async () => {
+    const context = await browser.newContext();
+    const stranger = await context.newPage();
+    await stranger.goto(`${new URL(started.host.adminUrl as string).origin}/_custodian#token=no`);
+    await stranger.getByText('This page needs the token').waitFor();
+    expect(await stranger.getByRole('article').count()).toBe(0);
+    await context.close();
   });
 
   test('shows servlets, threads and cells with bars, and obituaries; names are text whatever they are', async () => {

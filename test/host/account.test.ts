@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 
 const CACHE = (isYielding: boolean): string => `
@@ -55,6 +56,38 @@ test('onPressure() is not called for buffers that were let go', async () => {
   // It was asked to collect, and did.
   expect(peak).toBeGreaterThan(28 << 20);
   expect(started.host.ledger.obituaries).toEqual([]);
+});
+
+test('what a servlet costs is told by nothing that it can replace', async () => {
+  const lies = `
+    process.threadCpuUsage = () => ({ user: 0, system: 0 });
+    performance.now = () => 0;
+    Math.round = Math.max = Math.min = () => 0;
+    export default () => { for (const end = Date.now() + 300; Date.now() < end;); return 'cheap'; };`;
+  await using started = await StartedHost.start({ lies });
+  await started.warm('/lies');
+  const [request] = started.host.ledger.recent;
+  expect(request?.wallMs).toBeGreaterThanOrEqual(290);
+  expect(request?.cpuMs).toBeGreaterThan(50);
+});
+
+test('the ledger has the CPU time of threads as it is read from outside of them, whatever they say and between requests too', async () => {
+  const hides = `
+    const { writeUInt32BE } = Buffer.prototype;
+    // What a request cost, in microseconds, is the only such number on the wire.
+    Buffer.prototype.writeUInt32BE = function (value, at) { return writeUInt32BE.call(this, value > 50_000 ? 0 : value, at); };
+    const burn = (ms) => { for (const end = performance.now() + ms; performance.now() < end;); };
+    export default () => { burn(200); for (let at = 1; at <= 10; at++) setTimeout(() => burn(20), at * 30); return 'cheap'; };`;
+  await using started = await StartedHost.start({ hides }, {}, { hides: { spareThreads: 0 } });
+  await started.warm('/hides');
+  const account = started.host.ledger.account('hides');
+  const loadedMs = account.threadCpuMs;
+  await started.warm('/hides');
+  expect(account.cpuMs).toBeLessThan(50);
+  await eventually(
+    () => account.threadCpuMs - loadedMs,
+    (ms) => ms > 250,
+  );
 });
 
 test('account() tells a servlet what it holds and what it has cost, of its own only', async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { type Command, parseCommand, UsageError } from './cli/arguments.ts';
-import { CHECK_HELP, DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
+import { ADJUST_HELP, CHECK_HELP, DOCTOR_HELP, HELP, KILL_HELP, PS_HELP, SERVE_HELP, TOP_HELP } from './cli/help.ts';
 import { createPaint } from './cli/paint.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -15,6 +15,7 @@ const HELP_ABOUT = {
   ps: PS_HELP,
   kill: KILL_HELP,
   top: TOP_HELP,
+  adjust: ADJUST_HELP,
 };
 
 /** Runs one command line, without the program's name, and ends the process with its exit code. */
@@ -56,7 +57,8 @@ async function run(command: Command): Promise<number> {
     }
     case 'ps':
     case 'kill':
-    case 'top': {
+    case 'top':
+    case 'adjust': {
       const { runOperatorCommand } = await import('./cli/operator-commands.ts');
       return runOperatorCommand(command);
     }

@@ -21,7 +21,7 @@ import { BodyBudget } from './http/body-budget.ts';
 import type { Exchange } from './http/exchange.ts';
 import { FileCache } from './http/file-cache.ts';
 import { createPageInstead } from './http/servlet-responder.ts';
-import { resolveLimits } from './limits.ts';
+import { type LimitName, type Limits, LIMITS, resolveLimits } from './limits.ts';
 import { HostLog } from './log.ts';
 import { RequestLog } from './log/request-log.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -135,6 +135,9 @@ export class ServletHost implements Host {
       services: this.#services,
       uploads,
       isDevelopment,
+      onCpu: (servlet, ms) => {
+        this.ledger.account(servlet).threadCpuMs += ms;
+      },
       onCharge: (...charged) => this.#charge(...charged),
       onDeath: (obituary, failure) => {
         this.ledger.bury(obituary);
@@ -259,6 +262,16 @@ export class ServletHost implements Host {
     const pool = this.#servlets.pools.find((candidate) => candidate.servlet.name === servlet);
     if (pool === undefined) throw new RangeError(`Cannot reload "${servlet}": there is no such servlet`);
     pool.reload();
+  }
+
+  adjust(servlet: string, limits: Partial<Limits>): Limits {
+    const pool = this.#servlets.pools.find((candidate) => candidate.servlet.name === servlet);
+    if (pool === undefined) throw new RangeError(`Cannot adjust "${servlet}": there is no such servlet`);
+    for (const name of Object.keys(limits))
+      if (LIMITS[name as LimitName]?.scope === 'host' || LIMITS[name as LimitName]?.scope === 'connection')
+        throw new TypeError(`Cannot adjust limit "${name}" of a servlet: it is one of the host's`);
+    pool.adjust(resolveLimits(limits, pool.servlet.limits));
+    return pool.limits;
   }
 
   async killCell(pid: number): Promise<void> {

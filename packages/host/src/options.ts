@@ -221,6 +221,14 @@ export interface Host extends AsyncDisposable {
    * the code that they began in. @throws RangeError when there is no such servlet
    */
   reload(servlet: string): void;
+  /**
+   * Gives that servlet other limits while the host runs, and returns those that count: its own `limits` still tighten them.
+   * Running threads are held to the new caps of memory and time at once. `tempMb` and `loadCpuMs` count for threads that start
+   * from now on, `fetchesMaxCount` if the servlet has not fetched yet. A restart forgets it.
+   * @throws RangeError when there is no such servlet, or a value is no limit; TypeError for a limit that no servlet has
+   * @see Racket `custodian-limit-memory`
+   */
+  adjust(servlet: string, limits: Partial<Limits>): Limits;
   /** Resolves when the host is closed, by whomever. */
   readonly closed: Promise<void>;
   /** Ends one cell by the operator's will; its servlets get a fresh one. */

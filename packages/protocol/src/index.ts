@@ -33,6 +33,7 @@ export type { Failure } from './failure.ts';
 export { CONTINUATIONS_TOLD, INSTANCES_TOLD, readHoldings, writeHoldings } from './holdings.ts';
 export type { HeldContinuation, HeldInstance, Holdings } from './holdings.ts';
 export { LastCollection } from './last-collection.ts';
+export type { CollectorMessage } from './last-collection.ts';
 export {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,

@@ -1,5 +1,8 @@
 /** Shared words hold KB, so that 2 TB have room. */
 const KB = 1024;
+/** As they were before a guest ran, which would else be handed the memory, and say what it likes. */
+const { load, store } = Atomics;
+const { ceil } = Math;
 
 /**
  * What a thread's last collection of its garbage came to, in memory that its supervisor can read whenever it must
@@ -15,27 +18,30 @@ export class LastCollection {
 
   /** Thread: it has been asked, has come back to its event loop, and collects now. */
   begin(question: number): void {
-    Atomics.store(this.#words, 0, question);
+    store(this.#words, 0, question);
   }
 
   /** Thread: it has collected, and so much was no garbage. */
   end(question: number, liveBytes: number): void {
-    Atomics.store(this.#words, 2, Math.ceil(liveBytes / KB));
-    Atomics.store(this.#words, 1, question);
+    store(this.#words, 2, ceil(liveBytes / KB));
+    store(this.#words, 1, question);
   }
 
   /** Supervisor: the question that the thread has come back for last. */
   get begun(): number {
-    return Atomics.load(this.#words, 0);
+    return load(this.#words, 0);
   }
 
   /** Supervisor: the question that it has collected for last. */
   get ended(): number {
-    return Atomics.load(this.#words, 1);
+    return load(this.#words, 1);
   }
 
   /** Supervisor: what was left then. */
   get liveBytes(): number {
-    return Atomics.load(this.#words, 2) * KB;
+    return load(this.#words, 2) * KB;
   }
 }
+
+/** Supervisor to thread, at the port of its collector: to collect, and answer with that number; or that its cap is another. */
+export type CollectorMessage = { question: number } | { heapMaxBytes: number };

@@ -1,3 +1,6 @@
+/** As they were before a guest ran, which would else be handed the memory, and say what it likes. */
+const { load, store, or } = Atomics;
+
 /**
  * Which request a thread runs, in memory that its supervisor can read while the thread is busy.
  *
@@ -19,33 +22,33 @@ export class RunningRequest {
 
   /** Thread: claims a request. `false`: starts are revoked, give the request back. */
   start(id: number): boolean {
-    const before = Atomics.load(this.#words, 0);
-    Atomics.store(this.#words, 0, id << 1);
-    if (Atomics.load(this.#words, 1) === 0) return true;
-    Atomics.store(this.#words, 0, before);
+    const before = load(this.#words, 0);
+    store(this.#words, 0, id << 1);
+    if (load(this.#words, 1) === 0) return true;
+    store(this.#words, 0, before);
     return false;
   }
 
   /** Thread: the request is over. */
   finish(): void {
-    Atomics.or(this.#words, 0, 1);
+    or(this.#words, 0, 1);
   }
 
   /** Supervisor: no further start; returns the last claim. */
   revoke(): { id: number; isOver: boolean } {
-    Atomics.store(this.#words, 1, 1);
-    const word = Atomics.load(this.#words, 0);
+    store(this.#words, 1, 1);
+    const word = load(this.#words, 0);
     return { id: word >>> 1, isOver: (word & 1) === 1 };
   }
 
   /** Supervisor: starts are allowed again. */
   restore(): void {
-    Atomics.store(this.#words, 1, 0);
+    store(this.#words, 1, 0);
   }
 
   /** Either: the request that runs, 0 for none. */
   get current(): number {
-    const word = Atomics.load(this.#words, 0);
+    const word = load(this.#words, 0);
     return (word & 1) === 1 ? 0 : word >>> 1;
   }
 }

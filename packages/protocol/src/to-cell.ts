@@ -14,6 +14,8 @@ export type ToCell =
   | { type: 'restore'; lease: number; round: number }
   /** End the thread now, whatever it does. */
   | { type: 'kill'; lease: number }
+  /** The thread's cap is another from now on. */
+  | { type: 'adjust'; lease: number; heapMaxBytes: number }
   /** Have the thread collect its garbage. */
   | { type: 'collect'; lease: number }
   /** Write the thread's heap to that file. */

@@ -4,8 +4,8 @@ import type { Failure } from './failure.ts';
 export type ToSupervisor =
   /** The cell is up and takes orders. */
   | { type: 'booted' }
-  /** What the threads hold and have used. */
-  | { type: 'sample'; threads: ThreadSample[] }
+  /** What the threads hold and have used, and the CPU time in ms that it has cost so far to find out. */
+  | { type: 'sample'; threads: ThreadSample[]; samplingMs: number }
   /** A thread is over a limit; it is being ended. */
   | { type: 'breach'; lease: number; cause: 'heap' | 'rss' | 'cpu'; value: number; max: number }
   /** Answer to `revoke` of that round: the request that the thread claimed last (0: none), and whether it is over. */

@@ -1,11 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { LastCollection } from '@custodian/protocol';
+import type { CollectorMessage, LastCollection } from '@custodian/protocol';
 import { heldMemory, relievePressure } from './account.ts';
 
 type GarbageCollection = (options: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 
 /** V8's `gc` (flag --expose-gc of the cell), which guests don't get. */
 const collectGarbage: GarbageCollection = (globalThis as { gc?: GarbageCollection }).gc ?? (() => {});
+const { max } = Math;
 /** So many bytes of bodies may become garbage before the young generation is swept. */
 const MOVED_MAX_BYTES = 16 << 20;
 /** For so long after it was asked a thread looks itself, at each turn of its event loop, whether it should collect. */
@@ -29,14 +30,20 @@ export class Collector {
   #isAlert = false;
   #alertFromBytes = 0;
 
-  /** `port`: the supervisor asks there, with a number, and gets it back. */
-  constructor(port: MessagePort, last: LastCollection) {
-    port.on('message', (question: number) => {
+  /** `port`: the supervisor asks there, and gets its question back. `onCap`: the thread's cap is another. */
+  constructor(port: MessagePort, last: LastCollection, onCap: (bytes: number) => void) {
+    port.on('message', (message: CollectorMessage) => {
+      if ('heapMaxBytes' in message) return onCap(message.heapMaxBytes);
+      const { question } = message;
       last.begin(question);
       this.#collect();
-      if (relievePressure()) this.#collect();
-      const { heapBytes, offHeapBytes } = heldMemory();
-      last.end(question, heapBytes + offHeapBytes);
+      try {
+        if (relievePressure()) this.#collect();
+      } finally {
+        // Whatever the servlet does to what runs there: what it holds is told.
+        const { heapBytes, offHeapBytes } = heldMemory();
+        last.end(question, heapBytes + offHeapBytes);
+      }
       this.#alert();
       port.postMessage(question);
     });
@@ -55,7 +62,7 @@ export class Collector {
     this.#collectAll();
     const { heapBytes, offHeapBytes, maxBytes } = heldMemory();
     const liveBytes = heapBytes + offHeapBytes;
-    this.#alertFromBytes = Math.max(maxBytes * ALERT_FROM_SHARE, liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
+    this.#alertFromBytes = max(maxBytes * ALERT_FROM_SHARE, liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
   }
 
   #alert(): void {

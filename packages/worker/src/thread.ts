@@ -64,8 +64,12 @@ export default async function lease(task: LeaseTask): Promise<never> {
   } as SocketConstructorOpts);
   const writer = new FrameWriter(channel);
   const asks = openAsks(writer);
-  setAccountCap(order.heapMaxBytes);
-  const collector = new Collector(task.collectorPort, new LastCollection(task.collectorMemory));
+  const setCap = (bytes: number): void => {
+    setAccountCap(bytes);
+    setThreadCap(bytes);
+  };
+  setCap(order.heapMaxBytes);
+  const collector = new Collector(task.collectorPort, new LastCollection(task.collectorMemory), setCap);
   replaceOutput(writer);
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
@@ -130,7 +134,6 @@ async function load(task: LeaseTask, writer: FrameWriter, channel: Socket): Prom
   }
   const { installCompiler } = await import('./servlet/compile-hook.ts');
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
-  setThreadCap(order.heapMaxBytes);
   installCompiler(compile);
   // Before the servlet, which may seal with it as it is loaded.
   if (compile.persistence !== null) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);

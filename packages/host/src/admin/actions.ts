@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cell } from '../cell/cell.ts';
 import type { Lease } from '../cell/lease.ts';
+import type { Limits } from '../limits.ts';
 import type { AdminSite } from './site.ts';
 
 /** What an operator can have done. `cell` is a cell's number, `thread` a thread's in it. */
@@ -14,7 +15,9 @@ export type Action =
   /** Takes down a thread's heap, in the form that browsers' developer tools read. */
   | { action: 'heap-snapshot'; cell: number; thread: number }
   /** Loads a servlet's file anew: what runs goes on in the old code, what comes runs in the new. */
-  | { action: 'reload'; servlet: string };
+  | { action: 'reload'; servlet: string }
+  /** Gives a servlet other limits while it runs. */
+  | { action: 'adjust'; servlet: string; limits: Partial<Limits> };
 
 /** An action that can't be read, or can't be done now. */
 export class ActionError extends Error {
@@ -39,14 +42,16 @@ export function readAction(body: string): Action {
   } catch {
     throw new ActionError('Cannot read an action: it is not JSON');
   }
-  const { action, cell, servlet } = value ?? {};
+  const { action, cell, servlet, limits } = value ?? {};
   const thread = value?.['thread'] ?? null;
   if (action === 'kill' && isNumber(cell) && (thread === null || isNumber(thread))) return { action, cell, thread };
   if ((action === 'collect' || action === 'heap-snapshot') && isNumber(cell) && isNumber(thread))
     return { action, cell, thread };
   if (action === 'reload' && typeof servlet === 'string') return { action, servlet };
+  if (action === 'adjust' && typeof servlet === 'string' && typeof limits === 'object' && limits !== null)
+    return { action, servlet, limits };
   throw new ActionError(
-    'Cannot read an action: it is none of kill, collect, heap-snapshot, reload, or lacks its object',
+    'Cannot read an action: it is none of kill, collect, heap-snapshot, reload, adjust, or lacks its object',
   );
 }
 
@@ -72,6 +77,13 @@ export async function perform(site: AdminSite, action: Action): Promise<ActionFi
       pool.reload();
       return null;
     }
+    case 'adjust':
+      try {
+        site.host.adjust(action.servlet, action.limits);
+      } catch (cause) {
+        throw new ActionError((cause as Error).message, { cause });
+      }
+      return null;
   }
 }
 

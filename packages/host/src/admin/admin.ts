@@ -25,7 +25,6 @@ export interface AdminOptions {
 
 const EVENTS_EVERY_MS = 1000;
 const BODY_MAX_BYTES = 4096;
-const COOKIE = 'custodian_admin';
 const TOKEN_MIN_CHARS = 16;
 
 /**
@@ -56,9 +55,9 @@ export class Admin {
     this.#custodian.own({ label: "operator's listener", close: () => this.#close() });
   }
 
-  /** Where the operator's page is, token and all. */
+  /** Where the operator's page is, with the token in the part of the address that no request carries. */
   get pageUrl(): string {
-    return `${this.url}/_custodian?token=${encodeURIComponent(this.#token)}`;
+    return `${this.url}/_custodian#token=${encodeURIComponent(this.#token)}`;
   }
 
   /** @throws PortInUseError, ListenError */
@@ -87,16 +86,15 @@ export class Admin {
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     if (url.pathname === '/livez') return text(response, 200, 'ok\n');
-    if (url.pathname === '/readyz') return this.#ready(response);
-    if (!this.#isLetIn(request, url)) {
-      response.setHeader('WWW-Authenticate', 'Bearer realm="custodian"');
-      return text(response, 401, 'This page needs the token that the host printed when it started.\n');
-    }
+    if (url.pathname === '/readyz') return this.#ready(response, this.#isLetIn(request));
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
+    // There is nothing of this host in it.
+    if (route === 'GET /_custodian' || route === 'GET /_custodian/') return page(response);
+    if (!this.#isLetIn(request)) {
+      response.setHeader('WWW-Authenticate', 'Bearer realm="custodian"');
+      return text(response, 401, 'This needs the token that the host printed when it started, as a bearer.\n');
+    }
     switch (route) {
-      case 'GET /_custodian':
-      case 'GET /_custodian/':
-        return this.#page(url, response);
       case 'GET /_custodian/state.json':
         return json(response, 200, await takeDetailedSnapshot(this.#site));
       case 'GET /_custodian/events':
@@ -111,43 +109,22 @@ export class Admin {
     text(response, 404, `There is nothing at ${url.pathname}.\n`);
   }
 
-  #ready(response: ServerResponse): void {
+  #ready(response: ServerResponse, isLetIn: boolean): void {
     const problems: Record<string, string> = {};
     if (this.#site.isClosing()) problems['host'] = 'it is closing';
     else if (!this.#site.isReady()) problems['host'] = 'it is starting';
     for (const [servlet, problem] of this.#canaries.problems) problems[servlet] = problem;
     for (const pool of this.#site.eager())
-      if (pool.bench.isBenched) problems[pool.servlet.name] = `it is benched: ${pool.bench.lastError}`;
+      if (pool.bench.isBenched)
+        problems[pool.servlet.name] = isLetIn ? `it is benched: ${pool.bench.lastError}` : 'it is benched';
     const isReady = Object.keys(problems).length === 0;
     json(response, isReady ? 200 : 503, { isReady, problems });
   }
 
-  /** A bearer token; or the cookie, which the page sets when it is opened with the token in its address. */
-  #isLetIn(request: IncomingMessage, url: URL): boolean {
+  /** By a header, which a browser sends for nobody: a cookie would go to every servlet of this host, whatever its port. */
+  #isLetIn(request: IncomingMessage): boolean {
     const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (bearer !== undefined) return isSame(bearer, this.#token);
-    const cookie = request.headers.cookie?.split(/; */).find((pair) => pair.startsWith(`${COOKIE}=`));
-    if (cookie !== undefined && isSame(cookie.slice(COOKIE.length + 1), encodeURIComponent(this.#token))) return true;
-    const token = url.searchParams.get('token');
-    return token !== null && request.method === 'GET' && isSame(token, this.#token);
-  }
-
-  #page(url: URL, response: ServerResponse): void {
-    if (url.searchParams.has('token')) {
-      // Out of the address bar, the history and the screenshots.
-      response.writeHead(303, {
-        Location: '/_custodian',
-        'Set-Cookie': `${COOKIE}=${encodeURIComponent(this.#token)}; HttpOnly; SameSite=Strict; Path=/`,
-      });
-      response.end();
-      return;
-    }
-    response.writeHead(200, {
-      'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': PAGE_POLICY,
-      'Referrer-Policy': 'no-referrer',
-    });
-    response.end(PAGE);
+    return bearer !== undefined && isSame(bearer, this.#token);
   }
 
   /** Server-sent events: a snapshot now, and one a second for as long as somebody looks. */
@@ -227,6 +204,15 @@ async function sendFile(response: ServerResponse, file: ActionFile): Promise<voi
   } finally {
     await file.remove();
   }
+}
+
+function page(response: ServerResponse): void {
+  response.writeHead(200, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': PAGE_POLICY,
+    'Referrer-Policy': 'no-referrer',
+  });
+  response.end(PAGE);
 }
 
 function event(snapshot: unknown): string {

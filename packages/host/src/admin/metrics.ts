@@ -29,6 +29,12 @@ export function renderMetrics(snapshot: HostSnapshot): string {
       'seconds',
     ),
     counter(
+      'custodian_thread_cpu_seconds',
+      'CPU time of threads, read from outside of them: starts, requests, and what is left behind.',
+      ofEach((servlet) => servlet.account.threadCpuMs / 1000),
+      'seconds',
+    ),
+    counter(
       'custodian_wall_seconds',
       'Time of requests in their threads.',
       ofEach((servlet) => servlet.account.wallMs / 1000),
@@ -136,6 +142,12 @@ export function renderMetrics(snapshot: HostSnapshot): string {
       'Resident memory that a cell is killed above.',
       cells.map((cell): Sample => [{ cell: cell.number, pid: cell.pid }, cell.rssMaxBytes]),
       'bytes',
+    ),
+    counter(
+      'custodian_cell_sampling_cpu_seconds',
+      'CPU time that the supervisor of a cell has spent on reading what its threads hold and have used.',
+      cells.map((cell): Sample => [{ cell: cell.number, pid: cell.pid }, cell.samplingMs / 1000]),
+      'seconds',
     ),
     gauge('custodian_resident_bytes', 'Resident memory of the acceptor.', [[{}, snapshot.rssBytes]], 'bytes'),
     gauge('custodian_reserved_bytes', 'Memory promised to threads.', [[{}, snapshot.reservedBytes]], 'bytes'),

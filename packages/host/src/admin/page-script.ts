@@ -59,7 +59,7 @@ function setBar(box, value, max, text) {
 async function act(action, described) {
   notice(described + ' …');
   try {
-    const response = await fetch('/_custodian/actions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(action) });
+    const response = await ask('/_custodian/actions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(action) });
     const file = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') || '');
     if (response.ok && file) {
       const link = make('a');
@@ -146,16 +146,16 @@ function updateServlet(card, servlet) {
   const { account, latency } = servlet;
   numbers.hidden = account.requests === 0 && servlet.queued === 0 && account.kills === 0;
   setText(numbers, count(account.requests, 'request', 'requests') + ' · ' + count(account.failures, 'failure', 'failures') + ' · ' + count(account.kills, 'death', 'deaths') +
-    ' · p50 ' + ms(latency.p50Ms) + ' · p99 ' + ms(latency.p99Ms) + ' · CPU ' + ms(account.cpuMs) + ' · ' + servlet.queued + ' waiting · ' + count(servlet.continuations, 'continuation', 'continuations'));
+    ' · p50 ' + ms(latency.p50Ms) + ' · p99 ' + ms(latency.p99Ms) + ' · CPU ' + ms(account.cpuMs) + ' (threads ' + ms(account.threadCpuMs) + ') · ' + servlet.queued + ' waiting · ' + count(servlet.continuations, 'continuation', 'continuations'));
   setText(dials, servlet.profile + ' · unit ' + servlet.unit + ' · cell ' + servlet.cell + ' · caps: memory ' + servlet.limits.heapMb + ' MB, CPU ' + ms(servlet.limits.cpuMs) + ', time ' + ms(servlet.limits.wallMs));
   keyed(threads, servlet.threadList, (thread) => thread.cell + '.' + thread.thread, (thread) => createThread(servlet, thread), updateThread);
 }
 function createCell(cell) {
   const row = make('tr');
-  for (let index = 0; index < 7; index++) row.append(make(index === 0 ? 'th' : 'td'));
+  for (let index = 0; index < 8; index++) row.append(make(index === 0 ? 'th' : 'td'));
   row.firstElementChild.scope = 'row';
   row.children[4].append(bar('Resident memory of cell ' + cell.number));
-  row.children[6].append(button('Kill', 'Kill cell ' + cell.number, { action: 'kill', cell: cell.number }, true));
+  row.children[7].append(button('Kill', 'Kill cell ' + cell.number, { action: 'kill', cell: cell.number }, true));
   return row;
 }
 function updateCell(row, cell) {
@@ -166,6 +166,7 @@ function updateCell(row, cell) {
   setText(cells[3], String(cell.threads));
   setBar(cells[4].firstElementChild, cell.rssBytes, cell.rssMaxBytes, mb(cell.rssBytes) + ' of ' + mb(cell.rssMaxBytes));
   setText(cells[5], age(cell.ageMs));
+  setText(cells[6], ms(cell.samplingMs) + ' CPU, ' + (cell.samplingMs / Math.max(1, cell.ageMs) * 100).toFixed(2) + ' %');
 }
 function updateObituary(item, dead) {
   if (item.childElementCount > 0) return;
@@ -188,8 +189,40 @@ function draw(state) {
   keyed($('obituaries'), state.obituaries, (dead) => dead.at + '.' + dead.cell + '.' + dead.lease, () => make('li'), updateObituary);
   facts($('refusals'), Object.entries(state.refusals).map(([code, times]) => [code, String(times)]));
 }
-const events = new EventSource('/_custodian/events');
-events.onopen = () => { $('link').className = ''; setText($('link'), 'Live'); };
-events.onerror = () => { $('link').className = 'lost'; setText($('link'), 'The host does not answer'); };
-events.onmessage = (event) => draw(JSON.parse(event.data));
+/** The token comes in the part of the address that is sent to nobody, and stays in this tab: a cookie would go to servlets, too. */
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (given !== null) { sessionStorage.setItem('token', given); history.replaceState(null, '', location.pathname); }
+  return sessionStorage.getItem('token') || '';
+}
+function ask(path, init) {
+  return fetch(path, { ...init, headers: { ...(init || {}).headers, Authorization: 'Bearer ' + token } });
+}
+function say(text, isLost) { $('link').className = isLost ? 'lost' : ''; setText($('link'), text); }
+/** Draws each event as it comes, until there are no more. */
+async function follow() {
+  const response = await ask('/_custodian/events');
+  if (response.status === 401) return false;
+  say('Live', false);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = '';;) {
+    const { value, done } = await reader.read();
+    if (done) return true;
+    text += value;
+    for (let end = text.indexOf('\\n\\n'); end >= 0; end = text.indexOf('\\n\\n')) {
+      draw(JSON.parse(text.slice('data: '.length, end)));
+      text = text.slice(end + 2);
+    }
+  }
+}
+const token = takeToken();
+addEventListener('hashchange', () => location.reload());
+(async () => {
+  for (;;) {
+    const isLetIn = await follow().catch(() => true);
+    if (!isLetIn) return say('This page needs the token: open the address that the host printed when it started', true);
+    say('The host does not answer', true);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+})();
 `;

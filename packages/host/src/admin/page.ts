@@ -30,12 +30,12 @@ export const PAGE: string = `<!doctype html>
 <h1>Custodian</h1>
 <p id="link" role="status">Connecting …</p>
 </header>
-<noscript><p>This page draws with JavaScript. The same data is at <a href="/_custodian/state.json">state.json</a> and at <a href="/metrics">metrics</a>.</p></noscript>
+<noscript><p>This page draws with JavaScript. The same data is at /_custodian/state.json and /metrics, for who sends the token as a bearer; and in <code>custodian ps</code>.</p></noscript>
 <main>
 <section aria-labelledby="host-title"><h2 id="host-title">Host</h2><dl id="host"></dl></section>
 <section id="servlets" aria-labelledby="servlets-title"><h2 id="servlets-title">Servlets</h2><div id="servlet-list"></div></section>
 <section aria-labelledby="cells-title"><h2 id="cells-title">Cells</h2><div class="wide"><table><thead><tr>
-<th scope="col">Cell</th><th scope="col">Profile</th><th scope="col">Servlets</th><th scope="col">Threads</th><th scope="col">Resident memory</th><th scope="col">Age</th><th scope="col"><span class="hidden">Actions</span></th>
+<th scope="col">Cell</th><th scope="col">Profile</th><th scope="col">Servlets</th><th scope="col">Threads</th><th scope="col">Resident memory</th><th scope="col">Age</th><th scope="col">Watching</th><th scope="col"><span class="hidden">Actions</span></th>
 </tr></thead><tbody id="cells"></tbody></table></div></section>
 <section aria-labelledby="deaths-title"><h2 id="deaths-title">Obituaries</h2><ol id="obituaries"></ol></section>
 <section aria-labelledby="refusals-title"><h2 id="refusals-title">Refused by the host</h2><dl id="refusals"></dl></section>

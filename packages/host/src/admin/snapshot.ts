@@ -59,6 +59,8 @@ export interface CellSnapshot {
   rssMaxBytes: number;
   answered: number;
   ageMs: number;
+  /** CPU time that its supervisor has spent on reading what its threads hold and have used, in ms. */
+  samplingMs: number;
 }
 
 /** All that the operator's page shows, as plain data. */
@@ -171,5 +173,6 @@ function cellSnapshot(cell: Cell, pools: readonly ServletPool[], now: number): C
     rssMaxBytes: cell.rssWallBytes(),
     answered: cell.answeredCount,
     ageMs: Math.round(now - cell.startedAt),
+    samplingMs: Math.round(cell.samplingMs * 10) / 10,
   };
 }

@@ -79,6 +79,8 @@ export class Cell implements Closable {
   rssMaxBytes = 0;
   /** Resident memory before any servlet was loaded. */
   baseRssBytes = 0;
+  /** CPU time in ms that its supervisor has spent on reading what its threads hold and have used. */
+  samplingMs = 0;
   /** Requests that its threads have answered. */
   answeredCount = 0;
   /** It has its obituary: its other threads get none of their own. */
@@ -200,7 +202,7 @@ export class Cell implements Closable {
                 const cellPid = findPid();
                 this.#cellPid = cellPid;
                 this.#statm = openStatm(cellPid);
-                void this.#bound().then(measure);
+                void this.bound().then(measure);
               } catch {
                 // It is gone again.
                 this.kill('abort');
@@ -293,12 +295,12 @@ export class Cell implements Closable {
 
   /** Resolves when its supervisor has been told. */
   async start(order: LeaseOrder): Promise<void> {
-    if (this.#bounds !== null) await this.#bound();
+    if (this.#bounds !== null) await this.bound();
     this.send({ type: 'lease', order });
   }
 
   /** Has the kernel know what its present threads may have. One after another: the last one counts. */
-  #bound(): Promise<void> {
+  bound(): Promise<void> {
     const bounds = this.#bounds;
     if (bounds === null) return Promise.resolve();
     this.#bounding = this.#bounding.then(async () => {
@@ -321,7 +323,7 @@ export class Cell implements Closable {
 
   onLeaseGone(lease: Lease): void {
     this.leases.delete(lease.number);
-    void this.#bound();
+    void this.bound();
     if (this.isRetired && this.leases.size === 0) void this.close();
   }
 
@@ -382,7 +384,8 @@ export class Cell implements Closable {
     switch (message?.type) {
       case 'sample':
         for (const thread of Array.isArray(message.threads) ? message.threads : [])
-          this.leases.get(thread?.lease)?.meter.onSample(thread);
+          this.leases.get(thread?.lease)?.onSample(thread);
+        this.samplingMs = Math.max(this.samplingMs, Number(message.samplingMs) || 0);
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));

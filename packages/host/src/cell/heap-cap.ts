@@ -17,7 +17,7 @@ const BEYOND_BYTES = 64 << 20;
  * time measures its patience: on a busy machine neither a late look nor a thread that waits for its turn is held against it.
  */
 export class HeapCap {
-  readonly maxBytes: number;
+  maxBytes: number;
   readonly #last: LastCollection;
   readonly #ask: (question: number) => void;
   readonly #now: () => number;

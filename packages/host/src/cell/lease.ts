@@ -12,6 +12,7 @@ import {
   readUsage,
   RunningRequest,
   type Ready,
+  type ThreadSample,
   ToHost,
   ToWorker,
   type Usage,
@@ -63,6 +64,8 @@ export interface LeaseFollower {
   onAnswered(lease: Lease, exchange: Exchange, usage: Usage, failure: Failure | null): void;
   /** These exchanges were taken back unstarted. */
   onReturned(lease: Lease, exchanges: Exchange[]): void;
+  /** The thread has used so much more CPU time, in ms, by what its supervisor has read. */
+  onCpu(ms: number): void;
   /** The thread holds other continuations than before. */
   onHolding(lease: Lease): void;
   /** The thread makes an instance again. @returns false when another living thread has it */
@@ -89,7 +92,7 @@ export class Lease implements Carrier, Closable, Holder {
   /** The first two parts of the address of every continuation that the thread holds. */
   readonly place: string;
   /** The thread's memory cap. */
-  readonly heapMaxBytes: number;
+  heapMaxBytes: number;
   readonly startedAt: number = performance.now();
   state: 'starting' | 'ready' | 'stalled' | 'ending' | 'gone' = 'starting';
   /** What the thread has not answered yet, oldest first. */
@@ -277,6 +280,13 @@ export class Lease implements Carrier, Closable, Holder {
     this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
   }
 
+  /** The thread's memory cap is another from now on. One that holds more is asked to collect, and ended if that does not help. */
+  adjust(heapMaxBytes: number): void {
+    this.heapMaxBytes = heapMaxBytes;
+    void this.cell.bound();
+    this.cell.send({ type: 'adjust', lease: this.number, heapMaxBytes });
+  }
+
   /** The thread collects its garbage when it comes back to its event loop. */
   collect(): void {
     this.cell.send({ type: 'collect', lease: this.number });
@@ -306,6 +316,11 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   // -- What the supervisor says --------------------------------------------------------------------------------------
+
+  onSample(sample: ThreadSample): void {
+    const usedMs = this.meter.onSample(sample);
+    if (usedMs > 0) this.#follower.onCpu(usedMs);
+  }
 
   onBreach(cause: 'heap' | 'rss' | 'cpu', value: number): void {
     if (this.state === 'gone' || this.state === 'ending') return;

@@ -24,7 +24,10 @@ export interface RequestRecord {
 export interface Account {
   requests: number;
   failures: number;
+  /** Of its requests, as their threads tell it. */
   cpuMs: number;
+  /** Of its threads from their starts on, as it was read from outside of them now and then: what a thread does between two requests is in it too. */
+  threadCpuMs: number;
   wallMs: number;
   /** From arrivals to last bytes. */
   totalMs: number;
@@ -72,6 +75,7 @@ export class Ledger {
         requests: 0,
         failures: 0,
         cpuMs: 0,
+        threadCpuMs: 0,
         wallMs: 0,
         totalMs: 0,
         bytesIn: 0,

@@ -19,6 +19,7 @@ import {
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
+import { sampling } from './cpu-meter.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -88,6 +89,9 @@ function onOrder(message: ToCell): void {
       return;
     case 'kill':
       threads.get(message.lease)?.end();
+      return;
+    case 'adjust':
+      threads.get(message.lease)?.adjust(message.heapMaxBytes);
       return;
     case 'collect':
       threads.get(message.lease)?.collect();
@@ -219,6 +223,10 @@ function schedule(ms: number): void {
 
 function tick(): void {
   timer = null;
+  sampling.run(look);
+}
+
+function look(): void {
   const now = performance.now();
   const isFull = now - lastFullSample >= (isActive ? ACTIVE_MS : IDLE_MS);
   if (isFull) lastFullSample = now;
@@ -227,7 +235,7 @@ function tick(): void {
   for (const thread of isFull ? all : watched) void thread.sample();
   memory.look(isFull);
   const reported = isFull ? all : watched;
-  if (reported.length > 0) send({ type: 'sample', threads: reported.map((thread) => thread.lastSample) });
+  if (reported.length > 0) send({ type: 'sample', threads: reported.map((thread) => thread.lastSample), samplingMs: sampling.ms });
   schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
 }
 

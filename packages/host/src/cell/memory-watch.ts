@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { sampling } from './cpu-meter.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
 import { readTaskStat } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
@@ -57,6 +58,10 @@ export class MemoryWatch {
     const all = [...this.#threads.values()];
     await Promise.race([Promise.all(all.map((thread) => thread.sample())), delay(CONFIRM_MAX_MS)]);
     this.#isConfirming = false;
+    sampling.run(() => this.#layBlame());
+  }
+
+  #layBlame(): void {
     const whole = processReading();
     const readings = this.#readings();
     for (const [thread, bytes] of this.#memory.charges(whole, readings))
@@ -74,6 +79,6 @@ function processReading(): ProcessReading {
   return { rssBytes: process.memoryUsage.rss(), faults: readTaskStat(null)?.faults ?? null };
 }
 
-function maxOf({ order, isStarting }: SupervisedThread): number {
-  return order.heapMaxBytes + (isStarting ? START_BYTES : 0);
+function maxOf({ heapMaxBytes, isStarting }: SupervisedThread): number {
+  return heapMaxBytes + (isStarting ? START_BYTES : 0);
 }

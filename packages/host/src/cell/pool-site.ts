@@ -1,5 +1,6 @@
 import type { Failure, Usage } from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
 import type { Services } from '../service/service.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import type { VersionKeeper } from '../version/version-keeper.ts';
@@ -9,13 +10,15 @@ import type { Watchdog } from './watchdog.ts';
 /** What a servlet's pool needs from its host. */
 export interface PoolSite {
   watchdog: Watchdog;
-  budget: { reserve(bytes: number): boolean; release(bytes: number): void };
+  budget: Pick<MemoryBudget, 'reserve' | 'release'>;
   /** What its threads may ask for. */
   services: Services;
   /** Where multipart forms are read. */
   uploads: Uploads;
   versions: VersionKeeper;
   isDevelopment: boolean;
+  /** Its threads have used so much more CPU time, in ms. */
+  onCpu(ms: number): void;
   onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   /** `failure`: what it threw, if it did. */
   onDeath(obituary: Obituary, failure: Failure | null): void;

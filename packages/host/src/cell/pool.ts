@@ -139,6 +139,12 @@ export class ServletPool implements ThreadsOwner {
     if (this.#queue.length > 0) this.#growForQueue();
   }
 
+  /** The operator's limits are these from now on; what runs is held to them too. */
+  adjust(limits: Limits): void {
+    this.#threads.adjust(limits);
+    if (this.#queue.length > 0) this.#growForQueue();
+  }
+
   /** No further threads; those that run finish what they have. */
   shut(): void {
     this.#threads.shut();
@@ -292,11 +298,7 @@ export class ServletPool implements ThreadsOwner {
     this.kind = ready.kind;
     this.takesRawBody = ready.takesRawBody;
     this.#startUrl = ready.startUrl ?? null;
-    const { limits } = this.servlet;
-    const tightened = { ...limits };
-    for (const [name, value] of Object.entries(ready.limits) as [keyof Ready['limits'], number][])
-      tightened[name] = Math.min(limits[name], value);
-    this.#threads.limits = tightened;
+    this.#threads.tighten(ready.limits);
     this.bench.onLoaded();
   }
 
@@ -325,6 +327,10 @@ export class ServletPool implements ThreadsOwner {
     this.#runWaiting(lease);
     this.#threads.endIfOver(lease);
     if (this.#queue.length > 0) this.#pullQueue();
+  }
+
+  onCpu(ms: number): void {
+    this.#site.onCpu(ms);
   }
 
   onHolding(lease: Lease): void {

@@ -26,6 +26,7 @@ export interface ServletsSite {
   /** The code of before edits. */
   versions: VersionKeeper;
   isDevelopment: boolean;
+  onCpu(servlet: string, ms: number): void;
   onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
   onDeath(obituary: Obituary, failure: Failure | null): void;
   onLog(servlet: string, level: number, text: string): void;
@@ -105,6 +106,7 @@ export class Servlets {
       uploads: site.uploads,
       versions: site.versions,
       isDevelopment: site.isDevelopment,
+      onCpu: (ms) => site.onCpu(held.name, ms),
       onCharge: (exchange, usage, peakBytes, failure) => site.onCharge(held.name, exchange, usage, peakBytes, failure),
       onDeath: (obituary, failure) => site.onDeath(obituary, failure),
       onLog: (level, text) => site.onLog(held.name, level, text),

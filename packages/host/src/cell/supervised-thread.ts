@@ -1,7 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { HeapInfo } from 'node:v8';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import {
+  type CollectorMessage,
   type Failure,
   failureOf,
   failureOfCrash,
@@ -10,6 +12,7 @@ import {
   RunningRequest,
   type ThreadSample,
 } from '@custodian/protocol';
+import { sampling } from './cpu-meter.ts';
 import { HeapCap } from './heap-cap.ts';
 import { readTaskStat } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
@@ -67,7 +70,10 @@ export class SupervisedThread {
     port1.on('message', () => void this.sample());
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
-    this.#cap = new HeapCap(order.heapMaxBytes, last, (question) => port1.postMessage(question));
+    this.#cap = new HeapCap(order.heapMaxBytes, last, (question) => {
+      const message: CollectorMessage = { question };
+      port1.postMessage(message);
+    });
   }
 
   /** Aborting it is how Piscina ends a thread. */
@@ -104,6 +110,18 @@ export class SupervisedThread {
     if (this.isEnding) return;
     this.isEnding = true;
     this.#abort.abort();
+  }
+
+  /** Cap on V8 heap plus off-heap memory, in bytes. */
+  get heapMaxBytes(): number {
+    return this.#cap.maxBytes;
+  }
+
+  /** Another cap from now on, which the thread is told as well: its caches and continuations go by it. */
+  adjust(heapMaxBytes: number): void {
+    this.#cap.maxBytes = heapMaxBytes;
+    const message: CollectorMessage = { heapMaxBytes };
+    this.#collector.postMessage(message);
   }
 
   /** Has the thread collect its garbage, when it comes back to its event loop. */
@@ -156,20 +174,23 @@ export class SupervisedThread {
     this.#askedForSampleAt = performance.now();
     try {
       const [heap, cpu] = await Promise.all([worker.getHeapStatistics(), worker.cpuUsage()]);
-      const cpuMs = (cpu.user + cpu.system) / 1000;
-      this.lastSample.cpuMs = cpuMs;
-      this.lastSample.heapBytes = heap.used_heap_size;
-      this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
-      this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
-      const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
-      const overBytes = this.#cap.breachedBy(heldBytes, cpuMs);
-      if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.order.heapMaxBytes });
-      else if (this.isWatched) this.#holdToCpu(cpuMs);
+      sampling.run(() => this.#judge(heap, (cpu.user + cpu.system) / 1000));
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
       this.#isSampling = false;
     }
+  }
+
+  #judge(heap: HeapInfo, cpuMs: number): void {
+    this.lastSample.cpuMs = cpuMs;
+    this.lastSample.heapBytes = heap.used_heap_size;
+    this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
+    this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
+    const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
+    const overBytes = this.#cap.breachedBy(heldBytes, cpuMs);
+    if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.heapMaxBytes });
+    else if (this.isWatched) this.#holdToCpu(cpuMs);
   }
 
   /** A native call of a minute would else be the wall clock's, which gives it more time. */

@@ -19,18 +19,20 @@ export class ThreadMeter {
     this.requestPeakBytes = this.heldBytes;
   }
 
-  /** A sample comes from a process that a guest may have taken over: one that is no amounts is left aside. */
-  onSample(sample: ThreadSample): void {
+  /** A sample comes from a process that a guest may have taken over: one that is no amounts is left aside. @returns the CPU time since the last one */
+  onSample(sample: ThreadSample): number {
     const heap = Number(sample.heapBytes);
     const offHeap = Number(sample.offHeapBytes);
     const cpuMs = Number(sample.cpuMs);
-    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return;
+    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return 0;
+    const usedMs = Math.max(0, cpuMs - this.cpuMs);
     this.cpuMs = cpuMs;
     this.heapBytes = heap;
     this.offHeapBytes = offHeap;
     this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
     this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
     this.seeRequest(this.heldBytes);
+    return usedMs;
   }
 
   /** The running request was seen with so much. */

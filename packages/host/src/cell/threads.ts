@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { LeaseOrder } from '@custodian/protocol';
+import type { LeaseOrder, ServletLimits } from '@custodian/protocol';
 import type { Limits } from '../limits.ts';
 import type { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
@@ -43,6 +43,8 @@ export class Threads implements Iterable<Lease> {
   readonly #bench: Bench;
   readonly #owner: ThreadsOwner;
   readonly #leases = new Set<Lease>();
+  /** What the servlet asks of its own accord. */
+  #ownLimits: ServletLimits = {};
   #isShut = false;
 
   constructor(
@@ -124,6 +126,34 @@ export class Threads implements Iterable<Lease> {
     return count;
   }
 
+  /** What the present version of the servlet asks of its own accord. */
+  tighten(ownLimits: ServletLimits): void {
+    this.#ownLimits = ownLimits;
+    this.limits = { ...this.#servlet.limits };
+    for (const [name, value] of Object.entries(ownLimits) as [keyof ServletLimits, number][])
+      this.limits[name] = Math.min(this.limits[name], value);
+  }
+
+  /**
+   * The operator's limits are these from now on; what runs is held to them too. A thread whose cap would be more than the
+   * machine has left keeps the one that it has.
+   */
+  adjust(limits: Limits): void {
+    const hasOtherWall = limits.rssMb !== this.#servlet.limits.rssMb;
+    // Whoever holds the servlet holds this object.
+    Object.assign(this.#servlet.limits, limits);
+    this.tighten(this.#ownLimits);
+    const heapMaxBytes = this.limits.heapMb * MB;
+    for (const lease of this.#leases) {
+      if (hasOtherWall) lease.cell.rssMaxBytes = this.limits.rssMb * MB;
+      const moreBytes = heapMaxBytes - lease.heapMaxBytes;
+      if (moreBytes === 0 || lease.state === 'ending' || lease.state === 'gone') continue;
+      if (moreBytes > 0 && !this.#site.budget.reserve(moreBytes)) continue;
+      if (moreBytes < 0) this.#site.budget.release(-moreBytes);
+      lease.adjust(heapMaxBytes);
+    }
+  }
+
   // -- More of them --------------------------------------------------------------------------------------------------
 
   /** One more, if the limits and the machine allow it. `version`: an older one of the servlet. */
@@ -144,7 +174,7 @@ export class Threads implements Iterable<Lease> {
     this.#site.watchdog.follow(lease, this.#owner);
     const order = this.#orderFor(lease);
     cell.booted
-      .then(() => cell.start(order))
+      .then(() => cell.start({ ...order, heapMaxBytes: lease.heapMaxBytes }))
       .then(
         () => lease.watch(this.limits.loadCpuMs),
         () => {

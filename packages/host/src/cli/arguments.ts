@@ -13,12 +13,13 @@ export class UsageError extends Error {
 
 /** What was asked for on the command line. */
 export type Command =
-  | { name: 'help'; about: 'custodian' | 'serve' | 'check' | 'doctor' | 'ps' | 'kill' | 'top' }
+  | { name: 'help'; about: 'custodian' | 'serve' | 'check' | 'doctor' | 'ps' | 'kill' | 'top' | 'adjust' }
   | { name: 'version' }
   | { name: 'check'; paths: string[]; isJson: boolean; isStateless: boolean }
   | { name: 'doctor'; isJson: boolean }
   | { name: 'ps'; stateDir: string | null; pid: number | null; isJson: boolean }
   | { name: 'kill'; stateDir: string | null; pid: number | null; target: string }
+  | { name: 'adjust'; stateDir: string | null; pid: number | null; servlet: string; limits: Partial<Limits> }
   | { name: 'top'; stateDir: string | null; pid: number | null; count: number }
   /** Nothing to serve and no `config`: that of the current directory is meant. */
   | { name: 'serve'; paths: string[]; config: string | null; isOpening: boolean; options: ServeFlags };
@@ -53,7 +54,7 @@ export type ServeFlags = Partial<
   >
 >;
 
-const COMMANDS = ['serve', 'check', 'doctor', 'ps', 'kill', 'top', 'help', 'version'];
+const COMMANDS = ['serve', 'check', 'doctor', 'ps', 'kill', 'top', 'adjust', 'help', 'version'];
 
 const SERVE_FLAGS = {
   port: { type: 'string', short: 'p' },
@@ -122,6 +123,7 @@ export function parseCommand(argv: readonly string[]): Command {
     case 'ps':
     case 'kill':
     case 'top':
+    case 'adjust':
       return parseOperator(first, rest);
     case 'help':
       return parseHelp(rest);
@@ -138,7 +140,7 @@ export function parseCommand(argv: readonly string[]): Command {
 }
 
 function parseHelp(rest: readonly string[]): Command {
-  const about = (['serve', 'check', 'doctor', 'ps', 'kill', 'top'] as const).find((name) => name === rest[0]);
+  const about = (['serve', 'check', 'doctor', 'ps', 'kill', 'top', 'adjust'] as const).find((name) => name === rest[0]);
   return { name: 'help', about: about ?? 'custodian' };
 }
 
@@ -162,7 +164,7 @@ function parseDoctor(argv: readonly string[]): Command {
   return { name: 'doctor', isJson: values['json'] === true };
 }
 
-function parseOperator(name: 'ps' | 'kill' | 'top', argv: readonly string[]): Command {
+function parseOperator(name: 'ps' | 'kill' | 'top' | 'adjust', argv: readonly string[]): Command {
   const flags: ParseArgsOptionsConfig = {
     ...OPERATOR_FLAGS,
     ...(name === 'ps' ? { json: { type: 'boolean' } } : name === 'top' ? { count: { type: 'string' } } : {}),
@@ -177,6 +179,12 @@ function parseOperator(name: 'ps' | 'kill' | 'top', argv: readonly string[]): Co
       throw new UsageError('Cannot kill: name one cell by its pid, one thread as CELL.THREAD, or one servlet');
     }
     return { name, stateDir, pid, target };
+  }
+  if (name === 'adjust') {
+    if (target === undefined || others.length === 0)
+      throw new UsageError('Cannot adjust: name one servlet, and its new limits as NAME=VALUE');
+    const limits = Object.fromEntries(others.map((text) => parseLimit(text, 'adjust')));
+    return { name, stateDir, pid, servlet: target, limits };
   }
   if (target !== undefined) throw new UsageError(`Cannot use "${target}": custodian ${name} takes no arguments`);
   if (name === 'ps') return { name, stateDir, pid, isJson: values['json'] === true };
@@ -239,21 +247,22 @@ function parseServe(argv: readonly string[]): Command {
   if (values['production'] === true) options.isDevelopment = false;
   if (values['development'] === true) options.isDevelopment = true;
   const limits = (values['limit'] as string[] | undefined) ?? [];
-  if (limits.length > 0) options.limits = Object.fromEntries(limits.map(parseLimit));
+  if (limits.length > 0) options.limits = Object.fromEntries(limits.map((limit) => parseLimit(limit, '--limit')));
 
   const config = given('config') ?? null;
   return { name: 'serve', paths: positionals, config, isOpening: values['open'] === true, options };
 }
 
-function parseLimit(text: string): [keyof Limits, number] {
+/** `where`: what it was given to. */
+function parseLimit(text: string, where: string): [keyof Limits, number] {
   const [name = '', value] = text.split(/=(.*)/s);
   if (!Object.hasOwn(LIMITS, name)) {
-    throw new UsageError(`Unknown limit "${name}" in --limit ${text}${didYouMean(name, Object.keys(LIMITS))}`);
+    throw new UsageError(`Unknown limit "${name}" in ${where} ${text}${didYouMean(name, Object.keys(LIMITS))}`);
   }
   const number = value === undefined || value.trim() === '' ? Number.NaN : Number(value);
   if (!(number >= 0 && Number.isFinite(number))) {
     throw new UsageError(
-      `Cannot use --limit ${text}: it is written ${name}=NUMBER, for example ${name}=${LIMITS[name as keyof Limits].default}`,
+      `Cannot use ${where} ${text}: it is written ${name}=NUMBER, for example ${name}=${LIMITS[name as keyof Limits].default}`,
     );
   }
   return [name as keyof Limits, number];

@@ -7,6 +7,7 @@ Usage:
   custodian check <file or directory>... [options]   what is provably wrong with flows of pages, before they run
   custodian doctor [--json]                          which walls this machine has, and what each stops
   custodian ps | top | kill TARGET                   what a running host does, live, and ending a part of it
+  custodian adjust SERVLET NAME=VALUE...             other limits for a servlet of a running host
   custodian --help | --version
 
 Run "custodian serve --help" for the options of serve.
@@ -42,7 +43,7 @@ How servlets are held (a servlet's own options in the config file go before thes
       --limit NAME=VALUE   any limit of the table, as often as needed: --limit heapMb=100 --limit wallMs=5000
       --warm-cells N       empty cells kept booted (default 1)
 
-The operator's page, on a listener of its own with a token; ps, kill and top speak to it:
+The operator's page, on a listener of its own with a token; ps, top, kill and adjust speak to it:
       --admin-port N       its port on 127.0.0.1 (default: any free one, which is printed)
       --no-admin           none
 
@@ -89,6 +90,13 @@ export const KILL_HELP: string = `Usage: custodian kill TARGET
 
 Ends a cell (its pid), a thread (CELL.THREAD, as ps shows it) or all threads of a servlet (its name). What ran there is
 answered with a page that says so, and the servlet gets a fresh thread when it is asked for.
+${OPERATOR_OPTIONS}`;
+
+export const ADJUST_HELP: string = `Usage: custodian adjust SERVLET NAME=VALUE...
+
+Gives a servlet other limits while its host runs: custodian adjust shop heapMb=100 cpuMs=2000. What runs is held to them, too: a
+thread over its new memory cap collects its garbage, and is ended if that does not help. A servlet's own limits still
+tighten them. A restart of the host forgets it.
 ${OPERATOR_OPTIONS}`;
 
 export const CHECK_HELP: string = `Usage: custodian check <file or directory>... [--json] [--stateless]

@@ -1,20 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Action } from '../admin/actions.ts';
 import type { HostSnapshot } from '../admin/snapshot.ts';
+import type { Limits } from '../limits.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { type Command, UsageError } from './arguments.ts';
 import { OperatorClient } from './operator-client.ts';
 import { createPaint } from './paint.ts';
 import { renderSnapshot } from './snapshot-tables.ts';
 
-type OperatorCommand = Extract<Command, { name: 'ps' | 'kill' | 'top' }>;
+type OperatorCommand = Extract<Command, { name: 'ps' | 'kill' | 'top' | 'adjust' }>;
 
 const TOP_EVERY_MS = 1000;
 /** q, Q, Ctrl-C and Ctrl-D. */
 const ENDING_KEYS = new Set([0x71, 0x51, 3, 4]);
 const CLEAR = '\u001B[H\u001B[2J\u001B[3J';
 
-/** `ps`, `kill` and `top`: resolves to the exit code. @throws OperatorError, UsageError */
+/** `ps`, `kill`, `top` and `adjust`: resolves to the exit code. @throws OperatorError, UsageError */
 export async function runOperatorCommand(command: OperatorCommand): Promise<number> {
   const client = OperatorClient.find(command.stateDir ?? defaultStateDir(), command.pid);
   switch (command.name) {
@@ -32,6 +33,14 @@ export async function runOperatorCommand(command: OperatorCommand): Promise<numb
     }
     case 'top':
       return top(client, command.count);
+    case 'adjust': {
+      const { servlet, limits } = command;
+      await client.act({ action: 'adjust', servlet, limits });
+      const found = (await client.snapshot()).servlets.find(({ name }) => name === servlet);
+      const now = Object.keys(limits).map((name) => `${name}=${found?.limits[name as keyof Limits]}`);
+      process.stdout.write(`Adjusted ${servlet}: ${now.join(' ')}\n`);
+      return 0;
+    }
   }
 }
 

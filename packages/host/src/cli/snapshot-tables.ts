@@ -64,7 +64,7 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
     paint,
   );
   const cellTable = renderTable(
-    ['CELL', '>PID', 'PROFILE', '>THREADS', '>RSS', '>WALL', '>AGE', 'SERVLETS'],
+    ['CELL', '>PID', 'PROFILE', '>THREADS', '>RSS', '>WALL', '>AGE', '>WATCHING', 'SERVLETS'],
     cells.map((cell) => [
       cell.number,
       cell.pid,
@@ -73,6 +73,7 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
       mb(cell.rssBytes),
       mb(cell.rssMaxBytes),
       age(cell.ageMs),
+      ms(cell.samplingMs),
       cell.servlets.join(', ') || 'waits for use',
     ]),
     paint,

@@ -29,7 +29,7 @@ export function setThreadCap(bytes: number): void {
 }
 
 class ThresholdLruManager extends LruManager {
-  readonly #maxBytes: number;
+  readonly #ownMaxBytes: number | null;
   readonly #heapBytes: () => number;
   readonly #collectGarbage: () => void;
   #collectedAt = -Infinity;
@@ -40,9 +40,15 @@ class ThresholdLruManager extends LruManager {
   constructor(options: ThresholdLruManagerOptions) {
     checkPositive({ maxBytes: options.maxBytes });
     super(options);
-    this.#maxBytes = this.#leastBytes = options.maxBytes ?? defaultCap.bytes * MAX_SHARE;
+    this.#ownMaxBytes = options.maxBytes ?? null;
+    this.#leastBytes = this.#maxBytes;
     this.#heapBytes = options.heapBytes ?? heapBytes;
     this.#collectGarbage = options.collectGarbage ?? collectFunction();
+  }
+
+  /** The thread's cap may be another by now. */
+  get #maxBytes(): number {
+    return this.#ownMaxBytes ?? defaultCap.bytes * MAX_SHARE;
   }
 
   protected override isShort(): boolean {
