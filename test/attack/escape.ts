@@ -655,4 +655,23 @@ export const ESCAPE: readonly Attack[] = family('E', [
     /^left$/,
     { ...FS, isProbe: true },
   ),
+  returns('the mask of new files', `return String(process.umask(0));`, /^18$/, { isProbe: true }),
+  returns('the title of its process', `process.title = 'owned'; return 'its own';`, /^its own$/, { isProbe: true }),
+  denied('a handler of all exceptions', `process.setUncaughtExceptionCaptureCallback(() => {});`, DENIED),
+  denied('the end of a debugger', `process._debugEnd();`, `${DENIED}|TypeError`),
+  denied('the end of its process', `process.reallyExit(3);`, DENIED),
+  denied('process.binding of spawn_sync', `return Object.keys(process.binding('spawn_sync')).length;`, DENIED),
+  returns('a handler of SIGTERM', `process.on('SIGTERM', () => {}); return 'of no use';`, /^of no use$/, {
+    isProbe: true,
+  }),
+  returns(
+    'standard input',
+    `return new Promise((resolve) => process.stdin.on('data', resolve).on('end', () => resolve('empty')));`,
+    /^empty$/,
+    { isProbe: true },
+  ),
+  returns('a clock in memory that it shares', `return String(new SharedArrayBuffer(8).byteLength);`, /^8$/, {
+    isProbe: true,
+    isOpen: true,
+  }),
 ]);

@@ -1,7 +1,19 @@
 /** Floods: of console output, of replies, heads and bodies, and of messages to others. */
-import { type Attack, denied, family, memory, returns, time } from './attack.ts';
+import { type Attack, denied, family, memory, returns, type Row, time } from './attack.ts';
 
 const WRITE = `import { writeSync } from 'node:fs';`;
+
+/** What only a trusted servlet can send to its cell's main thread, which must go on watching it. */
+const toSupervisor = (name: string, code: string, more: Partial<Row> = {}): Row => ({
+  name: `to its supervisor: ${name}`,
+  code,
+  prelude: `import { parentPort } from 'node:worker_threads';`,
+  causes: ['heap', 'rss', 'cpu', 'wall', 'abort'],
+  statuses: [500, 503, 504],
+  profile: 'trusted',
+  harmsItsCell: true,
+  ...more,
+});
 
 export const FLOOD: readonly Attack[] = family(
   'F',
@@ -124,6 +136,32 @@ export const FLOOD: readonly Attack[] = family(
       code: `let error = new Error('first'); for (let i = 0; i < 1e5; i++) error = new Error('x', { cause: error }); throw error;`,
       causes: ['heap', 'cpu'],
       statuses: [500, 503, 504],
+    },
+    toSupervisor('small messages', `for (;;) parentPort.postMessage({ text: 'x'.repeat(100) });`),
+    toSupervisor('messages of 1 MB', `const text = 'x'.repeat(1 << 20); for (;;) parentPort.postMessage(text);`),
+    toSupervisor(
+      'messages of 1 MB, a few in each turn',
+      `const text = 'x'.repeat(1 << 20); for (;;) { for (let i = 0; i < 4; i++) parentPort.postMessage(text); await new Promise((resolve) => setImmediate(resolve)); }`,
+    ),
+    toSupervisor('a message of 400 MB', `parentPort.postMessage('x'.repeat(4e8)); return 'posted';`, {
+      statuses: [200, 500, 503, 504],
+    }),
+    toSupervisor(
+      'a message that is 10 000 deep, again and again',
+      `let deep = []; for (let i = 0; i < 1e4; i++) deep = [deep]; for (;;) parentPort.postMessage(deep);`,
+    ),
+    {
+      ...memory('channels by name, as a trusted servlet', `for (;;) hoard.push(new BroadcastChannel('x' + hoard.length));`),
+      causes: ['heap', 'rss', 'cpu'],
+      statuses: [503, 504],
+      codes: [],
+      profile: 'trusted',
+    },
+    {
+      ...memory('fetches that are refused', `for (;;) hoard.push(fetch('http://127.0.0.1:9/').catch(() => {}));`),
+      causes: ['heap', 'rss', 'cpu'],
+      statuses: [503, 504],
+      codes: [],
     },
   ],
   { cpuMs: 1000, wallMs: 5000 },

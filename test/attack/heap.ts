@@ -1,6 +1,7 @@
 /** Memory in V8's heap, of many small pieces and of few large ones; what the parser and the stack take. */
 import { type Attack, family, memory, returns, type Row } from './attack.ts';
 
+const PROBE = { isProbe: true };
 const rangeError = (name: string, code: string, more: Partial<Row> = {}): Row =>
   returns(
     name,
@@ -165,6 +166,79 @@ export const HEAP: readonly Attack[] = family(
       statuses: [200, 503, 504],
       page: /^RangeError$|LIMIT_HEAP|LIMIT_RSS|LIMIT_CPU/,
     },
+    // What V8 refuses, or shares, before it takes much.
+    returns('an array of a billion holes', `return String(new Array(1e9).length);`, /^1000000000$/, PROBE),
+    returns(
+      'an element far away',
+      `const array = []; array[4294967290] = 1; return String(array.length);`,
+      /^4294967291$/,
+      PROBE,
+    ),
+    memory('replaceAll that expands', `for (;;) hoard.push('x'.repeat(1e4).replaceAll('x', 'y'.repeat(1e4)));`),
+    memory(
+      'JSON.stringify of much',
+      `const much = Array.from({ length: 100_000 }, (_, i) => ({ i, text: 'x' + i })); for (;;) hoard.push(JSON.stringify(much));`,
+    ),
+    rangeError('array literals, 100 000 deep, by eval', `(0, eval)('['.repeat(1e5) + ']'.repeat(1e5))`, PROBE),
+    rangeError(
+      'templates, 100 000 deep, by eval',
+      `const tick = String.fromCharCode(96); (0, eval)((tick + '$' + '{').repeat(1e5) + 1 + ('}' + tick).repeat(1e5))`,
+      PROBE,
+    ),
+    memory(
+      'variables of eval',
+      `for (let i = 0; ; i++) (0, eval)(Array.from({ length: 20_000 }, (_, at) => 'var v' + i + '_' + at + ' = {}').join(';'));`,
+    ),
+    memory(
+      'expressions of many alternatives',
+      `for (let i = 0; ; i++) { const one = new RegExp(Array.from({ length: 5000 }, (_, at) => 'word' + i + '_' + at).join('|')); one.test('word'); hoard.push(one); }`,
+    ),
+    ...['groups', 'captures'].map((what) =>
+      returns(
+        `an expression of 100 000 ${what}`,
+        `const open = ${what === 'groups'} ? '(?:' : '('; try { return String(new RegExp(open.repeat(1e5) + ')'.repeat(1e5)).test('x')); } catch (error) { return error.name; }`,
+        /^(true|SyntaxError|RangeError)$/,
+        PROBE,
+      ),
+    ),
+    returns(
+      'quantifiers within quantifiers',
+      `try { return String(new RegExp('(?:'.repeat(8) + 'a' + '{1,9})'.repeat(8)).test('b')); } catch (error) { return error.name; }`,
+      /^(false|SyntaxError|RangeError)$/,
+      PROBE,
+    ),
+    memory(
+      'expressions with sets of all characters',
+      `for (let i = 0; ; i++) { const one = new RegExp('[\\p{L}--[a' + i + ']]'.repeat(50), 'v'); one.test('x'); hoard.push(one); }`,
+    ),
+    returns(
+      'a chain of bound functions',
+      `let bound = () => 1; for (let i = 0; i < 1e5; i++) bound = bound.bind(null); try { return String(bound()); } catch (error) { return error.name; }`,
+      /^(1|RangeError)$/,
+      PROBE,
+    ),
+    returns(
+      'flat of arrays, 100 000 deep',
+      `let deep = []; for (let i = 0; i < 1e5; i++) deep = [deep]; try { return String(deep.flat(Infinity).length); } catch (error) { return error.name; }`,
+      /^(0|RangeError)$/,
+      PROBE,
+    ),
+    returns(
+      'equality of what is 100 000 deep',
+      `let a = {}, b = {}; for (let i = 0; i < 1e5; i++) { a = { a }; b = { a: b }; } try { deepStrictEqual(a, b); return 'equal'; } catch (error) { return error.name; }`,
+      /^(equal|RangeError)$/,
+      { ...PROBE, prelude: `import { deepStrictEqual } from 'node:assert';` },
+    ),
+    rangeError('replace with a callback that replaces', `const again = () => 'x'.replace('x', again); again()`, PROBE),
+    returns(
+      'a stack that is described by what asks for a stack',
+      `Error.prepareStackTrace = () => new Error('again').stack; return typeof new Error('x').stack;`,
+      /^(string|undefined|object)$/,
+      PROBE,
+    ),
+    memory('asynchronous resources', `for (;;) hoard.push(new AsyncResource('x'));`, {
+      prelude: `import { AsyncResource } from 'node:async_hooks';`,
+    }),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );

@@ -215,6 +215,23 @@ export const OFF_HEAP: readonly Attack[] = family(
         prelude: `const { store } = Atomics; let words; Atomics.store = (memory, at, value) => { words = memory; return store(memory, at, value); };`,
       },
     ),
+    returns(
+      'address space that is promised to resizable buffers',
+      `try { for (let i = 0; i < 20_000; i++) hoard.push(new ArrayBuffer(0, { maxByteLength: 2 ** 32 })); return 'all'; } catch (error) { return error.name; }`,
+      /^(RangeError|all)$/,
+      UNHURRIED,
+    ),
+    memory(
+      'jobs of zlib, asynchronous',
+      `const bytes = Buffer.alloc(1 << 18, 1); for (;;) { for (let i = 0; i < 20; i++) zlib.deflate(bytes, { level: 1 }, (_, out) => hoard.push(out)); await new Promise((resolve) => setImmediate(resolve)); }`,
+      ZLIB,
+    ),
+    memory(
+      'crypto: random bytes, 2 GB, asynchronous',
+      `return new Promise((resolve, reject) => crypto.randomBytes(2 ** 31 - 1, (error, bytes) => (error ? reject(error) : resolve(String(bytes.length)))));`,
+      CRYPTO,
+    ),
+    memory('crypto: HMACs', `for (;;) hoard.push(crypto.createHmac('sha512', 'key'));`, CRYPTO),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );

@@ -1,6 +1,6 @@
 /** What might stay when its servlet is gone: processes, sockets, files, descriptors, timers, threads. */
 import { STRAY } from './attack-run.ts';
-import { type Attack, family, memory, type Row } from './attack.ts';
+import { type Attack, family, memory, type Row, returns } from './attack.ts';
 
 const SPAWN = `import { spawn } from 'node:child_process';`;
 const trusted = (name: string, code: string, more: Partial<Row> = {}): Row => ({
@@ -190,6 +190,22 @@ export const PERSISTENCE: readonly Attack[] = family(
       codes: ['SERVLET_LOAD', 'SERVLET_BENCHED'],
       isAllBad: true,
     },
+    returns(
+      '2000 files that are being opened',
+      `for (let i = 0; i < 2000; i++) open(join(tmpdir(), 'f' + i), 'w', () => {}); return 'opening';`,
+      /^opening$/,
+      { prelude: `import { open } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';` },
+    ),
+    returns(
+      'a tree that is deeper than a path can be long',
+      `let deep = tmpdir(); while (deep.length + 202 < 4000) mkdirSync((deep = join(deep, 'x'.repeat(200))));
+       mkdirSync(join(tmpdir(), 'd')); writeFileSync(join(tmpdir(), 'd', 'f'.repeat(200)), 'x');
+       renameSync(join(tmpdir(), 'd'), join(deep, 'd'.repeat(4080 - deep.length))); return 'made';`,
+      /^made$/,
+      {
+        prelude: `import { mkdirSync, renameSync, writeFileSync } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';`,
+      },
+    ),
   ],
   { cpuMs: 1000, wallMs: 5000 },
 );

@@ -159,6 +159,11 @@ export const TIME: readonly Attack[] = family(
       /^timed-out$/,
     ),
     returns('includes in an array of holes', `return String(new Array(1e6).includes(1));`, /^false$/),
+    time(
+      'lastIndexOf, quadratic and native',
+      `const text = 'a'.repeat(1e6); for (;;) text.lastIndexOf('b' + 'a'.repeat(5e5));`,
+      'cpu',
+    ),
   ],
   { cpuMs: 250, wallMs: 5000 },
 );
