@@ -352,8 +352,12 @@ describe('/metrics', () => {
     expect(lines).toContain('custodian_requests_total{servlet="hello"} 2');
     expect(lines).toContain('custodian_deaths_total{servlet="we\\"ird",cause="cpu"} 1');
     expect(lines).toContain('custodian_request_duration_seconds_count{servlet="hello"} 2');
-    expect(lines.some((line) => /^custodian_cell_sampling_cpu_seconds_total\{cell="\d+",pid="\d+"\} [\d.]+$/.test(line))).toBe(true);
-    expect(lines.some((line) => /^custodian_thread_cpu_seconds_total\{servlet="we\\"ird"\} 0\.\d+$/.test(line))).toBe(true);
+    expect(
+      lines.some((line) => /^custodian_cell_sampling_cpu_seconds_total\{cell="\d+",pid="\d+"\} [\d.]+$/.test(line)),
+    ).toBe(true);
+    expect(lines.some((line) => /^custodian_thread_cpu_seconds_total\{servlet="we\\"ird"\} 0\.\d+$/.test(line))).toBe(
+      true,
+    );
     expect(lines).toContain('custodian_request_duration_seconds_bucket{servlet="hello",le="+Inf"} 2');
   });
 });

@@ -4,8 +4,10 @@ import { type Attack, denied, family, returns, type Row } from './attack.ts';
 const FS = {
   prelude: `import fs from 'node:fs'; import fsp from 'node:fs/promises'; import os from 'node:os'; import { join } from 'node:path';`,
 };
-const REQUIRE = { prelude: `import fs from 'node:fs'; import os from 'node:os'; import { join } from 'node:path'; import { createRequire } from 'node:module';
-const hooked = async (Module) => { Module.registerHooks({ resolve: (name, context, next) => name === 'custodian' ? { url: 'node:net', shortCircuit: true } : next(name, context) }); return Object.keys(await import('custodian')).join(); };` };
+const REQUIRE = {
+  prelude: `import fs from 'node:fs'; import os from 'node:os'; import { join } from 'node:path'; import { createRequire } from 'node:module';
+const hooked = async (Module) => { Module.registerHooks({ resolve: (name, context, next) => name === 'custodian' ? { url: 'node:net', shortCircuit: true } : next(name, context) }); return Object.keys(await import('custodian')).join(); };`,
+};
 const DENIED = 'SERVLET_DENIED';
 const PERMISSION = 'ERR_ACCESS_DENIED';
 const ABSENT = 'TypeError|ReferenceError';
@@ -628,7 +630,7 @@ export const ESCAPE: readonly Attack[] = family('E', [
     'ERR_WORKER_UNSUPPORTED_OPERATION|ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED|ERR_CRYPTO_ENGINE_UNKNOWN|ERR_ACCESS_DENIED|TypeError',
   ),
   denied(
-    'the mode of OpenSSL, which is the whole process\'s',
+    "the mode of OpenSSL, which is the whole process's",
     `(await import('node:crypto')).setFips(true); return 'set';`,
     'ERR_WORKER_UNSUPPORTED_OPERATION',
   ),

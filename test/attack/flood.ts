@@ -151,7 +151,10 @@ export const FLOOD: readonly Attack[] = family(
       `let deep = []; for (let i = 0; i < 1e4; i++) deep = [deep]; for (;;) parentPort.postMessage(deep);`,
     ),
     {
-      ...memory('channels by name, as a trusted servlet', `for (;;) hoard.push(new BroadcastChannel('x' + hoard.length));`),
+      ...memory(
+        'channels by name, as a trusted servlet',
+        `for (;;) hoard.push(new BroadcastChannel('x' + hoard.length));`,
+      ),
       causes: ['heap', 'rss', 'cpu'],
       statuses: [503, 504],
       codes: [],

@@ -194,7 +194,9 @@ export const PERSISTENCE: readonly Attack[] = family(
       '2000 files that are being opened',
       `for (let i = 0; i < 2000; i++) open(join(tmpdir(), 'f' + i), 'w', () => {}); return 'opening';`,
       /^opening$/,
-      { prelude: `import { open } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';` },
+      {
+        prelude: `import { open } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';`,
+      },
     ),
     returns(
       'a tree that is deeper than a path can be long',

@@ -17,8 +17,7 @@ const SPINS = `export default () => { for (const end = Date.now() + 1500; Date.n
 const TOKEN = 'an operator only knows this';
 const oneThread = { spareThreads: 0, limits: { threadsMaxCount: 1 } };
 
-const page = async (started: StartedHost, path: string): Promise<string> =>
-  (await fetch(started.url + path)).text();
+const page = async (started: StartedHost, path: string): Promise<string> => (await fetch(started.url + path)).text();
 
 describe('host.adjust()', () => {
   test('host.adjust() gives a running thread room for more, and says which limits count', async () => {

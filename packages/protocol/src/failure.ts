@@ -61,5 +61,7 @@ function checked(value: unknown, depth: number): Failure {
 
 function text(value: unknown): string {
   const whole = typeof value === 'string' ? value : String(value);
-  return whole.length > TEXT_MAX_CHARS ? `${whole.slice(0, TEXT_MAX_CHARS)}…` : whole;
+  if (whole.length <= TEXT_MAX_CHARS) return whole;
+  // A copy: V8 keeps the whole text for as long as somebody has a piece of it, and obituaries are kept for long.
+  return Buffer.from(`${whole.slice(0, TEXT_MAX_CHARS)}…`).toString();
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -42,6 +42,16 @@ describe('CgroupTree', () => {
     expect([read(cell, 'pids.max'), read(cell, 'memory.oom.group')]).toEqual(['96', '1']);
     expect(read(cell, 'cpu.max')).toMatch(/^\d+ 100000$/);
     expect(bounds.end()).toBe(false);
+  });
+
+  test('removes the groups that a host has left which is gone, and no others', () => {
+    const dead = spawnSync(process.execPath, ['--eval', '']).pid;
+    for (const name of [`custodian-${dead}-3`, `custodian-${dead}-host`, 'custodian-1-3', 'another-3'])
+      mkdirSync(join(group, name));
+    new CgroupTree(files);
+    expect(readdirSync(group).filter((name) => name.includes('-'))).toEqual(
+      ['another-3', 'custodian-1-3', `custodian-${process.pid}-host`].sort(),
+    );
   });
 
   test('says that the kernel has ended a cell for its memory', () => {

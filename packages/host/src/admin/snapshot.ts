@@ -85,6 +85,7 @@ export interface HostSnapshot {
 }
 
 const OBITUARIES_SHOWN = 100;
+const DETAIL_MAX_CHARS = 500;
 
 /** A thread that has not told its instances by then shows those that it told before. */
 const TELL_MAX_MS = 200;
@@ -128,9 +129,17 @@ export function takeSnapshot(site: AdminSite): HostSnapshot {
       };
     }),
     cells: site.cells().map((cell) => cellSnapshot(cell, pools, now)),
-    obituaries: ledger.obituaries.slice(-OBITUARIES_SHOWN).reverse(),
+    obituaries: ledger.obituaries.slice(-OBITUARIES_SHOWN).reverse().map(inShort),
     refusals: Object.fromEntries(ledger.refusals),
   };
+}
+
+/** A servlet chooses what its errors say, and who watches gets it again each second. */
+function inShort(obituary: Obituary): Obituary {
+  const { detail } = obituary;
+  return detail.length <= DETAIL_MAX_CHARS
+    ? obituary
+    : { ...obituary, detail: `${detail.slice(0, DETAIL_MAX_CHARS)}…` };
 }
 
 function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {

@@ -235,7 +235,8 @@ function look(): void {
   for (const thread of isFull ? all : watched) void thread.sample();
   memory.look(isFull);
   const reported = isFull ? all : watched;
-  if (reported.length > 0) send({ type: 'sample', threads: reported.map((thread) => thread.lastSample), samplingMs: sampling.ms });
+  if (reported.length > 0)
+    send({ type: 'sample', threads: reported.map((thread) => thread.lastSample), samplingMs: sampling.ms });
   schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
 }
 

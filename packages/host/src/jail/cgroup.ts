@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type CellBounds, type Holding, TASKS_MAX_COUNT } from './bounds.ts';
@@ -17,6 +17,9 @@ export interface CgroupFiles {
   membership: string;
   mounts: string;
 }
+
+/** Of a host's own process, and of its cells. */
+const GROUP = /^custodian-(\d+)-/;
 
 const FILES: CgroupFiles = { membership: '/proc/self/cgroup', mounts: '/proc/self/mounts' };
 
@@ -56,6 +59,7 @@ export class CgroupTree {
     const { folder, controllers } = delegatedGroup(files);
     this.#folder = folder;
     this.#hasCpu = controllers.includes('cpu');
+    for (const name of readdirSync(folder)) if (isLeft(name)) removeGroup(join(folder, name));
     const own = join(folder, `custodian-${process.pid}-host`);
     mkdirSync(own, { recursive: true });
     writeFileSync(join(own, 'cgroup.procs'), String(process.pid));
@@ -108,6 +112,26 @@ class CellGroupOfControl implements CellBounds {
     } catch {
       if (tries > 0) setTimeout(() => this.#remove(tries - 1), REMOVE_EVERY_MS).unref();
     }
+  }
+}
+
+/** Is it the group of a host that is gone, and could not clear up? One of our own number is, too: we have none yet. */
+function isLeft(name: string): boolean {
+  const pid = Number(GROUP.exec(name)?.[1] ?? 0);
+  if (pid === 0 || pid === process.pid) return pid !== 0;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+function removeGroup(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // There is a process in it.
   }
 }
 
