@@ -359,5 +359,10 @@ describe('/metrics', () => {
       true,
     );
     expect(lines).toContain('custodian_request_duration_seconds_bucket{servlet="hello",le="+Inf"} 2');
+    // The standard wants whole numbers there with a point.
+    const bounds = lines.flatMap(
+      (line) => /duration_seconds_bucket\{servlet="hello",le="([^"]+)"/.exec(line)?.[1] ?? [],
+    );
+    expect(bounds.slice(-4)).toEqual(['2.5', '5.0', '10.0', '+Inf']);
   });
 });

@@ -178,12 +178,17 @@ function durations(servlets: readonly ServletSnapshot[]): string {
     account.durationCounts.forEach((each, index) => {
       count += each;
       const bound = DURATION_BOUNDS_MS[index];
-      text += line(`${name}_bucket`, { servlet, le: bound === undefined ? '+Inf' : String(bound / 1000) }, count);
+      text += line(`${name}_bucket`, { servlet, le: bound === undefined ? '+Inf' : canonical(bound / 1000) }, count);
     });
     text += line(`${name}_count`, { servlet }, count);
     text += line(`${name}_sum`, { servlet }, account.totalMs / 1000);
   }
   return text;
+}
+
+/** As OpenMetrics writes the bounds of histograms: whole numbers with a point. */
+function canonical(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 function head(name: string, type: string, help: string, unit: string | undefined): string {
