@@ -85,7 +85,12 @@ function judge(attack: Attack, outcome: Outcome, target: Target): void {
     .toEqual([]);
   if (!attack.statuses.includes(200) && attack.mayLive !== true)
     expect.soft(causes.length > 0).toBe(attack.causes.length > 0);
-  expect.soft(outcome.obituaries.map(({ servlet }) => servlet).filter((name) => name !== attack.number)).toEqual([]);
+  expect
+    .soft(
+      outcome.obituaries.filter(({ servlet }) => servlet !== attack.number),
+      'deaths of others',
+    )
+    .toEqual([]);
 
   if (outcome.neighbour !== null) {
     expect.soft(outcome.neighbour.failures, "the neighbour's answers").toEqual([]);

@@ -30,6 +30,8 @@ const PAGE_BYTES = 4096;
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
 const RSS_PER_THREAD_BYTES = 24 << 20;
 const RSS_SLACK_BYTES = 64 << 20;
+/** What a thread that has ended leaves: pages that the allocator keeps. */
+const RSS_PER_ENDED_THREAD_BYTES = 4 << 20;
 
 /** A request that has run for less is not what a process died of, when another has run for longer. */
 const SUSPECT_FROM_MS = 100;
@@ -353,7 +355,7 @@ export class Cell implements Closable {
     if (this.rssMaxBytes > 0) return this.rssMaxBytes;
     let wall = (this.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
     for (const lease of this.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
-    return wall;
+    return wall + (this.#nextLease - 1 - this.leases.size) * RSS_PER_ENDED_THREAD_BYTES;
   }
 
   memoryUse(): number {

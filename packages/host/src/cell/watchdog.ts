@@ -134,5 +134,8 @@ function runningMs(exchange: Exchange, progressAt: number, now: number): number 
 
 /** Kills a cell whose resident memory is over its wall. */
 function holdToWall(cell: Cell): void {
-  if (cell.sampleRss() > cell.rssWallBytes()) cell.kill('rss');
+  if (cell.sampleRss() <= cell.rssWallBytes()) return;
+  const leases = [...cell.leases.values()];
+  // The last threads go anyhow: that less may be held without them is no fault of theirs.
+  cell.kill(leases.length > 0 && leases.every(isOrderly) ? 'drain' : 'rss');
 }
