@@ -107,12 +107,15 @@ export function storeCases(name: string, open: () => ContinuationStore, options:
       await put('t2', [tagged('t1')]);
       await expect(put('t3', [tagged('t1'), '', tagged('t0')])).rejects.toMatchObject(CONFLICT);
       expect(Buffer.from((await store.get(servlet, key))!).toString()).toBe(`${tagged('t2')} of t2`);
+      expect(await store.tag(servlet, key)).toBe(tagged('t2'));
+      expect(await store.tag(freshServlet(), key)).toBe('');
       await put('t3', [tagged('t9'), tagged('t2')], Date.now() + 200);
       await eventually(
         () => store.get(servlet, key),
         (found) => found === null,
       );
       // What has expired is nothing, swept or not.
+      expect(await store.tag(servlet, key)).toBe('');
       await expect(put('t4', [tagged('t3')])).rejects.toMatchObject(CONFLICT);
       await put('t4', ['']);
       expect(await store.usage(servlet)).toBe(22 + ENTRY_COST_BYTES);

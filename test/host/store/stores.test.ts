@@ -6,7 +6,7 @@ import { DirectoryStore } from '../../../packages/host/src/store/directory-store
 import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
 import { openStore } from '../../../packages/host/src/store/open-store.ts';
 import { SqliteStore } from '../../../packages/host/src/store/sqlite-store.ts';
-import type { ContinuationStore } from '../../../packages/host/src/store/store.ts';
+import { type ContinuationStore, keyOf } from '../../../packages/host/src/store/store.ts';
 import { storeCases } from './store-cases.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'custodian-stores-'));
@@ -24,12 +24,44 @@ describe('DirectoryStore', () => {
     const store = new DirectoryStore(path);
     await store.put(ENTRY);
     const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
-    expect(files).toHaveLength(1);
-    expect(statSync(join(files[0]!.parentPath, files[0]!.name)).mode & 0o777).toBe(0o600);
+    expect(files.map(({ name }) => name).toSorted()).toEqual([
+      expect.stringMatching(/^\d+\.lock$/),
+      keyOf(ENTRY.bytes),
+    ]);
+    for (const { parentPath, name } of files) expect(statSync(join(parentPath, name)).mode & 0o777).toBe(0o600);
     expect(statSync(path).mode & 0o777).toBe(0o700);
     writeFileSync(join(path, 'partial', 'torn'), 'x');
     expect(await store.sweep()).toBe(0);
     expect(readdirSync(join(path, 'partial'))).toEqual(['torn']);
+  });
+
+  test('a sweep that began before does not take what is kept anew meanwhile', async () => {
+    const path = join(root, 'renewed');
+    await using one = closing(new DirectoryStore(path));
+    await using two = closing(new DirectoryStore(path));
+    const entries = Array.from({ length: 60 }, (_, number) => ({ ...ENTRY, bytes: Buffer.from(`entry ${number}`) }));
+    await Promise.all(entries.map((entry) => one.store.put({ ...entry, expiresAt: Date.now() - 1 })));
+    const sweeping = one.store.sweep();
+    const keys = await Promise.all(entries.map((entry) => two.store.put(entry)));
+    await sweeping;
+    for (const key of keys) expect(await two.store.get(ENTRY.servlet, key)).not.toBeNull();
+  });
+
+  test('what another process has kept again is not the oldest any more, and does not live for less when it is kept here', async () => {
+    const path = join(root, 'shared');
+    await using one = closing(new DirectoryStore(path));
+    await using two = closing(new DirectoryStore(path));
+    const put = (store: ContinuationStore, text: string, expiresAt = ENTRY.expiresAt): Promise<string> =>
+      store.put({ ...ENTRY, bytes: Buffer.from(text), expiresAt, quotaBytes: 3 * 257 });
+    const [a, b] = [await put(one.store, 'a'), await put(one.store, 'b')];
+    const c = await put(two.store, 'c', Date.now() + 1e7);
+    expect(await put(one.store, 'c', Date.now() + 1)).toBe(c);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await one.store.get(ENTRY.servlet, c)).not.toBeNull();
+    await put(two.store, 'a');
+    await put(one.store, 'd');
+    expect(await one.store.get(ENTRY.servlet, a)).not.toBeNull();
+    expect(await one.store.get(ENTRY.servlet, b)).toBeNull();
   });
 });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignoreMissing, sweepPartials, writeDurably } from '../durable-file.ts';
@@ -19,6 +20,8 @@ import {
 interface Kept {
   cost: number;
   expiresAt: number;
+  /** By the file system's clock, as far as it is known. */
+  keptAt: number;
 }
 
 /** What one servlet has here, oldest first. */
@@ -51,29 +54,27 @@ export class DirectoryStore implements ContinuationStore {
   constructor(root: string) {
     this.#root = root;
     this.#partials = join(root, PARTIALS);
-    this.#locks = new FileLocks(this.#partials);
+    this.#locks = new FileLocks(join(root, LOCKS));
     this.label = `directory store ${root}`;
   }
 
   put(entry: StoreEntry): Promise<string> {
     return available('keep a continuation', async () => {
+      const { servlet, bytes, replaces, quotaBytes } = entry;
       const cost = costOf(entry);
       const key = keyFor(entry);
-      const name = directoryName(entry.servlet);
-      const shelf = await this.#shelf(name);
-      const knownUntil = entry.name === undefined ? (shelf.entries.get(key)?.expiresAt ?? 0) : 0;
-      const expiresAt = Math.max(entry.expiresAt, knownUntil);
-      const write = (): Promise<void> =>
-        writeDurably(this.#path(name, key), entry.bytes, { partials: this.#partials, modifiedAt: expiresAt });
-      const { replaces } = entry;
-      if (replaces === undefined) await write();
-      else
-        await this.#locks.hold(`${name}-${key}`, async () => {
-          if (!replaces.includes(await this.#tagAt(name, key))) throw new StoreConflictError(entry.servlet);
-          await write();
-        });
-      shelf.set(key, { cost, expiresAt });
-      await this.#makeRoom(name, shelf, entry.quotaBytes);
+      const name = directoryName(servlet);
+      const path = this.#path(name, key);
+      await this.#shelf(name);
+      await this.#locks.hold(key, async () => {
+        if (replaces !== undefined && !replaces.includes(await tagAt(path))) throw new StoreConflictError(servlet);
+        const knownUntil = entry.name === undefined ? ((await statOrNull(path))?.mtimeMs ?? 0) : 0;
+        const expiresAt = Math.max(entry.expiresAt, knownUntil);
+        await writeDurably(path, bytes, { partials: this.#partials, modifiedAt: expiresAt });
+        // A sweep may have counted anew meanwhile.
+        this.#shelves.get(name)?.set(key, { cost, expiresAt, keptAt: Date.now() });
+      });
+      await this.#makeRoom(name, quotaBytes);
       return key;
     });
   }
@@ -88,6 +89,10 @@ export class DirectoryStore implements ContinuationStore {
     });
   }
 
+  tag(servlet: string, key: string): Promise<string> {
+    return available('find a continuation', () => tagAt(this.#path(directoryName(servlet), key)));
+  }
+
   usage(servlet: string): Promise<number> {
     return available('measure a store', async () => (await this.#shelf(directoryName(servlet))).bytes);
   }
@@ -96,32 +101,45 @@ export class DirectoryStore implements ContinuationStore {
     return available('sweep a store', async () => {
       let swept = 0;
       for (const name of await namesIn(this.#root)) {
-        if (name === PARTIALS) continue;
+        if (name === PARTIALS || name === LOCKS) continue;
         const shelf = await this.#scan(name);
         this.#shelves.set(name, shelf);
-        for (const [key, { expiresAt }] of shelf.entries) {
-          if (expiresAt > Date.now()) continue;
-          shelf.delete(key);
-          await this.#remove(name, key);
-          swept++;
-        }
+        for (const [key, { expiresAt }] of shelf.entries)
+          if (expiresAt <= Date.now() && (await this.#remove(name, key, ({ mtimeMs }) => mtimeMs <= Date.now())))
+            swept++;
       }
       await sweepPartials(this.#partials);
       return swept;
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#shelves.clear();
-    return Promise.resolve();
+    await this.#locks.close();
   }
 
-  async #makeRoom(name: string, shelf: Shelf, quotaBytes: number): Promise<void> {
-    for (const key of shelf.entries.keys()) {
+  async #makeRoom(name: string, quotaBytes: number): Promise<void> {
+    const shelf = await this.#shelf(name);
+    for (const [key, { keptAt }] of shelf.entries) {
       if (shelf.bytes <= quotaBytes) return;
+      // Who makes room at the same time goes on with the next.
       shelf.delete(key);
-      await this.#remove(name, key);
+      await this.#remove(name, key, ({ ctimeMs }) => !shelf.entries.has(key) && ctimeMs <= keptAt);
     }
+  }
+
+  /** Removes an entry, unless it was kept again since somebody thought that it may go. @returns is it gone? */
+  #remove(name: string, key: string, mayGo: (file: Stats) => boolean): Promise<boolean> {
+    const path = this.#path(name, key);
+    return this.#locks.hold(key, async () => {
+      const file = await statOrNull(path);
+      const isGone = file === null || mayGo(file);
+      if (file !== null && isGone) await unlink(path).catch(ignoreMissing);
+      const shelf = this.#shelves.get(name);
+      if (isGone) shelf?.delete(key);
+      else shelf?.set(key, keptAs(file));
+      return isGone;
+    });
   }
 
   /** What a servlet has here; read from the disk when it is asked for first. */
@@ -136,42 +154,46 @@ export class DirectoryStore implements ContinuationStore {
   }
 
   async #scan(name: string): Promise<Shelf> {
-    const found: [key: string, kept: Kept, keptAt: number][] = [];
+    const found: [key: string, kept: Kept][] = [];
     for (const part of await namesIn(join(this.#root, name))) {
       for (const key of await namesIn(join(this.#root, name, part))) {
-        const file = await stat(join(this.#root, name, part, key)).catch(ignoreMissing);
-        if (file !== undefined)
-          found.push([key, { cost: file.size + ENTRY_COST_BYTES, expiresAt: file.mtimeMs }, file.ctimeMs]);
+        const file = await statOrNull(join(this.#root, name, part, key));
+        if (file !== null) found.push([key, keptAs(file)]);
       }
     }
-    found.sort(([, , left], [, , right]) => left - right);
+    found.sort(([, left], [, right]) => left.keptAt - right.keptAt);
     const shelf = new Shelf();
     for (const [key, kept] of found) shelf.set(key, kept);
     return shelf;
   }
 
-  /** With what that begins which is there. */
-  async #tagAt(name: string, key: string): Promise<string> {
-    await using file = await openOrNull(this.#path(name, key));
-    if (file === null || (await file.stat()).mtimeMs <= Date.now()) return '';
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(ENTRY_TAG_BYTES), 0, ENTRY_TAG_BYTES, 0);
-    return tagOf(buffer.subarray(0, bytesRead));
-  }
-
   #path(name: string, key: string): string {
     return join(this.#root, name, key.slice(0, 2), key);
-  }
-
-  async #remove(name: string, key: string): Promise<void> {
-    await unlink(this.#path(name, key)).catch(ignoreMissing);
   }
 }
 
 const PARTIALS = 'partial';
+const LOCKS = 'locks';
 
 /** Any name of a servlet, as a directory's. */
 function directoryName(servlet: string): string {
   return createHash('sha256').update(servlet).digest('hex').slice(0, 32);
+}
+
+/** With what that begins which is there; `''`: nothing is, or it has expired. */
+async function tagAt(path: string): Promise<string> {
+  await using file = await openOrNull(path);
+  if (file === null || (await file.stat()).mtimeMs <= Date.now()) return '';
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(ENTRY_TAG_BYTES), 0, ENTRY_TAG_BYTES, 0);
+  return tagOf(buffer.subarray(0, bytesRead));
+}
+
+function keptAs({ size, mtimeMs, ctimeMs }: Stats): Kept {
+  return { cost: size + ENTRY_COST_BYTES, expiresAt: mtimeMs, keptAt: ctimeMs };
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  return (await stat(path).catch(ignoreMissing)) ?? null;
 }
 
 async function openOrNull(path: string): Promise<FileHandle | null> {

@@ -27,6 +27,10 @@ export class MemoryStore implements ContinuationStore {
     return Promise.resolve(this.#byServlet.get(servlet)?.peek(key) ?? null);
   }
 
+  tag(servlet: string, key: string): Promise<string> {
+    return Promise.resolve(tagOf(this.#byServlet.get(servlet)?.peek(key)));
+  }
+
   usage(servlet: string): Promise<number> {
     return Promise.resolve(this.#byServlet.get(servlet)?.calculatedSize ?? 0);
   }

@@ -8,6 +8,7 @@ import {
   keyFor,
   StoreConflictError,
   type StoreEntry,
+  tagOf,
 } from './store.ts';
 
 const CONNECTIONS_MAX_COUNT = 4;
@@ -61,6 +62,8 @@ const REPLACE_NAMED = charging(`
   UPDATE custodian_kept SET number = DEFAULT, expires = $4, cost = $3, replaced = cost, bytes = $5
   WHERE servlet = $1 AND key = $2 AND ${IS_REPLACEABLE}
   RETURNING cost - replaced AS more`);
+const TAG = `SELECT substring(bytes FROM 1 FOR ${ENTRY_TAG_BYTES}) AS tag FROM custodian_kept
+  WHERE servlet = $1 AND key = $2 AND expires > $3`;
 const MAKE_ROOM = `
   WITH oldest AS (
     SELECT key, sum(cost) OVER (ORDER BY number) - cost AS before
@@ -118,6 +121,13 @@ export class PostgresStore implements ContinuationStore {
         [servlet, key, Date.now()],
       );
       return (row?.['bytes'] as Buffer | undefined) ?? null;
+    });
+  }
+
+  tag(servlet: string, key: string): Promise<string> {
+    return available('find a continuation', async () => {
+      const [row] = await this.#query(TAG, [servlet, key, Date.now()]);
+      return tagOf(row?.['tag'] as Buffer | undefined);
     });
   }
 

@@ -53,6 +53,13 @@ const PUT = `${SETTLE}
   redis.call('ZADD', KEYS[3], expiry, ARGV[2])
   while tonumber(redis.call('GET', KEYS[4])) > tonumber(ARGV[6]) do
     local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+    -- Alone it has room. Redis has thrown a part of the books away: they begin anew, with what is kept now.
+    if oldest == ARGV[2] then
+      redis.call('DEL', KEYS[1])
+      redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
+      redis.call('SET', KEYS[4], ARGV[4])
+      break
+    end
     redis.call('DEL', KEYS[5] .. oldest)
     forget(oldest)
   end
@@ -108,6 +115,13 @@ export class RedisStore implements ContinuationStore {
         .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
         .get(`${this.#entriesOf(servlet)}${key}`);
       return found as Buffer | null;
+    });
+  }
+
+  tag(servlet: string, key: string): Promise<string> {
+    return available('find a continuation', async () => {
+      const client = await this.#ready();
+      return (await client.getRange(`${this.#entriesOf(servlet)}${key}`, 0, ENTRY_TAG_BYTES - 1)) ?? '';
     });
   }
 

@@ -58,6 +58,10 @@ export class SqliteStore implements ContinuationStore {
     });
   }
 
+  tag(servlet: string, key: string): Promise<string> {
+    return available('find a continuation', async () => (await this.#ask({ type: 'tag', servlet, key })) as string);
+  }
+
   usage(servlet: string): Promise<number> {
     return available('measure a store', async () => (await this.#ask({ type: 'usage', servlet })) as number);
   }

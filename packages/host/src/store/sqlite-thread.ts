@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { ENTRY_TAG_BYTES } from '@custodian/protocol';
 import { tagOf } from './store.ts';
 
 export type SqliteQuestion =
@@ -18,7 +19,7 @@ export type SqliteQuestion =
       /** Absent: whatever is there. */
       replaces: readonly string[] | undefined;
     }
-  | { type: 'get'; servlet: string; key: string }
+  | { type: 'get' | 'tag'; servlet: string; key: string }
   | { type: 'usage'; servlet: string }
   | { type: 'sweep' };
 
@@ -72,6 +73,9 @@ const used = database.prepare('SELECT bytes FROM used WHERE servlet = ?');
 const oldest = database.prepare('SELECT number, cost FROM kept WHERE servlet = ? ORDER BY number LIMIT 100');
 const remove = database.prepare('DELETE FROM kept WHERE number = ?');
 const find = database.prepare('SELECT bytes FROM kept WHERE servlet = ? AND key = ? AND expires > ?');
+const findTag = database.prepare(
+  `SELECT substr(bytes, 1, ${ENTRY_TAG_BYTES}) AS tag FROM kept WHERE servlet = ? AND key = ? AND expires > ?`,
+);
 const expire = database.prepare('DELETE FROM kept WHERE expires <= ?');
 
 function usedBytes(servlet: string): number {
@@ -82,13 +86,15 @@ function answer(question: SqliteQuestion): unknown {
   switch (question.type) {
     case 'put': {
       const { servlet, key, cost, expiresAt, bytes, quotaBytes, isReplaced, replaces } = question;
-      if (replaces !== undefined && !replaces.includes(tagOf(found(servlet, key)))) return 'conflict';
+      if (replaces !== undefined && !replaces.includes(foundTag(servlet, key))) return 'conflict';
       (isReplaced ? replace : insert).run(servlet, key, cost, Math.ceil(expiresAt), bytes);
       makeRoom(servlet, quotaBytes);
       return null;
     }
     case 'get':
-      return found(question.servlet, question.key);
+      return (find.get(question.servlet, question.key, Date.now())?.['bytes'] as Uint8Array | undefined) ?? null;
+    case 'tag':
+      return foundTag(question.servlet, question.key);
     case 'usage':
       return usedBytes(question.servlet);
     case 'sweep':
@@ -96,8 +102,8 @@ function answer(question: SqliteQuestion): unknown {
   }
 }
 
-function found(servlet: string, key: string): Uint8Array | null {
-  return (find.get(servlet, key, Date.now())?.['bytes'] as Uint8Array | undefined) ?? null;
+function foundTag(servlet: string, key: string): string {
+  return tagOf(findTag.get(servlet, key, Date.now())?.['tag'] as Uint8Array | undefined);
 }
 
 function makeRoom(servlet: string, quotaBytes: number): void {
@@ -114,7 +120,7 @@ function makeRoom(servlet: string, quotaBytes: number): void {
 /** All of them in one transaction: one wait for the disk. */
 function answerAll(questions: readonly SqliteQuestion[]): SqliteAnswer[] {
   try {
-    if (questions.every(({ type }) => type === 'get' || type === 'usage'))
+    if (questions.every(({ type }) => type !== 'put' && type !== 'sweep'))
       return questions.map((question) => ({ type: 'value', value: answer(question) }));
     database.exec('BEGIN IMMEDIATE');
     const answers = questions.map((question): SqliteAnswer => ({ type: 'value', value: answer(question) }));

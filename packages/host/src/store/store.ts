@@ -34,6 +34,8 @@ export interface ContinuationStore extends Closable {
   put(entry: StoreEntry): Promise<string>;
   /** What was kept; null when it has expired, made room, or never was. @throws StoreUnavailableError */
   get(servlet: string, key: string): Promise<Uint8Array | null>;
+  /** With which {@link ENTRY_TAG_BYTES} characters that begins; `''`: there is nothing. @throws StoreUnavailableError */
+  tag(servlet: string, key: string): Promise<string>;
   /** Bytes that are kept for a servlet, with {@link ENTRY_COST_BYTES} for each. @throws StoreUnavailableError */
   usage(servlet: string): Promise<number>;
   /** Lets go of what has expired. @returns how many. @throws StoreUnavailableError */

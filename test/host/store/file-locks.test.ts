@@ -1,0 +1,92 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { FileLocks } from '../../../packages/host/src/store/file-locks.ts';
+
+const HOLDER = fileURLToPath(new URL('../../support/lock-holder.ts', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'custodian-locks-'));
+type Holder = ChildProcessByStdio<Writable, Readable, null>;
+const holders: Holder[] = [];
+afterAll(() => {
+  // SIGKILL ends one that stands still, too.
+  for (const holder of holders) holder.kill('SIGKILL');
+  rmSync(root, { recursive: true });
+});
+
+function start(...args: string[]): Holder {
+  const stdio = ['pipe', 'pipe', 'inherit'] as const;
+  const holder: Holder = spawn(process.execPath, ['--no-warnings', HOLDER, ...args], { stdio: [...stdio] });
+  holders.push(holder);
+  return holder;
+}
+
+/** A process that has the lock by now. */
+async function holderOf(directory: string): Promise<Holder> {
+  const holder = start('hold', directory, 'name');
+  await once(holder.stdout, 'data');
+  return holder;
+}
+
+/** Makes everything in a directory look an hour old. */
+function age(directory: string): void {
+  const then = Date.now() / 1000 - 3600;
+  for (const name of readdirSync(directory)) utimesSync(join(directory, name), then, then);
+}
+
+describe('FileLocks', () => {
+  test('a lock of a process that was killed is free, and of those who come for it at once each has it alone', async () => {
+    const directory = join(root, 'killed');
+    const holder = await holderOf(directory);
+    age(directory);
+    const file = join(root, 'number');
+    writeFileSync(file, '0');
+    const counters = Array.from({ length: 3 }, () => start('count', directory, 'name', file, '40'));
+    const gone = counters.map((counter) => once(counter, 'exit'));
+    // They have begun to look whether it is free.
+    await sleep(300);
+    expect(readFileSync(file, 'utf8')).toBe('0');
+    holder.kill('SIGKILL');
+    for (const exit of gone) expect((await exit)[0]).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe('120');
+  });
+
+  test('a lock is not taken from who stands still with it, for however long, and is when it is given back', async () => {
+    const directory = join(root, 'still');
+    const holder = await holderOf(directory);
+    holder.kill('SIGSTOP');
+    age(directory);
+    const locks = new FileLocks(directory);
+    let isHeld = false;
+    const held = locks.hold('name', () => Promise.resolve((isHeld = true)));
+    await sleep(300);
+    expect(isHeld).toBe(false);
+    holder.kill('SIGCONT');
+    holder.stdin.end();
+    expect(await held).toBe(true);
+    await locks.close();
+  });
+
+  test('what is run under a lock of one process runs one after another, and an error gives the lock back', async () => {
+    const [one, two] = [new FileLocks(join(root, 'same')), new FileLocks(join(root, 'same'))];
+    await expect(one.hold('name', () => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
+    let running = 0;
+    const most: number[] = [];
+    await Promise.all(
+      [one, two, one, two, one].map((locks) =>
+        locks.hold('name', async () => {
+          most.push(++running);
+          await sleep(2);
+          running--;
+        }),
+      ),
+    );
+    expect(most).toEqual([1, 1, 1, 1, 1]);
+    await Promise.all([one.close(), two.close()]);
+  });
+});
