@@ -1,8 +1,15 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { childProcesses } from '../../support/process-tree.ts';
 import { RestartableHost } from '../../support/restartable-host.ts';
 import { StartedHost } from '../../support/started-host.ts';
 import { type Shown, Visitor } from '../../support/visitor.ts';
+
+const logs = mkdtempSync(join(tmpdir(), 'custodian-old-versions-'));
+afterAll(() => rmSync(logs, { recursive: true }));
 
 type Persistence = 'stateless' | 'checkpoint';
 
@@ -23,6 +30,11 @@ const second = (persistence: Persistence): string => `
   export default async function start() {
     return 'second ' + (await ask('one')) * (await ask('two'));
   }`;
+
+const LAZILY = `
+    const [one, two] = [await ask('one'), await ask('two')];
+    const { combine } = await import('./combine.mjs');
+    return 'first ' + combine(one, two);`;
 
 /** Answers a page as a browser does, by POST, and is sent on at most once. */
 async function answer(visitor: Visitor, page: Shown, n: number): Promise<Shown & { isSentOn: boolean }> {
@@ -62,6 +74,35 @@ describe.each(['stateless', 'checkpoint'] as const)('a servlet that is %s and ke
     expect((await visitor.get(new URL(two.url).pathname.replace(/;[kc]=[^;]*/, ''))).text).toContain('one second');
   }, 60_000);
 
+  test('says so to visitor and operator where the old code needs a module that was not kept with it, and answers in it else', async () => {
+    const logDestination = join(logs, `${persistence}.log`);
+    const lazy = first(persistence)
+      .replace("import { combine } from './combine.mjs';", '')
+      .replace(/return 'first '.*/, LAZILY);
+    await using started = await StartedHost.start(
+      { flow: lazy, combine: COMBINE },
+      { store: 'memory', unit: 'instance', log: 'events', logDestination, isDevelopment: false },
+      { flow: { spareThreads: 0, limits: { oldVersionMs: 3_600_000 } } },
+    );
+    const visitor = new Visitor(started.url);
+    const one = await visitor.get('/flow');
+    writeFileSync(started.directory.file('flow'), second(persistence));
+    started.host.reload('flow');
+    if (persistence === 'checkpoint') await started.host.killCell(Number(/pid (\d+)/.exec(one.text)![1]));
+    const two = await answer(visitor, one, 3);
+    expect(two.text).toContain('two first');
+    const refused = await answer(visitor, two, 4);
+    expect(refused.status).toBe(410);
+    expect(refused.text).toContain('This page is of an older version');
+    expect(refused.text).toContain('SERVLET_OLD_MODULE');
+    expect(refused.text).not.toContain('combine');
+    await eventually(
+      () => readFileSync(logDestination, 'utf8'),
+      (text) => /Cannot import .*combine\.mjs: .* import it at the top/.test(text),
+    );
+    expect((await answer(visitor, one, 3)).text).toContain('two first');
+  }, 60_000);
+
   test('still has it after kill -9 and a restart, and no longer than it was to be kept', async () => {
     await using host = await RestartableHost.start(
       { flow: first(persistence), combine: COMBINE },
@@ -87,3 +128,31 @@ describe.each(['stateless', 'checkpoint'] as const)('a servlet that is %s and ke
     }
   }, 120_000);
 });
+
+test('an old version is kept when somebody else has ended its thread before that could answer', async () => {
+  const slow = `await new Promise((resolve) => setTimeout(resolve, 1500));\n${first('stateless')}`;
+  await using started = await StartedHost.start(
+    { flow: slow, combine: COMBINE },
+    { store: 'memory', unit: 'instance' },
+    { flow: { spareThreads: 0, limits: { oldVersionMs: 3_600_000 } } },
+  );
+  const visitor = new Visitor(started.url);
+  const one = await visitor.get('/flow');
+  const killAll = async (): Promise<void> => {
+    for (const { pid } of childProcesses(process.pid)) await started.host.killCell(pid).catch(() => {});
+  };
+  writeFileSync(started.directory.file('flow'), second('stateless'));
+  started.host.reload('flow');
+  await killAll();
+  const two = await answer(visitor, one, 3);
+  await killAll();
+  // Its address goes to a thread of that version alone.
+  const answering = answer(visitor, two, 4);
+  await eventually(
+    () => started.host.servlets.find(({ name }) => name === 'flow')!.threads,
+    (count) => count === 1,
+  );
+  await killAll();
+  await answering;
+  expect((await answer(visitor, two, 4)).text).toBe('first 7');
+}, 60_000);

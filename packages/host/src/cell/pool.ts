@@ -389,8 +389,7 @@ export class ServletPool implements ThreadsOwner {
         this.#site.onDeath(obituary, lease.failure);
         const answeredCount = cell.isGone ? cell.answeredCount : lease.answeredCount;
         const isUnfit = guilty === null && lease.exchanges.size === 0 && answeredCount === 0;
-        if (isUnfit && lease.version !== null) this.#site.versions.forget(this.servlet.name, lease.version);
-        else if (isUnfit) this.#holdToBench(lease, lease.failure ?? { name: 'Error', message: obituary.detail });
+        if (isUnfit) this.#holdToBench(lease, lease.failure ?? { name: 'Error', message: obituary.detail });
       }
       this.#decide(lease, guilty, obituary);
     }
@@ -405,7 +404,10 @@ export class ServletPool implements ThreadsOwner {
 
   #holdToBench(lease: Lease, failure: Failure): void {
     const end = startEndOf(lease);
-    if (end === 'unfit') this.bench.onFailedStart(failure);
+    if (lease.version !== null) {
+      // Pages that are of it are of an older version now. What others have ended is tried again.
+      if (end === 'unfit') this.#site.versions.forget(this.servlet.name, lease.version);
+    } else if (end === 'unfit') this.bench.onFailedStart(failure);
     else if (end === 'forced') this.bench.onForcedEnd(failure);
   }
 

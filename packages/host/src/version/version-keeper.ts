@@ -64,7 +64,12 @@ export class VersionKeeper {
       if (id !== present && known.retiredAt === null) await this.#retire(servlet, id, known, Date.now());
       if (known.compiler !== compiler || this.#isOver(servlet, known)) this.forget(servlet, id);
     }
-    return versions.has(present);
+    const known = versions.get(present);
+    if (known === undefined) return false;
+    // One that is present again is the newest, and the last to make room.
+    versions.delete(present);
+    versions.set(present, known);
+    return true;
   }
 
   /** Keeps the code of the present version. */

@@ -14,7 +14,7 @@ import { noteWrite } from './late-writes.ts';
 import { ServletLoadError } from './load.ts';
 import './saved-library.ts';
 import type { Servlet } from './servlet.ts';
-import { changedPage, supersededPage, unavailablePage, unsavedPage } from './visitor-pages.ts';
+import { changedPage, oldModulePage, supersededPage, unavailablePage, unsavedPage } from './visitor-pages.ts';
 
 /**
  * A servlet whose instances outlive their thread: what each one has is saved with every answer, before that goes out. The next request
@@ -58,6 +58,10 @@ export class CheckpointedServlet extends ContinuationServlet {
       const code = (error as { code?: unknown } | null)?.code;
       if (code === 'STORE_UNAVAILABLE') return this.start(request, unavailablePage);
       if (code === 'STORE_CONFLICT') return this.start(request, supersededPage);
+      if (code === 'SERVLET_OLD_MODULE') {
+        console.warn((error as Error).message);
+        return this.start(request, () => oldModulePage(this.#startUrl(request)));
+      }
       throw error;
     }
   }

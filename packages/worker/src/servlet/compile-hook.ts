@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import type { Persistence } from '@custodian/protocol';
+import { OldModuleError } from '../version/old-module-error.ts';
 import type * as Compiler from '../continuation/compile/compile.ts';
 
 /** How the modules of a servlet with continuations come to be compiled. */
@@ -63,10 +64,7 @@ export function installCompiler(task: CompileTask): void {
       if (opted === undefined && !isOwn(url, root)) return nextLoad(url, context);
       const known = code[url];
       if (known !== undefined) return { format: 'module', source: known, shortCircuit: true };
-      if (isOldVersion)
-        throw new Error(
-          `Cannot import ${fileURLToPath(url)}: it was not loaded when this version of the servlet was kept`,
-        );
+      if (isOldVersion) throw new OldModuleError(fileURLToPath(url));
       const loaded = nextLoad(url, context);
       if (loaded.format !== 'module' && loaded.format !== 'module-typescript') {
         if (opted !== undefined && loaded.format?.startsWith('commonjs')) warnOfCommonJs(url);

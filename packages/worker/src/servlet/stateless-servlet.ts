@@ -16,7 +16,7 @@ import './saved-library.ts';
 import { takeReferred } from './server-ref.ts';
 import type { Servlet } from './servlet.ts';
 import { toOldVersion } from '../version/versions.ts';
-import { changedPage, expiredPage, unavailablePage } from './visitor-pages.ts';
+import { changedPage, expiredPage, oldModulePage, unavailablePage } from './visitor-pages.ts';
 
 useSerializer({ encode, decode });
 
@@ -55,8 +55,11 @@ export class StatelessServlet extends ContinuationServlet {
       const saved = await this.#open(request, payload);
       return saved instanceof Error ? await this.#refuse(request, saved) : await this.resume(request, saved, 0);
     } catch (error) {
-      if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error;
-      return this.start(request, unavailablePage);
+      const code = (error as { code?: unknown } | null)?.code;
+      if (code === 'STORE_UNAVAILABLE') return this.start(request, unavailablePage);
+      if (code !== 'SERVLET_OLD_MODULE') throw error;
+      console.warn((error as Error).message);
+      return this.start(request, () => oldModulePage(this.#startUrl(request)));
     }
   }
 
@@ -101,11 +104,15 @@ export class StatelessServlet extends ContinuationServlet {
   }
 
   async #refuse(request: ServletRequest, error: Error): Promise<Reply> {
-    const startUrl = this.startUrl ?? withoutVersion(withoutPayload(baseOf(request)));
+    const startUrl = this.#startUrl(request);
     const isChanged = (error as { code?: unknown }).code === 'SERVLET_PROGRAM_CHANGED';
     if (!isChanged) return this.start(request, () => expiredPage(startUrl));
     const elsewhere = await toOldVersion(request, error as CodeChangedError);
     return this.start(request, () => elsewhere ?? changedPage(startUrl));
+  }
+
+  #startUrl(request: ServletRequest): string {
+    return this.startUrl ?? withoutVersion(withoutPayload(baseOf(request)));
   }
 }
 

@@ -24,6 +24,17 @@ export function changedPage(startUrl: string): PlainReply {
   });
 }
 
+/** The answer where an older version of a servlet, in which a page was to be finished, can't go on. */
+export function oldModulePage(startUrl: string): PlainReply {
+  return page({
+    status: 410,
+    code: 'SERVLET_OLD_MODULE',
+    title: 'This page is of an older version',
+    text: 'The program behind it has been changed since it was shown, and what it would need from here on was not kept. What it had done before it noticed is done.',
+    startUrl,
+  });
+}
+
 /** The answer for a page whose thread has ended, and that could not be saved before. `why`: for its author. */
 export function unsavedPage(startUrl: string, why: string | null): PlainReply {
   return page({
