@@ -7,7 +7,7 @@ export type TapEvent = 'asked' | 'answered';
 export class StoreTap implements AsyncDisposable {
   readonly port: number;
   /** Called for each piece, which goes on when it has resolved; null: for none. */
-  onEvent: ((event: TapEvent) => Promise<void>) | null = null;
+  onEvent: ((event: TapEvent, piece: Buffer) => Promise<void>) | null = null;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -31,7 +31,7 @@ export class StoreTap implements AsyncDisposable {
       let turn = Promise.resolve();
       this.#sockets.add(socket);
       socket.on('data', (piece: Buffer) => {
-        turn = turn.then(() => this.onEvent?.(event)).then(() => void other.write(piece));
+        turn = turn.then(() => this.onEvent?.(event, piece)).then(() => void other.write(piece));
       });
       socket.on('error', () => {});
       socket.on('close', () => {

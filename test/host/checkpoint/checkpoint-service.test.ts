@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { DatabaseServer, redisMissing } from '../../support/database-server.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startTrusted, StartedHost } from '../../support/started-host.ts';
-import { Visitor } from '../../support/visitor.ts';
+import { StoreTap } from '../../support/store-tap.ts';
+import { type Shown, Visitor } from '../../support/visitor.ts';
 
 const ASKS = JSON.stringify(new URL('../../../packages/worker/src/asks.ts', import.meta.url).href);
 /** A servlet with checkpoints that asks for whatever its query says. */
@@ -32,6 +34,7 @@ describe('CheckpointService', () => {
     expect((await visitor.get(asked({ revive: true }))).text).toBe('CHECKPOINT_MISSING');
     for (const head of [
       { read: home },
+      { look: home },
       { forget: home },
       { save: home, lifetimeMs: 60_000, replaces: [''] },
       { save: home, lifetimeMs: 60_000, replaces: ['short'] },
@@ -104,6 +107,51 @@ test.skipIf(missing !== null).each(['checkpoint', 'stateless'])(
       for await (const piece of response.body!) text += Buffer.from(piece).toString();
     }).rejects.toThrow('terminated');
     expect(text).toMatch(/^begun by \d+\. $/);
+  },
+  60_000,
+);
+
+/** Sets what its pages share, without a page more; so it can be again what it was before. */
+const SETTER = `
+  import { html, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    const shared = { n: '0' };
+    const { bindings } = await sendSuspend((url) => html\`<a href="\${url}">set</a>\`);
+    if (bindings.has('n')) shared.n = bindings.get('n');
+    return 'it is ' + shared.n + ' in ' + process.pid;
+  }`;
+
+test.skipIf(missing !== null)(
+  'an answer is saved when the instance is again what it was before one of which nobody knows whether it was saved',
+  async () => {
+    await using server = await DatabaseServer.redis();
+    await using tap = await StoreTap.start(Number(new URL(server.url).port));
+    const store = `redis://127.0.0.1:${tap.port}`;
+    await using started = await StartedHost.start({ setter: SETTER }, { store }, { setter: { isEager: true } });
+    await started.host.ready();
+    const visitor = new Visitor(started.url);
+    const page = await visitor.get('/setter');
+    const set = (n: string): Promise<Shown> => visitor.follow(page, { n });
+    expect((await set('1')).text).toMatch(/^it is 1 /);
+    // The store keeps it, and is killed before it can say so.
+    let isPut = false;
+    tap.onEvent = async (event, piece) => {
+      isPut ||= event === 'asked' && /eval/i.test(piece.toString('latin1'));
+      if (isPut && event === 'answered') await server.kill();
+    };
+    expect((await set('2')).status).toBe(503);
+    expect(isPut).toBe(true);
+    tap.onEvent = null;
+    await server.start();
+    const answered = await eventually(
+      () => set('1'),
+      ({ status }) => status === 200,
+      { ms: 15_000 },
+    );
+    expect(answered.text).toMatch(/^it is 1 /);
+    await started.host.killCell(Number(/in (\d+)/.exec(answered.text)![1]));
+    expect((await visitor.follow(page)).text).toMatch(/^it is 1 /);
   },
   60_000,
 );

@@ -10,8 +10,8 @@ const TAGS_MAX_COUNT = 16;
 /**
  * Lets threads save instances and make them again. `{ save: home, lifetimeMs, replaces }` with the bytes as a body is
  * answered once they are safe; `{ revive: true }` with the bytes of the instance that the request's own URL leads to, which
- * is the thread's from then on; `{ read: home }` with those of one that is; `{ release: home }` when it is not any more. A
- * thread saves what is its own, and learns nothing of what nobody has asked it for.
+ * is the thread's from then on; `{ read: home }` with those of one that is, `{ look: home }` with `{ tag }` alone; `{ release: home }`
+ * when it is not any more. A thread saves what is its own, and learns nothing of what nobody has asked it for.
  *
  * The bytes begin with a tag; the rest is sealed by the threads, and here nobody looks into it. `replaces` names the tags
  * in whose place it may be kept: when another host has saved the instance since, it is refused (`STORE_CONFLICT`). A tag alone
@@ -31,13 +31,14 @@ export class CheckpointService implements Service {
   }
 
   answer(ask: Ask): Promise<Answer> {
-    const { save, read, release, revive, lifetimeMs, replaces } = ask.json();
+    const { save, read, look, release, revive, lifetimeMs, replaces } = ask.json();
     if (revive === true) return this.#revive(ask);
+    if (typeof look === 'string') return this.#look(ask, look);
     if (typeof read === 'string') return this.#read(ask, read);
     if (typeof release === 'string') return this.#release(ask, release);
     if (typeof save === 'string' && isLifetime(lifetimeMs) && areTags(replaces))
       return this.#save(ask, save, lifetimeMs, replaces);
-    throw new ProtocolError('Cannot read an ask for a checkpoint: it is neither save, read, release nor revive');
+    throw new ProtocolError('Cannot read an ask for a checkpoint: it is neither save, read, look, release nor revive');
   }
 
   async #save(ask: Ask, home: string, lifetimeMs: number, replaces: readonly string[]): Promise<Answer> {
@@ -58,6 +59,12 @@ export class CheckpointService implements Service {
     const bytes = await this.#inTurn(ask, home, () => this.#store.get(ask.servlet.name, keyOfName(home)));
     if (bytes === null) throw missing(false);
     return { body: bytes };
+  }
+
+  async #look(ask: Ask, home: string): Promise<Answer> {
+    checkOwn(ask, home);
+    const tag = await this.#inTurn(ask, home, () => this.#store.tag(ask.servlet.name, keyOfName(home)));
+    return { head: { tag } };
   }
 
   async #revive(ask: Ask): Promise<Answer> {

@@ -36,6 +36,12 @@ export function readCheckpoint(home: string): Promise<Kept | null> {
   return find({ read: home });
 }
 
+/** The tag of what is kept of an instance that is this thread's already; `''`: nothing is. */
+export async function lookForCheckpoint(home: string): Promise<string> {
+  const { tag } = (await ask('checkpoint', { look: home })).json() as { tag: string };
+  return tag;
+}
+
 /**
  * What was kept of the instance that the running request's URL leads to, which is this thread's from now on; null: nothing.
  * @throws AskError `CHECKPOINT_LOST` when its thread has died before anything was kept

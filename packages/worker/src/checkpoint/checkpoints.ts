@@ -1,19 +1,20 @@
 import { type ContinuationToken, homeOf } from '@custodian/protocol';
 import { UnserializableError } from '../continuation/serialize/errors.ts';
-import {
-  NoContinuationError,
-  NoInstanceError,
-  type SavedEntry,
-  type SavedInstance,
-  type SavingManager,
-} from '../manager/manager.ts';
+import { NoInstanceError, type SavedEntry, type SavedInstance, type SavingManager } from '../manager/manager.ts';
 import { isSameNonce } from '../manager/nonce.ts';
 import { crypto } from '../node-crypto.ts';
 import type { InstanceAddress } from '../servlet/context.ts';
 import { ServerValue } from '../servlet/server-ref.ts';
 import { asBuffer } from '../stuffer/bytes.ts';
 import { type Seal, StateTooLargeError } from '../stuffer/seal.ts';
-import { type Kept, putCheckpoint, readCheckpoint, releaseCheckpoint, takeCheckpoint } from './checkpoint-store.ts';
+import {
+  type Kept,
+  lookForCheckpoint,
+  putCheckpoint,
+  readCheckpoint,
+  releaseCheckpoint,
+  takeCheckpoint,
+} from './checkpoint-store.ts';
 import { decodePages, encodePages, unserializable } from './pages.ts';
 import { type CheckpointHead, readRecord, writeRecord } from './record.ts';
 import { Saved } from './saved.ts';
@@ -109,14 +110,15 @@ export class Checkpoints {
   }
 
   /**
-   * Makes the instance of a URL again, if it was saved, and is not here or not as it was saved last.
+   * Makes the instance of a URL again, if it was saved, and is not here or not as it was saved last. So an answer begins on what the
+   * last one left, wherever that was given, and one that changes nothing need not be compared with anything when it ends.
    * @throws CodeChangedError, DecodeError, SealError, and AskError `STORE_UNAVAILABLE`, `STORE_CONFLICT`, `CHECKPOINT_LOST`
    */
   async revive(token: ContinuationToken): Promise<void> {
     const home = homeOf(token);
     for (;;) {
       const instance = this.instanceOf(token);
-      if (instance !== null && (this.#hasPage(instance, token) || (await this.#isNewest(instance)))) return;
+      if (instance !== null && (await this.#isNewest(instance))) return;
       const underWay = this.#reviving.get(home);
       if (underWay === undefined) break;
       // It may fail for a reason of that request's own.
@@ -149,25 +151,13 @@ export class Checkpoints {
     return this.#manager.hasInstance(instance) && this.#saved.get(instance)?.isSuperseded !== true;
   }
 
-  /** Can the page be answered here, or is it known why not? */
-  #hasPage(instance: number, { continuation, nonce }: ContinuationToken): boolean {
-    if (this.#saved.get(instance)?.losses.has(continuation) === true) return true;
-    try {
-      this.#manager.peek(instance, continuation, nonce);
-      return true;
-    } catch (error) {
-      if (error instanceof NoContinuationError || error instanceof NoInstanceError) return false;
-      throw error;
-    }
-  }
-
-  /** Who comes for a page that the instance does not have here may have it of another host, where the visit went on. */
+  /** Is it as it was saved last? The visit may have gone on at another host. */
   async #isNewest(instance: number): Promise<boolean> {
     const saved = this.#saved.get(instance);
     if (saved === undefined) return true;
     await saved.turn;
-    const kept = await readCheckpoint(saved.home);
-    if (kept === null || saved.isOwn(kept.tag)) return true;
+    if (saved.isSuperseded) return false;
+    if (saved.isUnheard || saved.isOwn(await lookForCheckpoint(saved.home))) return true;
     this.#supersede(instance, saved);
     return false;
   }

@@ -1,6 +1,8 @@
-import { bindingsAt, Frame } from '../continuation/frame.ts';
+import { types } from 'node:util';
+import { bindingsAt } from '../continuation/frame.ts';
 import { Continuation, estimateBytes, type HeavyValues } from '../continuation/runtime.ts';
 import { DecodeError, UnserializableError } from '../continuation/serialize/errors.ts';
+import { isFrame } from '../continuation/serialize/frame-kinds.ts';
 import { decodeGraph, encodeGraph } from '../continuation/serialize/graph.ts';
 import type { ExpirationHandler, SavedEntry } from '../manager/manager.ts';
 import { type CellFrame, NO_CELLS } from '../servlet/context.ts';
@@ -46,8 +48,8 @@ export function decodePages(graph: Uint8Array, pages: CheckpointHead['pages']): 
   return pages.map(([id, nonce, mark], index) => {
     const [frames, cells, visit, handler] = roots.slice(index * ROOTS.length, (index + 1) * ROOTS.length);
     if (
-      !(frames === null || frames instanceof Frame) ||
-      !(cells === null || cells instanceof Map) ||
+      !(frames === null || isFrame(frames)) ||
+      !(cells === null || types.isMap(cells)) ||
       !(visit === null || typeof visit === 'function') ||
       !(handler === null || typeof handler === 'function')
     )

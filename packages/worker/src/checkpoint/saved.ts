@@ -49,19 +49,31 @@ export class Saved {
     return this.tag !== null;
   }
 
+  /** Nothing of it was ever sent to the store: nobody else can have it. */
+  get isUnheard(): boolean {
+    return this.tag === null && this.#unsure.length === 0;
+  }
+
   /** Is that version this thread's? */
   isOwn(tag: string): boolean {
-    return tag === this.tag || this.#unsure.includes(tag);
+    return this.#own().includes(tag);
   }
 
   /** A version that is about to be kept, and what it may take the place of. */
   next(): { tag: string; replaces: string[] } {
-    const replaces = this.tag === null ? [...this.#unsure] : [this.tag, ...this.#unsure];
-    // What nobody else can have had may have made room, or be gone with the store's memory: it is kept anew.
-    if (!this.isRevived) replaces.push('');
+    const replaces = this.#own();
+    // Until it is known which one is there, none is the same as before.
+    this.digest = '';
     const tag = createTag();
     this.#unsure = [...this.#unsure.slice(1 - UNSURE_MAX_COUNT), tag];
     return { tag, replaces };
+  }
+
+  #own(): string[] {
+    const own = this.tag === null ? [...this.#unsure] : [this.tag, ...this.#unsure];
+    // What began here may have made room, or be gone with the store's memory: it is kept anew.
+    if (!this.isRevived) own.push('');
+    return own;
   }
 
   /** That version is safe. */

@@ -47,7 +47,11 @@ export function hashStuffer(
         const stuffing = currentStuffing();
         if (stuffing !== null) stuffing.writes.push(written);
         else pending.set(key, written);
-        written.catch(() => {});
+        // What has failed is told to who looks for it.
+        written.then(
+          () => pending.delete(key),
+          () => {},
+        );
       }
       return Buffer.from(key, 'latin1');
     },
