@@ -21,9 +21,10 @@ const SUM = `${ASK}
 /** Shows a page that holds a string of a kind and a length, and then its length and a hash of it. */
 const BIG = `
   function digits(length) { let text = ''; for (let at = 1; text.length < length; at = (at * 48271) % 2147483647) text += at; return text.slice(0, length); }
+  function noise(length) { let text = '', at = 1; while (text.length < length) { at = (at * 48271) % 2147483647; text += String.fromCharCode(33 + ((at >> 8) % 94)); } return text; }
   export default async function start(request) {
     const length = Number(request.query.get('length')), kind = request.query.get('kind');
-    const text = kind === 'digits' ? digits(length) : 'a'.repeat(length);
+    const text = kind === 'digits' ? digits(length) : kind === 'noise' ? noise(length) : 'a'.repeat(length);
     await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
     let sum = 0;
     for (let at = 0; at < text.length; at++) sum = (sum * 31 + text.charCodeAt(at)) | 0;
@@ -137,6 +138,10 @@ describe('F. stateless servlets and stuffers', () => {
     rmSync(urls, { recursive: true });
   });
 
+  /** What each page says of what it held. */
+  const textsOf = (pages: readonly Shown[]): Promise<string[]> =>
+    Promise.all(pages.map(async (page) => (await visitor.follow(page)).text));
+
   test('C062 adds two numbers; the parameter is c, and its payload starts with 0', async () => {
     const [x, y] = [Math.floor(Math.random() * 500), Math.floor(Math.random() * 500)];
     const first = await visitor.get('/sum2');
@@ -190,26 +195,50 @@ describe('F. stateless servlets and stuffers', () => {
     expect([plain, packed, kept].map((page) => payloadOf(page)[0])).toEqual(['0', '0', '1']);
     expect(continuationsOf(packed)[0]!.length).toBeLessThan(400);
     expect(payloadOf(kept)).toMatch(/^1[\w-]{43}$/);
-    const expected = [plain, packed, kept].map((page) => visitor.follow(page).then(({ text }) => text));
-    const texts = await Promise.all(expected);
+    const texts = await textsOf([plain, packed, kept]);
     expect(texts.map((text) => Number.parseInt(text, 10))).toEqual([100, 6000, 15_000]);
     await host.restart();
     ({ visitor } = host);
-    for (const [index, page] of [plain, packed, kept].entries())
-      expect((await visitor.follow(page)).text).toBe(texts[index]);
+    expect(await textsOf([plain, packed, kept])).toEqual(texts);
   });
 
-  test('C070 with the manual’s chain: 0 and the text; 10 and compressed; 11 and an MD5, and one file in the directory', async () => {
+  test('C070 with the default stuffer 100, 1,000 and 1,500 characters that hardly get shorter are in the URL, and all are there after a restart', async () => {
+    const lengths = [100, 1000, 1500];
+    const pages = await Promise.all(lengths.map((length) => visitor.get(`/big?kind=noise&length=${length}`)));
+    expect(pages.map((page) => payloadOf(page)[0])).toEqual(['0', '0', '0']);
+    expect(continuationsOf(pages[2]!)[0]!.length).toBeGreaterThan(1500);
+    expect(continuationsOf(pages[2]!)[0]!.length).toBeLessThanOrEqual(2048);
+    const kept = await visitor.get('/big?kind=noise&length=2000');
+    expect(payloadOf(kept)).toMatch(/^1[\w-]{43}$/);
+    const texts = await textsOf([...pages, kept]);
+    expect(texts.map((text) => Number.parseInt(text, 10))).toEqual([...lengths, 2000]);
+    await host.restart();
+    ({ visitor } = host);
+    expect(await textsOf([...pages, kept])).toEqual(texts);
+  });
+
+  test('C070 with the manual’s chain: 0 and the text; 10 and compressed; 11 and an MD5, and one file in the directory; all there after a restart', async () => {
+    const small = await visitor.get('/chain?kind=digits&length=100');
     const plain = await visitor.get('/chain?kind=digits&length=1000');
+    // In base64 it would be longer than 2,048 characters.
+    const over = await visitor.get('/chain?kind=digits&length=1500');
     const packed = await visitor.get('/chain?kind=a&length=6000');
     expect(readdirSync(urls)).toEqual([]);
     const kept = await visitor.get('/chain?kind=digits&length=15000');
-    expect([plain, packed].map((page) => payloadOf(page).slice(0, 2))).toEqual([expect.stringMatching(/^0/), '10']);
+    expect([small, plain].map((page) => payloadOf(page))).toEqual([
+      expect.stringMatching(/^0[\w-]{130,}$/),
+      expect.stringMatching(/^0[\w-]{1300,}$/),
+    ]);
+    expect([over, packed].map((page) => payloadOf(page).slice(0, 2))).toEqual(['10', '10']);
     expect(continuationsOf(packed)[0]!.length).toBeLessThan(400);
     expect(payloadOf(kept)).toMatch(/^11[0-9a-f]{32}$/);
     expect(readdirSync(urls)).toEqual([payloadOf(kept).slice(2)]);
-    for (const page of [plain, packed, kept]) expect((await visitor.follow(page)).status).toBe(200);
-    expect((await visitor.follow(kept)).text).toMatch(/^15000:/);
+    const pages = [small, plain, over, packed, kept];
+    const texts = await textsOf(pages);
+    expect(texts.map((text) => Number.parseInt(text, 10))).toEqual([100, 1000, 1500, 6000, 15_000]);
+    await host.restart();
+    ({ visitor } = host);
+    expect(await textsOf(pages)).toEqual(texts);
   });
 
   test('C070 a store that can’t be written to is an error of the servlet, not a crash', async () => {
@@ -237,6 +266,9 @@ describe('F. stateless servlets and stuffers', () => {
       expect(shown.status).toBe(410);
       expect(shown.text).not.toContain('Second');
     }
+    await host.restart();
+    ({ visitor } = host);
+    expect((await visitor.get(`${url}?number=2`)).text).toContain('Second');
   });
 
   test('C074 after an edit the old page is refused and says so, and nothing of the new code runs', async () => {
