@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Node } from '../../packages/worker/src/continuation/serialize/tags.ts';
 import { GraphFuzz } from './graph-fuzz.ts';
 import { Random } from '../support/random.ts';
 import { TokenFuzz } from './token-fuzz.ts';
@@ -12,6 +13,12 @@ describe('fuzz, a little of what npm run test:fuzz does for a night', () => {
       random = new Random(SEED);
     for (let count = 60_000; count > 0; count--) fuzz.one(random);
     fuzz.check();
+    // What loops and declarations are in the middle of, of each kind.
+    for (const kind of [0, 1, 2, 3, 4, 5])
+      expect(
+        fuzz.corpus.some((page) => page.includes(Buffer.from([Node.Cursor, kind]))),
+        `cursors of kind ${kind}`,
+      ).toBe(true);
     expect(fuzz.seen.refused).toBeGreaterThan(20_000);
     expect(fuzz.seen.read).toBeGreaterThan(2000);
   });

@@ -58,6 +58,17 @@ export async function loops() {
   const [a = await ask('a'), ...b] = [undefined, 2];
   return [a, b];
 }
+export async function disposals() {
+  const held = (name) => ({ name, [Symbol.dispose]() { ran++; }, async [Symbol.asyncDispose]() { await ask(name); throw new Error(name); } });
+  try {
+    using plain = held('plain');
+    await using outer = held('outer');
+    await using inner = held('inner');
+    await using nothing = null;
+    await ask('holding');
+    throw new Error('body');
+  } catch (error) { await ask(error.message); }
+}
 export function list() {
   const shared = { a: 1, b: [2, 3] }, cycle = { shared };
   cycle.cycle = cycle;
@@ -122,7 +133,7 @@ export class GraphFuzz {
       /* @vite-ignore */ pathToFileURL(writeProgram({ 'fuzz.ts': SOURCE })).href
     )) as Program;
     const corpus: Buffer[] = [];
-    for (const name of ['sum', 'methods', 'closures', 'loops', 'values', 'bound', 'caught'])
+    for (const name of ['sum', 'methods', 'closures', 'loops', 'values', 'bound', 'caught', 'disposals'])
       corpus.push(...(await pagesOf(() => (program[name] as (x: number) => unknown)(3))));
     const values = (program['list'] as () => unknown[])();
     for (const value of [...values, values, ...values.map((value) => [value, value])])

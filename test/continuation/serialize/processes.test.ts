@@ -107,6 +107,24 @@ export async function used() { return (await locked()) + ': ' + log; }`,
     ]);
   });
 
+  test('encode() takes what a disposal has suppressed, and the error of the whole has it in another process', async () => {
+    const file = writeProgram({
+      'suppressed.ts': `${PRELUDE}
+const failing = (name) => ({ async [Symbol.asyncDispose]() { await ask(name); throw new Error(name); } });
+async function held() {
+  await using first = failing('first');
+  await using second = failing('second');
+  throw new Error('body');
+}
+export async function main() {
+  try { await held(); } catch (error) { await ask('caught'); return [error.name, error.error.message, error.suppressed.error.message, error.suppressed.suppressed.message, error instanceof SuppressedError].join(); }
+}`,
+    });
+    const seen = await playAcross(processes, file, ['main'], [1, 2, 3]);
+    expect(seen.map(({ kind }) => kind)).toEqual(['asks', 'asks', 'asks', 'returns']);
+    expect(seen.at(-1)).toMatchObject({ value: 'SuppressedError,first,second,body,true' });
+  });
+
   test('encode() names the call that can not be saved, why, and its line', async () => {
     const inner = writeProgram({
       'inner.ts': `${PRELUDE}
@@ -279,6 +297,21 @@ export async function main() {
 }`,
       [1, 1, 1, 1],
       'a1,b1,c1,d1',
+    ],
+    [
+      'disposals, with nothing left of one before in what a later handler or disposal reads',
+      `const held = (log, name) => ({ async [Symbol.asyncDispose]() { log.push(name + (await ask(name))); } });
+export async function main() {
+  const log = [];
+  for (let i = 0; i < 2; i++) {
+    try { await using one = held(log, 'one'); log.push(1); } catch (error) { log.push(error); }
+    { await using two = held(log, 'two'); log.push(2); }
+    try { log.push(await ask('in')); } finally { log.push(await ask('finally')); }
+  }
+  return log.join();
+}`,
+      [1, 2, 3, 4, 5, 6, 7, 8],
+      '1,one1,2,two2,3,4,1,one5,2,two6,7,8',
     ],
     [
       'a destructuring that waits',

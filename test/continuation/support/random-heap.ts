@@ -1,7 +1,7 @@
 import type { Scope, Writer } from './random-program.ts';
 
 /** How many kinds of statement `heapStatement` knows. */
-export const heapStatements = 13;
+export const heapStatements = 15;
 
 /** A statement, and what can be used after it. */
 function adding(declare: () => unknown, text: string): string {
@@ -94,6 +94,10 @@ export function heapStatement(w: Writer, s: Scope, kind: number): string {
       if (!other) return `${w.expression(s)};`;
       return adding(() => [s.changes.push(`${name}.add(1)`)], `const ${name} = ${other};`);
     }
+    case 12:
+      return `{ await using ${name} = { n: ${value()}, async [Symbol.asyncDispose]() { ${w.pick(s.changes, '0')}; this.n = ${small(`this.n + ${w.ask(s)}`)}; } }; ${w.block(s, { reads: [...s.reads, `${name}.n`] })} }`;
+    case 13:
+      return `try { using ${name} = { n: ${value()}, [Symbol.dispose]() { ${w.pick(s.changes, '0')}; throw new Error('d' + (this.n % 7)); } }; ${w.block(s, { reads: [...s.reads, `${name}.n`] })} throw 1; } catch (${name}e) { await ask(${name}e.message ?? ${name}e.suppressed ?? ${name}e); }`;
     default:
       return adding(
         () => [s.waits.push(`(await ${name}.call({ z: 3 }, ${value()}))`)],

@@ -1,4 +1,4 @@
-import { assign, binary, block, ifThen, labeled, lit, node, statement, throwing, type Node } from './ast.ts';
+import { assign, binary, block, ifThen, labeled, lit, node, statement, throwing, undef, type Node } from './ast.ts';
 import { jump } from './jumps.ts';
 import type { Lowering, Target } from './lowering.ts';
 import { native } from './native-statements.ts';
@@ -45,7 +45,7 @@ export function lowerFinally(
   const kind = L.temp(),
     value = L.temp(),
     label = L.label();
-  L.set(kind, lit(0));
+  begin(L, kind, value);
   const completion = { kind, value, label },
     target: Target = { kind: 'finally', labels: [], isNative: false, exits: [], completion };
   const step = L.within(target, () => guarded(L, 'finally', protectedPart, L.caught(completion)));
@@ -58,11 +58,17 @@ export function lowerFinally(
   target.exits!.forEach((exit, i) => when(i + 3, () => jump(L, exit)));
 }
 
+/** Nothing was thrown or returned yet. Else frames would keep what stood in the temporary before, and for longer than it is needed. */
+function begin(L: Lowering, kind: Variable, value: Variable): void {
+  L.set(kind, lit(0));
+  L.set(value, undef());
+}
+
 function lowerCatch(L: Lowering, n: Node): void {
   const kind = L.temp(),
     value = L.temp(),
     handler = n['handler'] as Node;
-  L.set(kind, lit(0));
+  begin(L, kind, value);
   L.emit(guarded(L, 'catch', () => lowerBlock(L, n['block']), L.caught({ kind, value, label: '' })));
   L.emit(
     ifThen(

@@ -33,6 +33,7 @@ const CLASSES = [
   'TypeError',
   'URIError',
   'AggregateError',
+  'SuppressedError',
   'ArrayBuffer',
   'DataView',
   'Int8Array',
