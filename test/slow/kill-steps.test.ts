@@ -1,29 +1,35 @@
 import { describe, expect, test } from 'vitest';
-import { redisMissing } from '../support/database-server.ts';
-import { KilledVisits, type Persistence, type Victim } from '../support/killed-visits.ts';
+import { postgresMissing, redisMissing } from '../support/database-server.ts';
+import { type Database, KilledVisits, type Persistence, type Victim } from '../support/killed-visits.ts';
 import { Random } from '../support/random.ts';
 
-const missing = redisMissing();
-if (missing !== null) console.warn(`test/slow/kill-steps: is skipped: ${missing}`);
+const MISSING: Record<Database, string | null> = { redis: redisMissing(), postgres: postgresMissing() };
+for (const [database, missing] of Object.entries(MISSING))
+  if (missing !== null) console.warn(`test/slow/kill-steps: ${database} is skipped: ${missing}`);
 
 const VICTIMS: Victim[] = ['cell', 'host', 'store'];
 const AT_RANDOM = 20;
 const VISIT_MS = 400;
 
-describe.skipIf(missing !== null).each<{ persistence: Persistence; unit: 'connection' | 'instance' }>([
-  { persistence: 'checkpoint', unit: 'connection' },
-  { persistence: 'checkpoint', unit: 'instance' },
-  { persistence: 'stateless', unit: 'connection' },
-])('a visit that is $persistence with unit $unit', ({ persistence, unit }) => {
-  test.each(VICTIMS)('loses nothing that was shown when its %s is killed at any step', async (victim) => {
-    await using visits = await KilledVisits.start(persistence, unit);
-    let steps = 0;
-    while (await visits.killAtPiece(victim, steps + 1)) steps++;
-    expect(steps).toBeGreaterThan(6);
-  });
+describe.each<{ persistence: Persistence; unit: 'connection' | 'instance'; database: Database }>([
+  { persistence: 'checkpoint', unit: 'connection', database: 'redis' },
+  { persistence: 'checkpoint', unit: 'instance', database: 'redis' },
+  { persistence: 'stateless', unit: 'connection', database: 'redis' },
+  { persistence: 'checkpoint', unit: 'connection', database: 'postgres' },
+  { persistence: 'stateless', unit: 'connection', database: 'postgres' },
+])('a visit that is $persistence with unit $unit, kept in $database', ({ persistence, unit, database }) => {
+  test.skipIf(MISSING[database] !== null).each(VICTIMS)(
+    'loses nothing that was shown when its %s is killed at any step',
+    async (victim) => {
+      await using visits = await KilledVisits.start(persistence, { unit, database });
+      let steps = 0;
+      while (await visits.killAtPiece(victim, steps + 1)) steps++;
+      expect(steps).toBeGreaterThan(6);
+    },
+  );
 
-  test.each(VICTIMS)('nor when its %s is killed at any moment', async (victim) => {
-    await using visits = await KilledVisits.start(persistence, unit);
+  test.skipIf(MISSING[database] !== null).each(VICTIMS)('nor when its %s is killed at any moment', async (victim) => {
+    await using visits = await KilledVisits.start(persistence, { unit, database });
     const random = new Random(2026);
     let killed = 0;
     for (let i = 0; i < AT_RANDOM; i++) if (await visits.killAfter(victim, random.number(VISIT_MS))) killed++;

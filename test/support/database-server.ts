@@ -80,6 +80,22 @@ export class DatabaseServer implements AsyncDisposable {
     }
   }
 
+  /** Throws away everything that a host has kept in it. */
+  async empty(): Promise<void> {
+    if (this.url.startsWith('redis')) {
+      const { createClient } = await import('@redis/client');
+      const client = await createClient({ url: this.url }).connect();
+      await client.flushAll();
+      client.destroy();
+      return;
+    }
+    const { default: pg } = await import('pg');
+    const client = new pg.Client(this.url);
+    await client.connect();
+    await client.query('TRUNCATE custodian_kept, custodian_used');
+    await client.end();
+  }
+
   /** `kill -9`. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');

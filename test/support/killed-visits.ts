@@ -23,6 +23,8 @@ const visit = (persistence: string): string => `
 
 export type Victim = 'host' | 'cell' | 'store';
 export type Persistence = 'checkpoint' | 'stateless';
+export type Database = 'redis' | 'postgres';
+type Unit = NonNullable<ServeOptions['unit']>;
 
 const ANSWER_MAX_MS = 25_000;
 const TRIES = 6;
@@ -35,28 +37,32 @@ interface Seen {
 
 /** Visits of a host whose processes are killed, and a model of what their visitors were shown. */
 export class KilledVisits implements AsyncDisposable {
-  readonly #redis: DatabaseServer;
+  readonly #store: DatabaseServer;
   readonly #tap: StoreTap;
   readonly #host: RestartableHost;
   /** What has to be done before anything is tried again. */
   #recovery: Promise<void> = Promise.resolve();
 
-  private constructor(redis: DatabaseServer, tap: StoreTap, host: RestartableHost) {
-    this.#redis = redis;
+  private constructor(store: DatabaseServer, tap: StoreTap, host: RestartableHost) {
+    this.#store = store;
     this.#tap = tap;
     this.#host = host;
   }
 
-  static async start(persistence: Persistence, unit: ServeOptions['unit'] = 'connection'): Promise<KilledVisits> {
-    const redis = await DatabaseServer.redis();
-    const tap = await StoreTap.start(Number(new URL(redis.url).port));
-    const store = `redis://127.0.0.1:${tap.port}`;
+  static async start(
+    persistence: Persistence,
+    { unit = 'connection', database = 'redis' }: { unit?: Unit; database?: Database } = {},
+  ): Promise<KilledVisits> {
+    const server = await DatabaseServer[database]();
+    const tap = await StoreTap.start(Number(new URL(server.url).port));
+    const store = new URL(server.url);
+    store.port = String(tap.port);
     const host = await RestartableHost.start(
       { visit: visit(persistence) },
-      { store, unit: unit ?? 'connection' },
+      { store: store.href, unit },
       { visit: { isEager: true } },
     );
-    return new KilledVisits(redis, tap, host);
+    return new KilledVisits(server, tap, host);
   }
 
   /** `kill -9`, and in a moment it is there again. */
@@ -70,8 +76,8 @@ export class KilledVisits implements AsyncDisposable {
       this.#recovery = killed.then(() => this.#host.start());
       return killed;
     }
-    const killed = this.#redis.kill();
-    this.#recovery = killed.then(() => this.#redis.start());
+    const killed = this.#store.kill();
+    this.#recovery = killed.then(() => this.#store.start());
     return killed;
   }
 
@@ -185,7 +191,7 @@ export class KilledVisits implements AsyncDisposable {
     await this.#recovery;
     await this.#host[Symbol.asyncDispose]();
     await this.#tap[Symbol.asyncDispose]();
-    await this.#redis[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose]();
   }
 }
 

@@ -17,8 +17,17 @@ const NOTES = `
       if (bindings.get('end')) return sendFinish('the end: ' + notes.join('+'));
       if (bindings.get('look')) return \`notes:\${notes.join('+')}.\`;
       notes.push(bindings.get('note'));
+      if (bindings.get('open')) await withPromise(notes);
       if (bindings.get('wait')) await new Promise((resolve) => setTimeout(resolve, Number(bindings.get('wait'))));
     }
+  }`;
+
+/** Shows a page that can't be saved. */
+const PROMISE = `
+  async function withPromise(notes) {
+    const open = Promise.resolve(1);
+    await sendSuspend((url) => html\`<a href="\${url}">on</a> notes:\${notes.join('+')}.\`);
+    await open;
   }`;
 
 const notesOf = ({ text }: Shown): string => /notes:([^.]*)\./.exec(text)?.[1] ?? text;
@@ -45,7 +54,7 @@ for (const { name, missing, start } of KINDS) {
           stateDir: join(root, `${name}-${host}`),
           keyFile: join(root, 'keys'),
         };
-        const started = await StartedHost.start({ notes: NOTES }, options, { notes: { isEager: true } });
+        const started = await StartedHost.start({ notes: NOTES + PROMISE }, options, { notes: { isEager: true } });
         hosts.push(started);
         await started.host.ready();
         visitors.push(new Visitor(hosts[host]!.url));
@@ -106,6 +115,18 @@ for (const { name, missing, start } of KINDS) {
       }
     });
 
+    test('lose what could not be saved, and nothing else, when a visit goes on at the other one', async () => {
+      const first = await visitors[0]!.get('/notes');
+      const open = await at(0, first, { note: 'a', open: '1' });
+      // Here it is, in its thread.
+      expect(notesOf(await at(0, open, { look: '1' }))).toBe('a');
+      const lost = await at(1, open, { look: '1' });
+      expect(lost.status).toBe(410);
+      expect(lost.text).toContain('This page could not be kept');
+      expect(notesOf(await at(1, first, { note: 'b' }))).toBe('a+b');
+      expect((await at(0, open, { look: '1' })).status).toBe(410);
+    });
+
     test('do not bring back a visit that the other one has ended', async () => {
       const first = await visitors[0]!.get('/notes');
       const second = await at(0, first, { note: 'a' });
@@ -113,6 +134,17 @@ for (const { name, missing, start } of KINDS) {
       for (const fields of [{ look: '1' }, { note: 'c' }])
         for (const host of [0, 1])
           for (const page of [first, second]) expect((await at(host, page, fields)).status).toBe(410);
+    });
+
+    test('when the store is emptied go on where a visit began, from what is there, and at no other host', async () => {
+      const here = await at(0, await visitors[0]!.get('/notes'), { note: 'a' });
+      const moved = await at(1, await at(0, await visitors[0]!.get('/notes'), { note: 'b' }), { note: 'c' });
+      await database.empty();
+      expect((await at(1, here, { note: 'd' })).status).toBe(410);
+      expect(notesOf(await at(0, here, { note: 'd' }))).toBe('a+d');
+      expect(notesOf(await at(1, here, { note: 'e' }))).toBe('a+d+e');
+      // Of one that had gone on elsewhere, that host has more than it may know to be the last.
+      expect((await at(1, moved, { note: 'f' })).status).toBe(410);
     });
   });
 }

@@ -20,10 +20,10 @@ async function open(name: string): Promise<VersionKeeper> {
 }
 
 /** What a thread does that has loaded this code. */
-async function load(keeper: VersionKeeper, hash: string): Promise<void> {
+async function load(keeper: VersionKeeper, hash: string, compiler: string = COMPILER): Promise<void> {
   const modules = modulesOf(hash);
-  if (await keeper.setPresent('flow', COMPILER, modules)) return;
-  await keeper.keep('flow', { compiler: COMPILER, persistence: 'stateless', modules, code: {} });
+  if (await keeper.setPresent('flow', compiler, modules)) return;
+  await keeper.keep('flow', { compiler, persistence: 'stateless', modules, code: {} });
 }
 
 const isKept = (keeper: VersionKeeper, hash: string): boolean =>
@@ -42,5 +42,16 @@ describe('VersionKeeper', () => {
     expect(isKept(keeper, 'then 1')).toBe(true);
     const again = await open('order');
     expect(['first', 'then 0', 'then 1', 'last'].map((hash) => isKept(again, hash))).toEqual([true, false, true, true]);
+  });
+
+  test('none is kept over an update of what has compiled it', async () => {
+    const keeper = await open('update');
+    await load(keeper, 'one');
+    await load(keeper, 'two');
+    expect(isKept(keeper, 'one')).toBe(true);
+    await load(keeper, 'two', 'the next compiler');
+    for (const compiler of [COMPILER, 'the next compiler'])
+      expect(keeper.find('flow', compiler, modulesOf('one'))).toBeNull();
+    expect(keeper.find('flow', 'the next compiler', modulesOf('two'))).not.toBeNull();
   });
 });
