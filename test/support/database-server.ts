@@ -74,7 +74,7 @@ export class DatabaseServer implements AsyncDisposable {
     });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
     this.#child = child;
-    while (!(await canConnect(this.#port))) {
+    while (!(await this.#answers())) {
       if (child.exitCode !== null) throw new Error(`${this.#program} ended: ${output.slice(-2000)}`);
       await sleep(50);
     }
@@ -105,6 +105,22 @@ export class DatabaseServer implements AsyncDisposable {
     // SIGQUIT is PostgreSQL's immediate shutdown, which takes its children along.
     await this.#end(this.#program.endsWith('postgres') ? 'SIGQUIT' : 'SIGKILL');
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** PostgreSQL listens before it has recovered from a crash, and answers then that it is starting up. */
+  async #answers(): Promise<boolean> {
+    if (!this.url.startsWith('postgres')) return canConnect(this.#port);
+    const { default: pg } = await import('pg');
+    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 1000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => {});
+    }
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
