@@ -68,6 +68,18 @@ const MEANT = {
     'const n = await ask(); // one\nconst f = () => /* two */ n // three\n; return f() /* four */',
 };
 
+/** Modules, without their first lines; `main` is compared. */
+const MODULES = {
+  'awaits at the top level':
+    'const a = await Promise.resolve(1), list = [];\nfor await (const x of [Promise.resolve(2), 3]) list.push(async () => x + await ask())\nif (await true) list.push(async () => await ask())\nclass K extends (await class { static q = async () => await ask() }) { [await "k"] = async () => await ask() }\nawait using z = null\nexport async function main() { const sums = []; for (const f of list) sums.push(await f()); return [a, sums, await K.q(), await new K().k()] }',
+  'exports of every kind':
+    'export const { a, b: { c = async () => await ask() } = {}, ...rest } = { a: async () => await ask(), r: 1 }, [d = async () => await ask() + 1] = []\nexport let e; e = async () => await ask()\nconst z = async () => await ask()\nexport { z as "a name", z as zz }\nexport default new (class { async m() { return await ask() } })\nexport async function* g() { yield async () => await ask() }\nexport async function main() { const m = await import(import.meta.url), [f] = [(await m.g().next()).value]; return [await a(), await c(), rest, await d(), await m.e(), await m["a name"](), await m.default.m(), await f(), Object.keys(m).sort()] }',
+  'functions in blocks of the top level':
+    'const list = []\nouter: for (let i = 0; i < 3; i++) { for (;;) { if (i === 1) continue outer; list.push(async () => i + await ask()); break } }\nswitch (list.length) { case 2: { let q = 1; list.push(async () => { q++; await ask(); return q }) } break; default: list.push(0) }\ntry { null.x } catch ({ name, m = 1 }) { list.push(async () => [name, m, await ask()]) } finally { const w = 2; var last = async () => w + await ask() }\ndo list.push(async () => await ask()); while (list.length < 2)\nexport async function main() { const out = []; for (const f of list) out.push(await f()); return [out, await last()] }',
+  'fields, accessors and blocks of a class without semicolons':
+    'class A {\n  static x = 1\n  static async m() { return await ask() }\n  y = async () => await ask()\n  ;[`k${1}`] = 2\n  "quoted name" = async () => await ask()\n  #p = async () => await ask()\n  get\n  z() { return async () => this.x + await ask() }\n  async\n  w() { return 4 }\n  static\n  async v() { return await ask() }\n  p() { return this.#p() }\n  static { this.s = async () => this.x + await ask() }\n  of\n  x = 5\n}\nexport async function main() { const o = new A(); return [await A.m(), await o.y(), o.k1, await o["quoted name"](), await o.p(), await o.z(), o.w(), await A.v(), await A.s(), Object.keys(o)] }',
+};
+
 describe('print()', () => {
   for (const [what, body] of Object.entries(MEANT))
     test(`keeps the meaning of ${what}`, async () => {
@@ -80,6 +92,29 @@ describe('print()', () => {
       const { outcome } = await play(exports['f']!, answers);
       expect(returned(outcome)).toEqual(expected);
     });
+
+  for (const [what, module] of Object.entries(MODULES))
+    for (const isSaved of [false, true])
+      test(`keeps the meaning of ${what}${isSaved ? ', where pages are saved' : ''}`, async () => {
+        const native = `data:text/javascript,${encodeURIComponent(`const ask = async () => 3; // ${isSaved}\n${module}`)}`,
+          { main } = (await import(/* @vite-ignore */ native)) as { main: () => Promise<unknown> };
+        const { exports } = await load(module, { isSaved });
+        const { outcome } = await play(
+          exports['main']!,
+          Array.from({ length: 20 }, () => 3),
+        );
+        expect(returned(outcome)).toEqual(await main());
+      });
+
+  test('takes a module with a line for the shell, a mark of byte order, and lines of every end', async () => {
+    const source =
+      '#!/usr/bin/env node\r\n"use strict"\r\nexport async function f(ask) {\r  const a = await ask(`x\r\ny`)\u2028  return a // b\r\n}\n';
+    for (const text of [source, `\uFEFF${source.slice(source.indexOf('"'))}`]) {
+      const { code } = compile(text, { file: 'a.js', runtime: 'rt' });
+      expect(() => acornParse(code, { ecmaVersion: 'latest', sourceType: 'module' })).not.toThrow();
+      expect(code).toMatch(/^"use strict";\nimport /);
+    }
+  });
 
   test('keeps every node what it was, whichever of them a pass has made anew', () => {
     const parse = (text: string): Node =>
