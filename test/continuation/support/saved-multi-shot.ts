@@ -16,6 +16,14 @@ function said(seen: Seen): string {
   }
 }
 
+/** Where the function `main` stands in its module: at the top level, in a block, or in a static block of a class. */
+const PLACES: readonly ((source: string) => string)[] = [
+  (source) => `${SHOW}${source}\nexport const run = main;`,
+  (source) => `export let run;\n{\n${SHOW}${source}\nrun = main;\n}`,
+  (source) => `export let run;\nclass Home {\n  static {\n${SHOW}${source}\nrun = main;\n  }\n}`,
+];
+const SHOW = `const show = ${show.toString()};\n`;
+
 /**
  * Runs the program, saves it at every page, and has processes that have not seen the run go on from any page, any number of times;
  * compares each result with a fresh native run. @returns what differed, or null
@@ -25,13 +33,12 @@ export async function compareAcross(
   choices: readonly number[],
   processes: readonly ResumeProcess[],
 ): Promise<string | null> {
-  const file = writeProgram({
-    'random.js': `${PRELUDE}const show = ${show.toString()};\nexport ${source.replace('main(ask, b)', 'main(b)')}`,
-  });
+  const place = PLACES[(choices[0] ?? 0) % PLACES.length]!,
+    file = writeProgram({ 'random.js': PRELUDE + place(source.replace('main(ask, b)', 'main(b)')) });
   let turn = 0;
   const take = (step: Parameters<ResumeProcess['take']>[0]): Promise<Seen> =>
     processes[turn++ % processes.length]!.take(step);
-  const first = await take({ file, start: ['main', 2] }),
+  const first = await take({ file, start: ['run', 2] }),
     expected = await oracle(source, []);
   if (said(first) !== expected) return `at the start: expected ${expected}, got ${said(first)}`;
   const live = first.kind === 'asks' ? [{ saved: first.saved, answers: [] as number[] }] : [];
