@@ -21,6 +21,8 @@ export interface ThreadSample {
   lease: number;
   heapBytes: number;
   offHeapBytes: number;
+  /** Resident memory that no statistics show, as far as it is known to be this thread's. */
+  unexplainedBytes: number;
   /** CPU time of the thread so far, in ms. */
   cpuMs: number;
 }

@@ -64,6 +64,18 @@ describe('HeapCap', () => {
     expect(cap.breachedBy(150 * MB, 10)).toBe(150 * MB);
   });
 
+  test('takes a twentieth and 8 MB of a large cap for far over, and a quarter of a small one', () => {
+    for (const [capMb, fineMb, farMb] of [
+      [20, 24, 26],
+      [50, 60, 61],
+      [200, 217, 219],
+    ] as const) {
+      cap = new HeapCap(capMb * MB, last, (question) => questions.push(question));
+      expect([capMb, cap.breachedBy(fineMb * MB, 0), cap.breachedBy(fineMb * MB, 10)]).toEqual([capMb, null, null]);
+      expect([capMb, cap.breachedBy(farMb * MB, 10)]).toEqual([capMb, farMb * MB]);
+    }
+  });
+
   test('lets a thread finish a turn that is over by little, for a while', () => {
     expect(cap.breachedBy(75 * MB, 0)).toBeNull();
     expect(cap.breachedBy(110 * MB, 400)).toBeNull();

@@ -50,6 +50,29 @@ describe('MemoryWatch', () => {
     expect(started.host.ledger.obituaries.map(({ servlet, cause }) => [servlet, cause])).toEqual([['hoard', 'rss']]);
   });
 
+  it('MemoryWatch charges a request with memory that no statistics show, and the one beside it with none of it', async () => {
+    const hold = `export default async (request) => {
+      const mb = Number(request.query.get('mb'));
+      const held = Array.from({ length: mb }, () => new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      return String(held.length);
+    };`;
+    await using started = await StartedHost.start(
+      { hold, other: hold },
+      { limits: { heapMb: 100, rssMb: 2000 } },
+      { hold: { cell: 'all' }, other: { cell: 'all' } },
+    );
+    await Promise.all(['/hold?mb=0', '/other?mb=0'].map((path) => started.warm(path)));
+    await Promise.all(['/hold?mb=60', '/other?mb=1'].map((path) => started.warm(path)));
+    const peakMb = Object.fromEntries(
+      started.host.ledger.recent.map(({ url, peakBytes }) => [url, Math.round(peakBytes / 1048576)]),
+    );
+    const more = (path: string, mb: number): number => peakMb[`${path}?mb=${mb}`]! - peakMb[`${path}?mb=0`]!;
+    expect(more('/hold', 60)).toBeGreaterThan(54);
+    expect(more('/hold', 60)).toBeLessThan(66);
+    expect(more('/other', 1)).toBeLessThan(6);
+  });
+
   it('MemoryWatch ends a thread that hoards while it is loaded', async () => {
     await using started = await StartedHost.start(
       { hoard: `const hoard = []; for (;;) hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));` },

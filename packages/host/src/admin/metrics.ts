@@ -115,8 +115,14 @@ export function renderMetrics(snapshot: HostSnapshot): string {
       'bytes',
     ),
     gauge(
+      'custodian_unexplained_bytes',
+      'Resident memory of the threads that no statistics show, as far as it is known whose it is.',
+      ofEach((servlet) => sum(servlet, 'unexplainedBytes')),
+      'bytes',
+    ),
+    gauge(
       'custodian_heap_max_bytes',
-      'Caps of the threads on both together.',
+      'Caps of the threads on heap and off-heap memory together.',
       ofEach((servlet) => sum(servlet, 'heapMaxBytes')),
       'bytes',
     ),
@@ -204,6 +210,9 @@ function escapeLabel(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-function sum(servlet: ServletSnapshot, key: 'heapBytes' | 'offHeapBytes' | 'heapMaxBytes'): number {
+function sum(
+  servlet: ServletSnapshot,
+  key: 'heapBytes' | 'offHeapBytes' | 'unexplainedBytes' | 'heapMaxBytes',
+): number {
   return servlet.threadList.reduce((bytes, thread) => bytes + thread[key], 0);
 }

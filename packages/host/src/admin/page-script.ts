@@ -89,8 +89,9 @@ function createThread(servlet, thread) {
 function updateThread(row, thread) {
   const [who, memory, request, , instances] = row.children;
   setText(who, 'thread ' + thread.cell + '.' + thread.thread + ', ' + thread.state + ', ' + age(thread.ageMs));
-  setBar(memory, thread.heapBytes + thread.offHeapBytes, thread.heapMaxBytes,
-    'heap ' + mb(thread.heapBytes) + ' + off-heap ' + mb(thread.offHeapBytes) + ' of ' + mb(thread.heapMaxBytes));
+  const unseen = thread.unexplainedBytes < 1e6 ? '' : ' + other ' + mb(thread.unexplainedBytes);
+  setBar(memory, thread.heapBytes + thread.offHeapBytes + thread.unexplainedBytes, thread.heapMaxBytes,
+    'heap ' + mb(thread.heapBytes) + ' + off-heap ' + mb(thread.offHeapBytes) + unseen + ' of ' + mb(thread.heapMaxBytes));
   setText(request, (thread.request === null ? 'idle' : thread.request + ' for ' + ms(thread.requestMs) + (thread.requests > 1 ? ', ' + (thread.requests - 1) + ' behind it' : '')) +
     ' · CPU ' + ms(thread.cpuMs) + ' · ' + count(thread.answered, 'answer', 'answers') + (thread.continuations > 0 ? ' · ' + count(thread.continuations, 'continuation', 'continuations') + ', ' + kb(thread.continuationBytes) : ''));
   const told = thread.instances;

@@ -21,7 +21,9 @@ export interface ThreadSnapshot {
   requestMs: number;
   heapBytes: number;
   offHeapBytes: number;
-  /** Cap on both together. */
+  /** Resident memory that neither of them shows, as far as it is known to be this thread's. */
+  unexplainedBytes: number;
+  /** Cap on heap and off-heap together; and on the rest. */
   heapMaxBytes: number;
   peakBytes: number;
   cpuMs: number;
@@ -154,6 +156,7 @@ function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {
     requestMs: oldest === null ? 0 : Math.round(now - lease.progressAt),
     heapBytes: lease.meter.heapBytes,
     offHeapBytes: lease.meter.offHeapBytes,
+    unexplainedBytes: lease.meter.unexplainedBytes,
     heapMaxBytes: lease.heapMaxBytes,
     peakBytes: lease.meter.peakHeapBytes + lease.meter.peakOffHeapBytes,
     cpuMs: Math.round(lease.meter.cpuMs),

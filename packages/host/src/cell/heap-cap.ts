@@ -5,8 +5,13 @@ const ASK_FROM_SHARE = 0.7;
 const ASK_EVERY_MS = 200;
 /** One that is over for so much CPU time without coming back to its event loop has no excuse. */
 const OVER_MAX_CPU_MS = 250;
-/** Over by so much, it is enough to have used so much since it was asked: what fills memory in a loop never comes back. */
-const FAR_SHARE = 1.25;
+/**
+ * Over by a quarter, or of a large cap by so much and this share, it is enough to have used so much since it was asked: what fills
+ * memory in a loop never comes back.
+ */
+const FAR_SHARE = 0.25;
+const FAR_LARGE_BYTES = 8 << 20;
+const FAR_LARGE_SHARE = 0.05;
 const FAR_MAX_CPU_MS = 8;
 /** Beyond this nothing is an excuse. V8 lets 64 MB of buffers become garbage before it looks. */
 const BEYOND_BYTES = 64 << 20;
@@ -55,7 +60,7 @@ export class HeapCap {
       this.#collectedAt = this.#now();
       if (this.#last.liveBytes > maxBytes) return this.#last.liveBytes;
     }
-    if (heldBytes > maxBytes * FAR_SHARE + BEYOND_BYTES) return heldBytes;
+    if (heldBytes > maxBytes * (1 + FAR_SHARE) + BEYOND_BYTES) return heldBytes;
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
     if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
@@ -64,9 +69,13 @@ export class HeapCap {
     return null;
   }
 
+  get #farBytes(): number {
+    return this.maxBytes + Math.min(this.maxBytes * FAR_SHARE, FAR_LARGE_BYTES + this.maxBytes * FAR_LARGE_SHARE);
+  }
+
   #isOutOfPatience(heldBytes: number, cpuMs: number): boolean {
     const hasComeBack = this.#last.begun >= this.#question;
-    const isFar = heldBytes > this.maxBytes * FAR_SHARE && !hasComeBack;
+    const isFar = heldBytes > this.#farBytes && !hasComeBack;
     return (
       (isFar && cpuMs - this.#askedAtCpuMs > FAR_MAX_CPU_MS) || cpuMs - (this.#overFromCpuMs ?? cpuMs) > OVER_MAX_CPU_MS
     );

@@ -43,14 +43,20 @@ export class MemoryWatch {
   look(isLong: boolean): void {
     if (!this.#memory.isOpen) return;
     const suspects = [...this.#threads.values()].filter((thread) => thread.isSuspect);
-    if (suspects.length === 0) return this.#memory.close();
+    if (suspects.length === 0) {
+      this.#memory.close();
+      return this.#tell();
+    }
     if (this.#isConfirming) return;
     const rssBytes = process.memoryUsage.rss();
     const isOver = suspects.some(
       (thread) => this.#memory.boundOf(thread, rssBytes, thread.committedBytes) > maxOf(thread),
     );
     if (isOver) void this.#confirm();
-    else if (isLong) this.#memory.advance(processReading(), this.#readings());
+    else if (isLong) {
+      this.#memory.advance(processReading(), this.#readings());
+      this.#tell();
+    }
   }
 
   async #confirm(): Promise<void> {
@@ -68,6 +74,13 @@ export class MemoryWatch {
       if (bytes > maxOf(thread)) this.#onBreach(thread, bytes, maxOf(thread));
     // What was found to be nobody's raises no further question.
     this.#memory.advance(whole, readings);
+    this.#tell();
+  }
+
+  /** The ledger has it with what the threads' own statistics say. */
+  #tell(): void {
+    for (const thread of this.#threads.values())
+      thread.lastSample.unexplainedBytes = Math.round(this.#memory.chargedTo(thread));
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {

@@ -62,7 +62,7 @@ export class SupervisedThread {
     this.order = order;
     this.#onBreach = onBreach;
     this.#onExit = onExit;
-    this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, cpuMs: 0 };
+    this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0 };
     const { port1, port2 } = new MessageChannel();
     this.#collector = port1;
     this.collectorPort = port2;

@@ -4,14 +4,16 @@ import type { ThreadSample } from '@custodian/protocol';
 export class ThreadMeter {
   heapBytes = 0;
   offHeapBytes = 0;
+  /** Resident memory that no statistics show, such as shared buffers, as far as it is known to be this thread's. */
+  unexplainedBytes = 0;
   cpuMs = 0;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
-  /** Peak of heap and off-heap since the oldest running request began, as far as it was sampled. */
+  /** Peak of all that since the oldest running request began, as far as it was sampled. */
   requestPeakBytes = 0;
 
   get heldBytes(): number {
-    return this.heapBytes + this.offHeapBytes;
+    return this.heapBytes + this.offHeapBytes + this.unexplainedBytes;
   }
 
   /** A request begins: what is held already is not its own, but the least that it can be said to have held. */
@@ -23,12 +25,14 @@ export class ThreadMeter {
   onSample(sample: ThreadSample): number {
     const heap = Number(sample.heapBytes);
     const offHeap = Number(sample.offHeapBytes);
+    const unexplained = Number(sample.unexplainedBytes);
     const cpuMs = Number(sample.cpuMs);
-    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(Math.round(cpuMs))) return 0;
+    if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(unexplained) || !isAmount(Math.round(cpuMs))) return 0;
     const usedMs = Math.max(0, cpuMs - this.cpuMs);
     this.cpuMs = cpuMs;
     this.heapBytes = heap;
     this.offHeapBytes = offHeap;
+    this.unexplainedBytes = unexplained;
     this.peakHeapBytes = Math.max(this.peakHeapBytes, heap);
     this.peakOffHeapBytes = Math.max(this.peakOffHeapBytes, offHeap);
     this.seeRequest(this.heldBytes);

@@ -87,6 +87,11 @@ export class UnexplainedMemory<Thread> {
     return charges;
   }
 
+  /** What it was charged with in the stretches that are over. */
+  chargedTo(thread: Thread): number {
+    return this.#charged.get(thread) ?? 0;
+  }
+
   /** Keeps what is charged so far, and begins a new stretch: over a long one, what was taken and given back adds up. */
   advance(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;

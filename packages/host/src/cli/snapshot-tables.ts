@@ -46,7 +46,7 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
     paint,
   );
   const threadTable = renderTable(
-    ['THREAD', 'SERVLET', 'STATE', '>HEAP', '>OFF-HEAP', '>CAP', '>CPU', '>ANSWERED', '>HELD', 'RUNNING'],
+    ['THREAD', 'SERVLET', 'STATE', '>HEAP', '>OFF-HEAP', '>OTHER', '>CAP', '>CPU', '>ANSWERED', '>HELD', 'RUNNING'],
     servlets.flatMap(({ name, threadList }) =>
       threadList.map((thread) => [
         `${thread.cell}.${thread.thread}`,
@@ -54,6 +54,7 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
         thread.state,
         mb(thread.heapBytes),
         mb(thread.offHeapBytes),
+        mb(thread.unexplainedBytes),
         mb(thread.heapMaxBytes),
         ms(thread.cpuMs),
         thread.answered,
