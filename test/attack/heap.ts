@@ -209,7 +209,7 @@ export const HEAP: readonly Attack[] = family(
     ),
     memory(
       'expressions with sets of all characters',
-      `for (let i = 0; ; i++) { const one = new RegExp('[\\p{L}--[a' + i + ']]'.repeat(50), 'v'); one.test('x'); hoard.push(one); }`,
+      `for (let i = 0; ; i++) { const one = new RegExp('[\\\\p{L}--[a' + i + ']]'.repeat(50), 'v'); one.test('x'); hoard.push(one); }`,
     ),
     returns(
       'a chain of bound functions',
