@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
 
@@ -19,6 +20,7 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     started = await StartedHost.start(
       {
         hello: `export default () => 'hello';`,
+        burn: `export default () => { for (const end = Date.now() + 4000; Date.now() < end;); return 'burnt'; };`,
         listens: `export default (request) => JSON.stringify([request.url, ...request.headers]);`,
         '<img src=x onerror=alert(1)>': `export default () => 'odd';`,
         spin: `export default () => { for (;;); };`,
@@ -27,7 +29,11 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
           export default async () => { for (;;) await sendSuspend((url) => '<a href="' + url + '">on</a>'); };`,
       },
       { stateDir, admin: true },
-      { spin: { limits: { cpuMs: 400 } }, flow: { spareThreads: 0, limits: { threadsMaxCount: 1 } } },
+      {
+        spin: { limits: { cpuMs: 400 } },
+        burn: { spareThreads: 0, limits: { cpuMs: 9000 } },
+        flow: { spareThreads: 0, limits: { threadsMaxCount: 1 } },
+      },
     );
     await started.host.ready();
     await started.warm('/hello', '/spin');
@@ -87,6 +93,16 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
       .getByText(/spin, thread 1 of cell \d+, cpuMs 400, at GET \/spin/)
       .waitFor();
     expect(await page.getByRole('row').count()).toBeGreaterThanOrEqual(3);
+  });
+
+  test('shows the CPU time of a request that runs against its cap', async () => {
+    const spinning = fetch(`${started.url}/burn`);
+    const bar = page.getByRole('meter', { name: /^CPU time of the request in burn, thread/ }).first();
+    const value = async (): Promise<number> =>
+      (await bar.count()) === 0 ? 0 : Number(await bar.getAttribute('value'));
+    await eventually(value, (ms) => ms > 500, { ms: 15_000 });
+    expect(await bar.getAttribute('max')).toBe('9000');
+    await (await spinning).text();
   });
 
   test('follows what happens without being loaded again', async () => {

@@ -83,15 +83,16 @@ function createThread(servlet, thread) {
     button('Collect', 'Collect the garbage of ' + name, { action: 'collect', ...at }),
     button('Heap', 'Take a heap snapshot of ' + name, { action: 'heap-snapshot', ...at }));
   row.setAttribute('role', 'listitem');
-  row.append(make('div'), bar('Memory of ' + name), make('div', 'request'), actions, createBranch());
+  row.append(make('div'), bar('Memory of ' + name), bar('CPU time of the request in ' + name), make('div', 'request'), actions, createBranch());
   return row;
 }
 function updateThread(row, thread) {
-  const [who, memory, request, , instances] = row.children;
+  const [who, memory, cpu, request, , instances] = row.children;
   setText(who, 'thread ' + thread.cell + '.' + thread.thread + ', ' + thread.state + ', ' + age(thread.ageMs));
   const unseen = thread.unexplainedBytes < 1e6 ? '' : ' + other ' + mb(thread.unexplainedBytes);
   setBar(memory, thread.heapBytes + thread.offHeapBytes + thread.unexplainedBytes, thread.heapMaxBytes,
     'heap ' + mb(thread.heapBytes) + ' + off-heap ' + mb(thread.offHeapBytes) + unseen + ' of ' + mb(thread.heapMaxBytes));
+  setBar(cpu, thread.requestCpuMs, thread.cpuMaxMs, 'CPU ' + ms(thread.requestCpuMs) + ' of ' + ms(thread.cpuMaxMs));
   setText(request, (thread.request === null ? 'idle' : thread.request + ' for ' + ms(thread.requestMs) + (thread.requests > 1 ? ', ' + (thread.requests - 1) + ' behind it' : '')) +
     ' · CPU ' + ms(thread.cpuMs) + ' · ' + count(thread.answered, 'answer', 'answers') + (thread.continuations > 0 ? ' · ' + count(thread.continuations, 'continuation', 'continuations') + ', ' + kb(thread.continuationBytes) : ''));
   const told = thread.instances;

@@ -17,7 +17,7 @@ article>header{margin-bottom:.25rem;justify-content:flex-start}article>header bu
 .state{font-size:.85rem;font-weight:600}.state.ready{color:var(--good)}.state.benched{color:var(--bad)}.state.starting{color:var(--warn)}.state.idle{color:var(--dim)}
 .facts{margin:0 0 .25rem;color:var(--dim);font-variant-numeric:tabular-nums}
 .error{color:var(--bad);margin:0 0 .5rem;overflow-wrap:anywhere}
-.thread{display:grid;grid-template-columns:minmax(8rem,1fr) minmax(10rem,2fr) minmax(8rem,1fr) auto;gap:.25rem .75rem;align-items:center;border-top:1px solid var(--line);padding:.4rem 0;font-variant-numeric:tabular-nums}
+.thread{display:grid;grid-template-columns:minmax(8rem,1fr) minmax(10rem,2fr) minmax(7rem,1fr) minmax(8rem,1fr) auto;gap:.25rem .75rem;align-items:center;border-top:1px solid var(--line);padding:.4rem 0;font-variant-numeric:tabular-nums}
 .thread .request{overflow-wrap:anywhere}.thread>details{grid-column:1/-1;margin:0}
 @media(max-width:45rem){.thread{grid-template-columns:1fr}}
 meter{width:100%;height:.8rem}

@@ -5,6 +5,7 @@ import type { Account, Latency } from '../cell/ledger.ts';
 import type { Lease } from '../cell/lease.ts';
 import type { Obituary } from '../cell/obituary.ts';
 import type { ServletPool } from '../cell/pool.ts';
+import type { Limits } from '../limits.ts';
 import type { Profile, ServletStatus } from '../options.ts';
 import type { AdminSite } from './site.ts';
 
@@ -17,8 +18,10 @@ export interface ThreadSnapshot {
   /** Requests that it has been given and has not answered, and the oldest of them, as `GET /hello`. */
   requests: number;
   request: string | null;
-  /** How long that one has run, in ms. */
+  /** How long that one has run, in ms; and the CPU time that the thread has used meanwhile, which is capped. */
   requestMs: number;
+  requestCpuMs: number;
+  cpuMaxMs: number;
   heapBytes: number;
   offHeapBytes: number;
   /** Resident memory that neither of them shows, as far as it is known to be this thread's. */
@@ -127,7 +130,7 @@ export function takeSnapshot(site: AdminSite): HostSnapshot {
         ...status,
         account: ledger.account(status.name),
         latency: ledger.latency(status.name),
-        threadList: Array.from(pool.leases, (lease) => threadSnapshot(lease, now)),
+        threadList: Array.from(pool.leases, (lease) => threadSnapshot(lease, pool.limits, now)),
       };
     }),
     cells: site.cells().map((cell) => cellSnapshot(cell, pools, now)),
@@ -144,7 +147,7 @@ function inShort(obituary: Obituary): Obituary {
     : { ...obituary, detail: `${detail.slice(0, DETAIL_MAX_CHARS)}…` };
 }
 
-function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {
+function threadSnapshot(lease: Lease, { cpuMs: cpuMaxMs }: Limits, now: number): ThreadSnapshot {
   const { oldest } = lease;
   return {
     cell: lease.cell.number,
@@ -154,6 +157,8 @@ function threadSnapshot(lease: Lease, now: number): ThreadSnapshot {
     requests: lease.exchanges.size,
     request: oldest === null ? null : `${oldest.method} ${oldest.url}`,
     requestMs: oldest === null ? 0 : Math.round(now - lease.progressAt),
+    requestCpuMs: oldest === null ? 0 : Math.round(lease.meter.requestCpuMs),
+    cpuMaxMs,
     heapBytes: lease.meter.heapBytes,
     offHeapBytes: lease.meter.offHeapBytes,
     unexplainedBytes: lease.meter.unexplainedBytes,

@@ -11,6 +11,13 @@ export class ThreadMeter {
   peakOffHeapBytes = 0;
   /** Peak of all that since the oldest running request began, as far as it was sampled. */
   requestPeakBytes = 0;
+  /** CPU time when that one began, as far as it was sampled. */
+  #requestFromCpuMs = 0;
+
+  /** CPU time since the oldest running request began. */
+  get requestCpuMs(): number {
+    return this.cpuMs - this.#requestFromCpuMs;
+  }
 
   get heldBytes(): number {
     return this.heapBytes + this.offHeapBytes + this.unexplainedBytes;
@@ -19,6 +26,7 @@ export class ThreadMeter {
   /** A request begins: what is held already is not its own, but the least that it can be said to have held. */
   beginRequest(): void {
     this.requestPeakBytes = this.heldBytes;
+    this.#requestFromCpuMs = this.cpuMs;
   }
 
   /** A sample comes from a process that a guest may have taken over: one that is no amounts is left aside. @returns the CPU time since the last one */
