@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { HostSnapshot } from '../../packages/host/src/admin/snapshot.ts';
 import { serve } from '../../packages/host/src/index.ts';
 import { prlimitPath } from '../../packages/host/src/jail/bubblewrap.ts';
 import { type Jail, JailError, outputIn, tryJail } from '../../packages/host/src/jail/jail.ts';
@@ -42,6 +43,26 @@ const ATTEMPTS = `
 `;
 
 describe.skipIf(!hasJail)('a jail', () => {
+  it("has a heap that an operator can't take down, and is told why", async () => {
+    const token = 'an operator only knows this';
+    using directory = new ServletDirectory({ hello: `export default () => 'hello';` });
+    chmodSync(directory.path, 0o755);
+    await using host = await serve({
+      port: 0,
+      servlets: [{ file: directory.file('hello'), profile: 'jail' }],
+      admin: { token },
+    });
+    await (await fetch(`${host.url}/hello`)).text();
+    const { origin } = new URL(host.adminUrl as string);
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const state = (await (await fetch(`${origin}/_custodian/state.json`, { headers })).json()) as HostSnapshot;
+    const { cell, thread } = state.servlets[0]!.threadList[0]!;
+    const body = JSON.stringify({ action: 'heap-snapshot', cell, thread });
+    const answer = await fetch(`${origin}/_custodian/actions`, { method: 'POST', headers, body });
+    expect(answer.status).toBe(409);
+    expect(await answer.json()).toEqual({ error: expect.stringContaining('a jailed cell writes nowhere') });
+  });
+
   it('keeps a process from files, processes, the network and privileges', { timeout: 60_000 }, async () => {
     const place = mkdtempSync(join(tmpdir(), 'custodian-jail-test-'));
     const tempDir = join(place, 'temp');

@@ -89,6 +89,11 @@ export async function perform(site: AdminSite, action: Action): Promise<ActionFi
 
 /** The cell writes it where it may write; from there it goes to the operator and nowhere else. */
 async function takeHeapSnapshot(site: AdminSite, lease: Lease): Promise<ActionFile> {
+  const name = `thread ${lease.number} of cell ${lease.cell.number}`;
+  if (lease.cell.profile === 'jail')
+    throw new ActionError(
+      `Cannot take down the heap of ${name}: a jailed cell writes nowhere that its host could read`,
+    );
   const path = join(site.cacheDir, `${randomBytes(12).toString('hex')}.heapsnapshot`);
   const remove = (): Promise<void> => rm(path, { force: true });
   try {
@@ -96,9 +101,7 @@ async function takeHeapSnapshot(site: AdminSite, lease: Lease): Promise<ActionFi
   } catch (cause) {
     await remove();
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ActionError(`Cannot take down the heap of thread ${lease.number} of cell ${lease.cell.number}: ${why}`, {
-      cause,
-    });
+    throw new ActionError(`Cannot take down the heap of ${name}: ${why}`, { cause });
   }
   return { name: `cell-${lease.cell.number}-thread-${lease.number}.heapsnapshot`, path, remove };
 }
