@@ -133,7 +133,7 @@ describe('sendSuspend() and its family', () => {
       await sendSuspend((url) => url);
       clearContinuations();
       await sendSuspend((url) => url);
-      await redirectGetForget();
+      await redirectGetForget({ 'X-Own': 'yes' });
       return 'end';
     }`);
     const first = await servlet.text('/s');
@@ -141,9 +141,26 @@ describe('sendSuspend() and its family', () => {
     expect(await servlet.follow(first)).toContain('expired');
     const redirect = await servlet.get(second);
     expect([redirect.status, redirect.body]).toEqual([303, '']);
+    expect(redirect.headerLines).toContain('X-Own: yes\r\n');
     expect(await servlet.follow(second)).toContain('expired');
     expect(await servlet.text(/Location: (\S+)/.exec(redirect.headerLines)![1]!)).toBe('end');
   });
+
+  test.each(['sendForward((url) => url)', 'redirectGetForget()', '(clearContinuations(), sendSuspend((url) => url))'])(
+    'what %s expires is its own instance’s',
+    async (call) => {
+      const servlet = await load(`export default async () => {
+        await sendSuspend((url) => url);
+        await ${call};
+        return 'end';
+      }`);
+      const [first, other] = [await servlet.text('/s'), await servlet.text('/s')];
+      await servlet.get(first);
+      expect(await servlet.follow(first)).toContain('expired');
+      expect((await servlet.get(other)).status).toBeLessThan(400);
+      expect(await servlet.follow(other)).toContain('expired');
+    },
+  );
 
   test('onExpired() answers for what is captured in it, may suspend itself, and travels with the continuation', async () => {
     const servlet = await load(`
