@@ -314,6 +314,38 @@ export async function main() {
       '1,one1,2,two2,3,4,1,one5,2,two6,7,8',
     ],
     [
+      'assignments to a function’s own name, which are errors wherever they stand',
+      `export async function main() {
+  const seen = [];
+  const tried = (assign) => { try { assign(); } catch (error) { seen.push(error.name); } };
+  const f = async function own() { await ask('in'); tried(() => { own = 1; }); tried(() => { own++; }); tried(() => { [own] = [1]; }); try { own += 1; } catch (error) { seen.push(error.name); } return typeof own; };
+  class Kept { async go() { tried(() => { Kept = 1; }); await ask('go'); return typeof Kept; } }
+  return [await f(), await new Kept().go(), ...seen];
+}`,
+      [1, 2],
+      '["function","function","TypeError","TypeError","TypeError","TypeError","TypeError"]',
+    ],
+    [
+      'functions in functions, each with arguments of its own',
+      `export async function main() {
+  const counts = [];
+  async function outer() {
+    const mine = arguments;
+    const inner = async function () { return [arguments === mine, arguments.length]; };
+    const plain = function () { return () => arguments.length; };
+    const arrow = () => arguments.length;
+    counts.push(await ask('in'));
+    counts.push(...(await inner(1)), plain(1, 2, 3)(), arrow(), mine.length);
+    const object = { get then() { return arguments.length; }, all() { return [...arguments].length; } };
+    return [object.then, object.all(1, 2, 3, 4)];
+  }
+  counts.push(...(await outer('a', 'b')));
+  return counts;
+}`,
+      [9],
+      '[9,false,1,3,2,2,0,4]',
+    ],
+    [
       'a destructuring that waits',
       `export async function main() {
   const [a = await ask('a'), , b = await ask('b'), ...c] = [undefined, 2, undefined, 4, 5];

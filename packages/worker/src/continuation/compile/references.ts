@@ -24,6 +24,11 @@ function slotOf(n: Node): Node {
 }
 const isSpelled = (v: Variable): boolean => v.kind === 'this' || v.kind === 'arguments' || v.kind === 'self';
 
+/** Assigning to it is an error; so it is to a function's own name, which is another variable's where its body stands apart. */
+function isFixed(e: Emitter, v: Variable): boolean {
+  return v.kind === 'const' || v.kind === 'using' || (v.kind === 'self' && e.fn.isStrict);
+}
+
 function placeOf(n: Node): Node {
   const slot = slotOf(n);
   return n.$ref!.variable!.isBoxed ? member(slot, 'v') : slot;
@@ -48,12 +53,12 @@ export function assignment(e: Emitter, n: Node): Node {
     operator = n['operator'] as string;
   if (left.type !== 'Identifier') return changed(n, { left: pattern(e, left), right: e.map(n['right']) });
   const v = left.$ref?.variable;
-  if (!v?.isOurs) return changed(n, { right: e.map(n['right'], left['name']) });
+  if (!v || !(v.isOurs || isFixed(e, v))) return changed(n, { right: e.map(n['right'], left['name']) });
   if (left['$raw']) return { ...n, left: read(e, left), right: e.map(n['right']) };
   const isInit = left.$ref!.isInit,
     right = namedValue(e, n['right'], v.name, placeOf(left)),
     isLogical = operator.length === 3 && /^(&&|\|\||\?\?)/.test(operator);
-  if ((v.kind === 'const' || v.kind === 'using') && !isInit) {
+  if (isFixed(e, v) && !isInit) {
     const attempt = e.runtime('constant', right, lit(v.name));
     if (operator === '=') return attempt;
     return isLogical ? binary(operator.slice(0, -1), read(e, left), attempt, n) : sequence([read(e, left), attempt]);
@@ -78,8 +83,8 @@ export function update(e: Emitter, n: Node): Node {
   const argument = n['argument'] as Node;
   if (argument.type !== 'Identifier') return changed(n, { argument: e.map(argument) });
   const v = argument.$ref?.variable;
-  if (!v?.isOurs) return n;
-  if (v.kind === 'const' || v.kind === 'using') return e.runtime('constant', read(e, argument), lit(v.name));
+  if (!v || !(v.isOurs || isFixed(e, v))) return n;
+  if (isFixed(e, v)) return e.runtime('constant', read(e, argument), lit(v.name));
   const updated = { ...n, argument: placeOf(argument) };
   return v.needsCheck ? sequence([checkedRead(e, argument, v), updated]) : updated;
 }
@@ -129,10 +134,9 @@ function keepsName(e: Emitter, n: Node): boolean {
 
 function target(e: Emitter, n: Node): Node {
   const v = n.$ref?.variable;
-  if (!v?.isOurs) return n;
+  if (!v || !(v.isOurs || isFixed(e, v))) return n;
   if (n['$raw']) return read(e, n);
-  if ((v.kind === 'const' || v.kind === 'using') && !n.$ref!.isInit)
-    return member(e.runtime('constantTarget', lit(v.name)), 'v');
+  if (isFixed(e, v) && !n.$ref!.isInit) return member(e.runtime('constantTarget', lit(v.name)), 'v');
   if (v.needsCheck && !n.$ref!.isInit) {
     const value = id('value');
     return member(

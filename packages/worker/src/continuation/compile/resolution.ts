@@ -37,7 +37,10 @@ export class References {
   resolve(): void {
     for (const ref of this.all) {
       const name = ref.node['name'] as string,
-        variable = ref.scope.lookup(name) ?? (name === 'arguments' ? this.#argumentsOf(ref) : null);
+        found = ref.scope.lookup(name),
+        // Those that nobody has declared are the innermost function's own, whoever around it has noted some.
+        isOwn = name === 'arguments' && (found === null || found.kind === 'arguments'),
+        variable = isOwn ? this.#argumentsOf(ref) : found;
       if (variable) refer(ref, variable);
       else {
         for (let f: FunctionInfo | null = ref.scope.fn; f; f = f.parent) f.through.add(name);
