@@ -323,7 +323,8 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   onBreach(cause: 'heap' | 'rss' | 'cpu', value: number): void {
-    if (this.state === 'gone' || this.state === 'ending') return;
+    // That it ends without a cause is the end of its channel, which may show before the reason does.
+    if (this.state === 'gone' || this.deathCause !== null) return;
     if (cause !== 'heap' && cause !== 'rss' && cause !== 'cpu') return;
     if (cause === 'heap') this.meter.seeRequest(value);
     this.isBreached = true;
