@@ -7,16 +7,20 @@ import {
   withPayload,
   withToken,
 } from '../../packages/protocol/src/index.ts';
+import { MemoryStore } from '../../packages/host/src/store/memory-store.ts';
+import { StoreService } from '../../packages/host/src/store/store-service.ts';
+import { connectAsks } from '../support/thread-asks.ts';
 import { newKey, StatelessProgram, urlOf } from '../worker/servlet/stateless-program.ts';
 import type { Random } from '../support/random.ts';
 import { mutated } from './mutated.ts';
 
 const SERVLET = `import { html, sendSuspend, sendSuspendDispatch } from '@custodian/worker';
 export default async function start({ query }) {
-  const kept = 'a'.repeat(Number(query.get('kept') ?? 0));
+  const kept = 'a'.repeat(Number(query.get('kept') ?? 0)), noise = [];
+  for (let at = 1; noise.length < Number(query.get('noise') ?? 0); noise.push(at)) at = (at * 48271) % 2147483647;
   await sendSuspend((url) => html\`<a href="\${url}">first</a>\`);
   const chosen = await sendSuspendDispatch((embedUrl) => html\`<a href="\${embedUrl(() => 'one')}">one</a>\`);
-  return 'chosen ' + chosen + kept.length;
+  return 'chosen ' + chosen + kept.length + noise.length;
 }`;
 
 /** What stands in URLs and between their parts. */
@@ -62,9 +66,11 @@ export class TokenFuzz {
   }
 
   static async create(): Promise<TokenFuzz> {
+    connectAsks('test', [new StoreService(new MemoryStore(), () => {})]);
     const program = await StatelessProgram.load(SERVLET, { keys: [newKey(1), newKey(2)] });
     const urls: string[] = [];
-    for (const query of ['', '?kept=1000']) {
+    // The last one is in the store, and its address a key.
+    for (const query of ['', '?kept=1000', '?noise=1000']) {
       const first = await program.text(`/start${query}`);
       urls.push(urlOf(first), urlOf(await program.follow(first)));
     }
