@@ -207,10 +207,13 @@ export const HEAP: readonly Attack[] = family(
       /^(false|SyntaxError|RangeError)$/,
       PROBE,
     ),
-    memory(
-      'expressions with sets of all characters',
-      `for (let i = 0; ; i++) { const one = new RegExp('[\\\\p{L}--[a' + i + ']]'.repeat(50), 'v'); one.test('x'); hoard.push(one); }`,
-    ),
+    {
+      name: 'an expression with sets of all characters',
+      code: `try { return String(new RegExp('[\\\\p{L}--[a]]'.repeat(1000), 'v').test('x')); } catch (error) { return error.name; }`,
+      causes: ['heap', 'rss', 'cpu'],
+      statuses: [200, 503, 504],
+      page: /^(false|RangeError|SyntaxError)$|LIMIT_HEAP|LIMIT_RSS|LIMIT_CPU/,
+    },
     returns(
       'a chain of bound functions',
       `let bound = () => 1; for (let i = 0; i < 1e5; i++) bound = bound.bind(null); try { return String(bound()); } catch (error) { return error.name; }`,
