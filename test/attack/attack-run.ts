@@ -104,7 +104,10 @@ export class Target implements AsyncDisposable {
   async attack(attack: Attack): Promise<Outcome> {
     const { port, pid } = this.process;
     const path = `/${attack.number}`;
-    if (attack.isAllBad !== true && attack.isProbe !== true) await visit(port, `${path}?ok`);
+    if (attack.isAllBad !== true && attack.isProbe !== true) {
+      await visit(port, `${path}?ok`);
+      await this.#reserveOf(attack.number);
+    }
     const before = (await this.process.obituaries()).length;
     this.#made.delete(attack.number);
     if (attack.isProbe !== true) await this.process.ask({ type: 'forget-peak' });
@@ -151,6 +154,18 @@ export class Target implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.process[Symbol.asyncDispose]();
     this.#directory[Symbol.dispose]();
+  }
+
+  /**
+   * Waits for the thread that a servlet has in reserve. Until it is there, some 200 ms after the first answer, whoever comes while an
+   * only thread is stuck waits for it, whatever the thread is stuck in.
+   */
+  async #reserveOf(name: string): Promise<void> {
+    await eventually(
+      async () => (await this.process.servlets()).find((servlet) => servlet.name === name),
+      (found) => found !== undefined && found.threads > 0 && found.idleThreads === found.threads,
+      { what: `the reserve of ${name}` },
+    );
   }
 
   /** Those of the host's cells. */

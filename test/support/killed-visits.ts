@@ -97,6 +97,15 @@ export class KilledVisits implements AsyncDisposable {
     return pieces >= n;
   }
 
+  /** How long a visit takes to which nothing happens. */
+  async undisturbedMs(): Promise<number> {
+    // The first one has a thread to start.
+    await this.#visit();
+    const begun = performance.now();
+    await this.#visit();
+    return performance.now() - begun;
+  }
+
   /** A whole visit, whose victim is killed so long after it began. @returns was it still under way? */
   async killAfter(victim: Victim, ms: number): Promise<boolean> {
     let isKilled = false;

@@ -228,6 +228,7 @@ export class ServletHost implements Host {
       state: pool.state,
       error: pool.bench.lastError,
       threads: pool.threadCount,
+      idleThreads: pool.idleThreadCount,
       queued: pool.queuedCount,
       continuations: pool.holding.continuations,
       continuationBytes: pool.holding.bytes,

@@ -196,6 +196,8 @@ export interface ServletStatus {
   /** Why it is benched: the error of its last load. */
   error: string | null;
   threads: number;
+  /** Those of them that are ready and have nothing to do. */
+  idleThreads: number;
   queued: number;
   /** What its threads hold for visitors who may come back, and about how many bytes that takes. */
   continuations: number;

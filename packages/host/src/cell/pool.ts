@@ -62,6 +62,13 @@ export class ServletPool implements ThreadsOwner {
     return this.#threads.all.size;
   }
 
+  /** Those that are ready and have nothing to do. */
+  get idleThreadCount(): number {
+    let count = 0;
+    for (const lease of this.#threads) if (lease.isIdle) count++;
+    return count;
+  }
+
   get leases(): ReadonlySet<Lease> {
     return this.#threads.all;
   }
