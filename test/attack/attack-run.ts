@@ -35,7 +35,7 @@ export interface Outcome extends Left {
   neighbour: Reading | null;
   /** A healthy route of the same servlet. */
   sibling: Reading | null;
-  /** By how much the acceptor's memory was larger at its peak. */
+  /** By how much the acceptor's memory was larger at its peak than before this attack; what all of them leave is in {@link Left}. */
   peakGrowthBytes: number;
 }
 
@@ -101,14 +101,16 @@ export class Target implements AsyncDisposable {
     this.baseline = await clock.stop();
   }
 
-  async attack(attack: Attack): Promise<Outcome> {
+  /** `hasReserve`: it begins when the servlet's second thread is there. */
+  async attack(attack: Attack, { hasReserve }: { hasReserve: boolean }): Promise<Outcome> {
     const { port, pid } = this.process;
     const path = `/${attack.number}`;
     if (attack.isAllBad !== true && attack.isProbe !== true) {
       await visit(port, `${path}?ok`);
-      await this.#reserveOf(attack.number);
+      if (hasReserve) await this.#reserveOf(attack.number);
     }
     const before = (await this.process.obituaries()).length;
+    const bytesBefore = residentBytes(pid).now;
     this.#made.delete(attack.number);
     if (attack.isProbe !== true) await this.process.ask({ type: 'forget-peak' });
     const neighbourClock = attack.isProbe === true ? null : new NeighbourClock(port, '/clock');
@@ -143,7 +145,7 @@ export class Target implements AsyncDisposable {
       { ms: 2000, what: 'an obituary' },
     );
     this.#made.set(attack.number, attack);
-    const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - this.#calm.bytes;
+    const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - bytesBefore;
     // What all probes have left is looked at once.
     const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle();
     // What nobody ends must not be taken for the next attack's.
@@ -162,8 +164,8 @@ export class Target implements AsyncDisposable {
    */
   async #reserveOf(name: string): Promise<void> {
     await eventually(
-      async () => (await this.process.servlets()).find((servlet) => servlet.name === name),
-      (found) => found !== undefined && found.threads > 0 && found.idleThreads === found.threads,
+      async () => (await this.process.ask({ type: 'starting', servlet: name })).starting,
+      (starting) => starting === 0,
       { what: `the reserve of ${name}` },
     );
   }
