@@ -8,6 +8,8 @@ import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './un
 const START_BYTES = 24 << 20;
 /** Before a thread is blamed all are sampled anew. One in a long native call does not answer; the others have by then. */
 const CONFIRM_MAX_MS = 50;
+/** What Node's collector and compiler take and give back for a thread: less than this is not told of anybody. */
+const NOISE_BYTES = 4 << 20;
 
 /** Holds each thread of this process to its cap with the memory that its statistics don't show. */
 export class MemoryWatch {
@@ -79,8 +81,10 @@ export class MemoryWatch {
 
   /** The ledger has it with what the threads' own statistics say. */
   #tell(): void {
-    for (const thread of this.#threads.values())
-      thread.lastSample.unexplainedBytes = Math.round(this.#memory.chargedTo(thread));
+    for (const thread of this.#threads.values()) {
+      const bytes = Math.round(this.#memory.chargedTo(thread));
+      thread.lastSample.unexplainedBytes = bytes < NOISE_BYTES ? 0 : bytes;
+    }
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {
