@@ -164,8 +164,8 @@ export class Target implements AsyncDisposable {
    */
   async #reserveOf(name: string): Promise<void> {
     await eventually(
-      async () => (await this.process.ask({ type: 'starting', servlet: name })).starting,
-      (starting) => starting === 0,
+      async () => (await this.process.servlets()).find((servlet) => servlet.name === name),
+      (found) => found === undefined || found.idleThreads === found.threads,
       { what: `the reserve of ${name}` },
     );
   }

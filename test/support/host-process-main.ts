@@ -33,10 +33,6 @@ async function onOrder(order: HostProcessOrder): Promise<HostProcessAnswer> {
       return { obituaries: [...(host?.ledger.obituaries ?? [])] };
     case 'servlets':
       return { servlets: [...(host?.servlets ?? [])] };
-    case 'starting': {
-      const servlet = host?.servlets.find(({ name }) => name === order.servlet);
-      return { starting: servlet === undefined ? 0 : servlet.threads - servlet.idleThreads };
-    }
     case 'retire':
       await Promise.all(leasedCells().flatMap((cell) => (kept.has(cell) ? [] : [cell.shutdownAll()])));
       return {};

@@ -9,8 +9,6 @@ export type HostProcessOrder =
   | { type: 'serve'; options: Partial<ServeOptions> }
   | { type: 'obituaries' }
   | { type: 'servlets' }
-  /** How many threads of it are not idle. */
-  | { type: 'starting'; servlet: string }
   /** Closes the cells of all servlets that were loaded since the start. */
   | { type: 'retire' }
   | { type: 'collect' }
@@ -22,7 +20,6 @@ export interface HostProcessAnswer {
   port?: number;
   obituaries?: Obituary[];
   servlets?: ServletStatus[];
-  starting?: number;
   held?: string[];
 }
 

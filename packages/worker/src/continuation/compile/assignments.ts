@@ -13,22 +13,9 @@ export function lowerAssignment(L: Lowering, n: Node): Node {
     lowerPattern(L, left, value, false);
     return value;
   }
-  const isLogical = operator === '&&=' || operator === '||=' || operator === '??=';
   if (left.type === 'Identifier') {
     if (operator === '=') return { ...n, right: lower(L, n['right']) };
-    const t = L.temp();
-    L.set(t, read(left));
-    if (!isLogical) return assign(left, binary(operator.slice(0, -1), L.ref(t), lower(L, n['right']), n), '=', n);
-    L.emit(
-      ifThen(
-        continues(operator, L.ref(t), L.ref(t)),
-        L.collect(() => {
-          L.set(t, lower(L, n['right']));
-          L.emit(statement(assign(left, L.ref(t), '=', n)));
-        }),
-      ),
-    );
-    return L.ref(t);
+    return compound(L, n, left, read(left));
   }
   const target = lowerMember(L, left, n['right'].$awaits === true || operator !== '=');
   if (operator === '=') return { ...n, left: target, right: lower(L, n['right']) };
@@ -37,15 +24,22 @@ export function lowerAssignment(L: Lowering, n: Node): Node {
       call(L.runtime('keyOf'), [target['property'], ...(target['object'].type === 'Super' ? [] : [target['object']])]),
     );
   }
+  return compound(L, n, target, { ...target });
+}
+
+/** An assignment with an operator. `place` is settled; `present`: its value before, which is read before the right side is evaluated. */
+function compound(L: Lowering, n: Node, place: Node, present: Node): Node {
+  const operator = n['operator'] as string;
   const t = L.temp();
-  L.set(t, { ...target });
-  if (!isLogical) return assign(target, binary(operator.slice(0, -1), L.ref(t), lower(L, n['right']), n), '=', n);
+  L.set(t, present);
+  const isLogical = operator === '&&=' || operator === '||=' || operator === '??=';
+  if (!isLogical) return assign(place, binary(operator.slice(0, -1), L.ref(t), lower(L, n['right']), n), '=', n);
   L.emit(
     ifThen(
       continues(operator, L.ref(t), L.ref(t)),
       L.collect(() => {
         L.set(t, lower(L, n['right']));
-        L.emit(statement(assign(target, L.ref(t), '=', n)));
+        L.emit(statement(assign(place, L.ref(t), '=', n)));
       }),
     ),
   );
