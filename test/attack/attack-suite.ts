@@ -13,8 +13,8 @@ const P99_MAX_RATIO = 3;
 const TRIES_MAX_MS = 90_000;
 /** The acceptor buffers a window of body for each exchange, and its heap grows a little before it is collected. */
 const PEAK_GROWTH_MAX_BYTES = 48 * MB;
-// Over all attacks together: the allocator keeps pages that the heap has given back, and stays there.
-const GROWTH_MAX_BYTES = 64 * MB;
+/** Over all attacks together, with what the heap keeps for later given back. */
+const GROWTH_MAX_BYTES = 24 * MB;
 
 const NODES = [
   { name: `Node ${process.version}`, path: process.execPath },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stripTypeScriptTypes } from 'node:module';
 import { execFileSync } from 'node:child_process';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testServlet } from '../../packages/host/src/testing/index.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
 import { Visitor } from '../support/visitor.ts';
@@ -35,7 +35,13 @@ for (const folder of ['servlets', 'public', 'example.org']) mkdirSync(join(site,
 for (const file of ['sum.ts', 'servlets/sum.ts']) copyFileSync(join(ROOT, 'examples/sum2.ts'), join(site, file));
 writeFileSync(join(site, 'servlets/shop.ts'), `export default () => 'shop';\n`);
 for (const folder of ['public', 'example.org']) writeFileSync(join(site, folder, 'index.html'), folder);
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+// Where examples name a file, and leave one.
+const cwd = process.cwd();
+beforeAll(() => process.chdir(site));
+afterAll(() => {
+  process.chdir(cwd);
+  rmSync(directory, { recursive: true, force: true });
+});
 
 function importsFor(code: string, exported: readonly string[], from: string): string {
   const used = exported.filter((name) => new RegExp(`\\b${name}\\b`).test(code));
@@ -104,14 +110,8 @@ describe('examples in doc comments', async () => {
     const file = join(site, `run-host-${index}.mjs`);
     const code = stripTypeScriptTypes((await importsOfHost(example.code)) + hostModuleOf(example));
     writeFileSync(file, code);
-    const cwd = process.cwd();
-    process.chdir(site);
-    try {
-      const { status } = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { status?: number };
-      expect([undefined, 200, 204, 404]).toContain(status);
-    } finally {
-      process.chdir(cwd);
-    }
+    const { status } = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { status?: number };
+    expect([undefined, 200, 204, 404]).toContain(status);
   });
 
   test('every function that an author or an operator imports has one', async () => {

@@ -6,8 +6,8 @@ export type TapEvent = 'asked' | 'answered';
 /** Stands between a host and its database, and lets a test do something before a piece of their talk goes on. */
 export class StoreTap implements AsyncDisposable {
   readonly port: number;
-  /** Called for each piece, which goes on when it has resolved; null: for none. */
-  onEvent: ((event: TapEvent, piece: Buffer) => Promise<void>) | null = null;
+  /** Called for each piece, which goes on when it has resolved, unless it says that it is lost; null: for none. */
+  onEvent: ((event: TapEvent, piece: Buffer) => Promise<'lost' | void>) | null = null;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -31,7 +31,9 @@ export class StoreTap implements AsyncDisposable {
       let turn = Promise.resolve();
       this.#sockets.add(socket);
       socket.on('data', (piece: Buffer) => {
-        turn = turn.then(() => this.onEvent?.(event, piece)).then(() => void other.write(piece));
+        turn = turn.then(async () => {
+          if ((await this.onEvent?.(event, piece)) !== 'lost') other.write(piece);
+        });
       });
       socket.on('error', () => {});
       socket.on('close', () => {
