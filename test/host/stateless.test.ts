@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { serve } from '../../packages/host/src/index.ts';
 import { DatabaseServer, postgresMissing, redisMissing } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { RestartableHost } from '../support/restartable-host.ts';
-import { StartedHost } from '../support/started-host.ts';
+import { startTrusted, StartedHost } from '../support/started-host.ts';
 import { continuationsOf, type Shown, Visitor } from '../support/visitor.ts';
 
 /** Three pages; from `length` on, each holds so much that cannot be compressed. */
@@ -124,6 +125,40 @@ describe('a stateless servlet', () => {
       () => started.host.servlets[0]!.continuations,
       (count) => count === 8,
     );
+  });
+
+  test('lifetimeMs is how long a page can be answered, whether its state is in the URL or in the store', async () => {
+    // Its thread's clock can be put forward; the host's can't, and so a page that the store keeps lives for two seconds.
+    const servlet = (lifetimeMs: number): string => `
+      const now = Date.now;
+      let aheadMs = 0;
+      Date.now = () => now() + aheadMs;
+      ${FLOW.replace(
+        'flow(request) {',
+        `$&
+        const ahead = request.query.get('ahead');
+        if (ahead !== undefined) return 'ahead ' + (aheadMs = Number(ahead));`,
+      )}
+      export const lifetimeMs = ${lifetimeMs};`;
+    await using started = await startTrusted(
+      { hour: servlet(3_600_000), brief: servlet(2000) },
+      { store: 'memory', limits: { threadsMaxCount: 1 } },
+    );
+    const visitor = new Visitor(started.url);
+    const page = await visitor.get('/hour');
+    const statusAhead = async (ms: number): Promise<number> => {
+      expect((await visitor.get(`/hour?ahead=${ms}`)).text).toBe(`ahead ${ms}`);
+      return (await visitor.follow(page, { n: '1' })).status;
+    };
+    expect(await statusAhead(3_590_000)).toBe(200);
+    // A 64th of it later, and two minutes, since it counts in minutes.
+    expect(await statusAhead(3_600_000 * (1 + 1 / 64) + 120_000)).toBe(410);
+    expect(await statusAhead(0)).toBe(200);
+    const kept = await visitor.get('/brief?length=20000');
+    const keptAt = performance.now();
+    expect((await visitor.follow(kept, { n: '1' })).status).toBe(200);
+    await sleep(2100 - (performance.now() - keptAt));
+    expect((await visitor.follow(kept, { n: '1' })).status).toBe(410);
   });
 });
 

@@ -80,3 +80,56 @@ test('a visit that rests in the store for longer than its manager lets it has ex
     expect((await visitor.follow(page, { n: '1' })).status).toBe(status);
   }
 }, 60_000);
+
+/** Counts in what its pages share, by a timer of its own. */
+const TICKING = `
+  import { html, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    const shared = { ticks: 0 };
+    setInterval(() => shared.ticks++, 5);
+    for (;;) await sendSuspend((url) => html\`<a href="\${url}">\${shared.ticks} ticks</a> pid \${process.pid}\`);
+  }`;
+
+test('what runs on after its answer, such as a timer, is lost with its thread; what it had done when an answer was saved is not', async () => {
+  await using started = await StartedHost.start({ ticking: TICKING }, { store: 'memory' });
+  const visitor = new Visitor(started.url);
+  const ticksOf = ({ text }: Shown): number => Number(/(\d+) ticks/.exec(text)?.[1]);
+  let page = await visitor.get('/ticking');
+  // In a thread that lives, it goes on.
+  page = await eventually(
+    () => visitor.follow(page),
+    (shown) => ticksOf(shown) > 3,
+  );
+  await started.host.killCell(pidOf(page));
+  const revived = await visitor.follow(page);
+  expect(pidOf(revived)).not.toBe(pidOf(page));
+  // It may have ticked once more between the page and the checkpoint of it.
+  expect(ticksOf(revived) - ticksOf(page)).toBeOneOf([0, 1]);
+  await sleep(100);
+  expect(ticksOf(await visitor.follow(revived))).toBe(ticksOf(revived));
+}, 60_000);
+
+const RESTING = `
+  import { html, sendSuspend } from '@custodian/worker';
+  export const checkpoint = true;
+  export default async function start() {
+    for (let n = 0; ; n++) await sendSuspend((url) => html\`<a href="\${url}">page \${n}</a> pid \${process.pid}\`);
+  }`;
+
+test('lifetimeMs is how long a visit can rest in the store; in the thread where it began its manager says that', async () => {
+  const lifetimeMs = 1000;
+  await using started = await StartedHost.start(
+    { brief: `${RESTING}\nexport const lifetimeMs = ${lifetimeMs};`, daylong: RESTING },
+    { store: 'memory' },
+  );
+  const visitor = new Visitor(started.url);
+  const [brief, daylong] = [await visitor.get('/brief'), await visitor.get('/daylong')];
+  await sleep(lifetimeMs + 1);
+  expect((await visitor.follow(brief)).text).toContain('page 1');
+  await started.host.killCell(pidOf(brief));
+  await sleep(lifetimeMs + 1);
+  expect((await visitor.follow(brief)).status).toBe(410);
+  await started.host.killCell(pidOf(daylong));
+  expect((await visitor.follow(daylong)).text).toContain('page 1');
+}, 60_000);

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { childProcesses } from '../../support/process-tree.ts';
 import { RestartableHost } from '../../support/restartable-host.ts';
-import { StartedHost } from '../../support/started-host.ts';
+import { startTrusted, StartedHost } from '../../support/started-host.ts';
 import { type Shown, Visitor } from '../../support/visitor.ts';
 
 const logs = mkdtempSync(join(tmpdir(), 'custodian-old-versions-'));
@@ -128,6 +128,70 @@ describe.each(['stateless', 'checkpoint'] as const)('a servlet that is %s and ke
     }
   }, 120_000);
 });
+
+test('templates and other files that old code reads are what they are now', async () => {
+  const flow = (persistence: Persistence): string => `
+    import { readFileSync } from 'node:fs';
+    import { html, sendSuspend, template } from '@custodian/worker';
+    export const ${persistence} = true;
+    const page = template('page.html');
+    export default async function start() {
+      await sendSuspend((url) => html\`<a href="\${url}">first, pid \${process.pid}</a>\`);
+      return page({ data: 'old code: ' + readFileSync(new URL('data.json', import.meta.url), 'utf8') });
+    }`;
+  for (const persistence of ['stateless', 'checkpoint'] as const) {
+    await using started = await StartedHost.start(
+      { flow: flow(persistence) },
+      { store: 'memory', unit: 'instance' },
+      { flow: { limits: { oldVersionMs: 3_600_000 } } },
+    );
+    const { path } = started.directory;
+    writeFileSync(join(path, 'page.html'), '<p>template of then, ${data}</p>');
+    writeFileSync(join(path, 'data.json'), '"data of then"');
+    const visitor = new Visitor(started.url);
+    const one = await visitor.get('/flow');
+    writeFileSync(started.directory.file('flow'), second(persistence));
+    writeFileSync(join(path, 'page.html'), '<p>template of now, ${data}</p>');
+    writeFileSync(join(path, 'data.json'), '"data of now"');
+    started.host.reload('flow');
+    if (persistence === 'checkpoint') await started.host.killCell(Number(/pid (\d+)/.exec(one.text)![1]));
+    const end = await answer(visitor, one, 3);
+    expect(end.isSentOn).toBe(true);
+    expect(end.text).toBe('<p>template of now, old code: &quot;data of now&quot;</p>');
+  }
+}, 60_000);
+
+test('an old version has two threads at once, however many come for it, and all of them are answered', async () => {
+  const notes = join(logs, 'at-work');
+  // So many as are at work at once note it, and a third would have the time to come.
+  const slow = `
+    import { appendFileSync, readFileSync } from 'node:fs';
+    import { html, sendSuspend } from '@custodian/worker';
+    export const stateless = true;
+    const FILE = ${JSON.stringify(notes)};
+    const atWork = () => readFileSync(FILE, 'latin1').split('').reduce((sum, sign) => sum + (sign === '+' ? 1 : -1), 0);
+    export default async function start() {
+      await sendSuspend((url) => html\`<a href="\${url}">first</a>\`);
+      appendFileSync(FILE, '+');
+      let most = 0;
+      for (const until = Date.now() + 800; Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 20)))
+        most = Math.max(most, atWork());
+      appendFileSync(FILE, '-');
+      return 'first, at work at once: ' + most;
+    }`;
+  await using started = await startTrusted(
+    { flow: slow },
+    { store: 'memory', unit: 'instance', limits: { threadsMaxCount: 8 } },
+    { flow: { limits: { oldVersionMs: 3_600_000 } } },
+  );
+  const visitor = new Visitor(started.url);
+  const pages = await Promise.all(Array.from({ length: 6 }, () => visitor.get('/flow')));
+  writeFileSync(started.directory.file('flow'), second('stateless'));
+  started.host.reload('flow');
+  const ends = await Promise.all(pages.map((page) => answer(visitor, page, 3)));
+  const most = ends.map(({ text }) => Number(/^first, at work at once: (\d)$/.exec(text)?.[1] ?? NaN));
+  expect(Math.max(...most)).toBe(2);
+}, 60_000);
 
 test('an old version is kept when somebody else has ended its thread before that could answer', async () => {
   const slow = `await new Promise((resolve) => setTimeout(resolve, 1500));\n${first('stateless')}`;
