@@ -349,6 +349,7 @@ export class Exchange {
 
   /** Ends a response that can't be completed: the client must see that it is cut. */
   cut(): void {
+    this.#body?.flush();
     this.connection.socket.destroy();
     this.#finish();
   }
