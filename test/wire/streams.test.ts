@@ -115,6 +115,87 @@ describe('flow control', () => {
   });
 });
 
+describe('pieces of a streamed body', () => {
+  /** Around where the digits of a chunk's size change, where pieces are copied, and where they are cut. */
+  const SIZES = [15, 1, 16, 17, 255, 256, 4095, 4096, 8191, 8192, 8193, 1, 8192, 65535, 65536, 65537, 1, 131073, 2];
+  const ROUNDS = 12;
+  const MIXED = `
+    export const SIZES = ${JSON.stringify(SIZES)};
+    export const pieces = function* () {
+      let at = 0;
+      for (let round = 0; round < ${ROUNDS}; round++)
+        for (const size of SIZES) yield Buffer.from(Array.from({ length: size }, () => (at++ * 2654435761) >>> 24));
+    };
+    export default ({ query }) => {
+      const headers = query.has('length') ? { 'Content-Length': String(SIZES.reduce((sum, size) => sum + size) * ${ROUNDS}) } : {};
+      return { headers, body: (async function* () { yield* pieces(); })() };
+    };`;
+  const bytes = SIZES.reduce((sum, size) => sum + size) * ROUNDS;
+  const whole = Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 2654435761) >>> 24));
+
+  /** Of a body in chunks, held to RFC 9112 §7.1 at each byte. */
+  function unchunked(body: Buffer): { chunks: number[]; content: Buffer } {
+    const pieces: Buffer[] = [];
+    for (let at = 0; ;) {
+      const line = /^[1-9a-f][\da-f]*\r\n|^0\r\n\r\n$/.exec(body.toString('latin1', at, at + 10))?.[0];
+      if (line === undefined) throw new Error(`no chunk begins at ${at}`);
+      const size = Number.parseInt(line, 16);
+      if (size === 0) return { chunks: pieces.map(({ length }) => length), content: Buffer.concat(pieces) };
+      const start = at + line.length;
+      pieces.push(body.subarray(start, start + size));
+      expect(body.toString('latin1', start + size, start + size + 2)).toBe('\r\n');
+      at = start + size + 2;
+    }
+  }
+
+  it.each([
+    { framing: 'chunks', request: 'GET /mixed HTTP/1.1', deafMs: 0 },
+    { framing: 'chunks, for a client that does not read at first', request: 'GET /mixed HTTP/1.1', deafMs: 500 },
+    { framing: 'a length', request: 'GET /mixed?length HTTP/1.1', deafMs: 0 },
+    {
+      framing: 'a length, for a client that does not read at first',
+      request: 'GET /mixed?length HTTP/1.1',
+      deafMs: 500,
+    },
+    { framing: 'a length, for HTTP/1.0', request: 'GET /mixed?length HTTP/1.0', deafMs: 0 },
+    { framing: 'nothing, for HTTP/1.0', request: 'GET /mixed HTTP/1.0', deafMs: 0 },
+    { framing: 'nothing, for HEAD', request: 'HEAD /mixed HTTP/1.1', deafMs: 0 },
+  ])('of every size around the bounds come whole and in order, framed by $framing', async ({ request, deafMs }) => {
+    await using started = await StartedHost.start({ mixed: MIXED });
+    const client = await started.connect();
+    if (deafMs > 0) client.socket.pause();
+    client.write(`${request}\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    await sleep(deafMs);
+    client.socket.resume();
+    const answer = await client.rest();
+    const bodyAt = answer.indexOf('\r\n\r\n') + 4;
+    const [head, body] = [answer.toString('latin1', 0, bodyAt), answer.subarray(bodyAt)];
+    if (request.startsWith('HEAD')) return expect(body.length).toBe(0);
+    if (!head.includes('Transfer-Encoding: chunked')) return expect(body.equals(whole)).toBe(true);
+    const { chunks, content } = unchunked(body);
+    expect(content.equals(whole)).toBe(true);
+    expect(chunks.slice(0, 13)).toEqual(SIZES.slice(0, 13));
+    expect(Math.max(...chunks)).toBe(65536);
+  });
+
+  it.each([1, 8192, 8193])('of %i bytes end when their client goes, and nothing is left', async (size) => {
+    await using started = await StartedHost.start({ pieces: PIECES }, { limits: { threadsMaxCount: 1 } });
+    await counted(started);
+    const client = await started.connect();
+    client.write(`GET /pieces?count=1e9&bytes=${size} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await eventually(
+      () => client.receivedBytes,
+      (received) => received > 3000,
+    );
+    client.socket.resetAndDestroy();
+    await eventually(
+      () => counted(started),
+      ({ ended }) => ended === 1,
+    );
+    expect(started.host.ledger.obituaries).toEqual([]);
+  });
+});
+
 describe('clients that go away', () => {
   it('an aborted download ends the servlet’s stream and frees its thread', async () => {
     await using started = await StartedHost.start(
