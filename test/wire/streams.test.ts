@@ -170,12 +170,12 @@ describe('pieces of a streamed body', () => {
     const answer = await client.rest();
     const bodyAt = answer.indexOf('\r\n\r\n') + 4;
     const [head, body] = [answer.toString('latin1', 0, bodyAt), answer.subarray(bodyAt)];
-    if (request.startsWith('HEAD')) return expect(body.length).toBe(0);
-    if (!head.includes('Transfer-Encoding: chunked')) return expect(body.equals(whole)).toBe(true);
-    const { chunks, content } = unchunked(body);
-    expect(content.equals(whole)).toBe(true);
-    expect(chunks.slice(0, 13)).toEqual(SIZES.slice(0, 13));
-    expect(Math.max(...chunks)).toBe(65536);
+    const isChunked = head.includes('Transfer-Encoding: chunked') && !request.startsWith('HEAD');
+    const { chunks, content } = isChunked ? unchunked(body) : { chunks: [], content: body };
+    expect(content.equals(request.startsWith('HEAD') ? Buffer.alloc(0) : whole)).toBe(true);
+    // Small pieces may share a chunk; large ones are cut.
+    expect(Math.max(0, ...chunks)).toBe(isChunked ? 65536 : 0);
+    expect(chunks.length).toBeLessThanOrEqual(ROUNDS * SIZES.reduce((sum, size) => sum + Math.ceil(size / 65536), 0));
   });
 
   it.each([1, 8192, 8193])('of %i bytes end when their client goes, and nothing is left', async (size) => {
