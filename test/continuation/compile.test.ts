@@ -88,6 +88,33 @@ describe('compile()', () => {
     );
   });
 
+  const times = (count: number, part: (n: number) => string): string =>
+    Array.from({ length: count }, (_, n) => part(n)).join('');
+  const DEEP = 20_000;
+  test.each([
+    ['calls in a chain', `x\n${times(DEEP, () => '.f(1)\n')}`],
+    [
+      'else ifs, as a function',
+      `(() => {\nif (a) return 0;\n${times(DEEP, (n) => `else if (a === ${n}) return ${n}; `)} })()`,
+    ],
+    ['sums of awaits', `\n${times(DEEP, () => 'await a + ')} 1`],
+    ['arrays in arrays', `${'['.repeat(DEEP)}${']'.repeat(DEEP)}`],
+    ['functions in functions', `${times(DEEP, () => 'async () => ')} 1`],
+  ])('%s that nest deeper than there is stack for are an error with a code and a line', (_, expression) => {
+    for (const savedAs of [undefined, 'a.js']) {
+      const run = () =>
+        compile(`\nexport async function f(a) {\n  await a;\n  return ${expression}; }`, {
+          file: 'a.js',
+          runtime: 'rt',
+          savedAs,
+        });
+      const message = expect.stringMatching(
+        /^Cannot compile the module: its code nests too deep here.*a\.js:[4-6]:\d+\)/,
+      );
+      expect(run).toThrow(expect.objectContaining({ code: 'SERVLET_TOO_DEEP', file: 'a.js', message }));
+    }
+  });
+
   test('decorators, which neither Node nor the parser knows, are told by name', () => {
     expect(() => compile('class A {\n  @logged m() {}\n}', { file: 'a.js', runtime: 'rt' })).toThrow(
       expect.objectContaining({

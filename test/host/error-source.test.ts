@@ -134,7 +134,30 @@ const IMPORTING = (name: string): string => `import { html } from '@custodian/wo
 import { part } from './parts/${name}.ts';
 export default () => html\`\${part}\`;
 `;
+const DEEP = (links: number, branches = links): string => `import { html, sendSuspend } from '@custodian/worker';
+export default async function start() {
+  await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  const list = { count: 0, next() { this.count++; return this; } };
+  list
+${'    .next()\n'.repeat(links)};
+  if (list.count === -1) return 'no';
+${Array.from({ length: branches }, (_, n) => `  else if (list.count === ${n + 1}) return 'there are ${n + 1}';`).join('\n')}
+}
+`;
+/** Behind a mark of byte order. */
+const MARKED = `\ufeffconst fail = (): never => { throw new Error('marked'); };
+import { html, sendSuspend } from '@custodian/worker';
+export default async function start() {
+  await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  fail();
+}
+`;
 const SERVLETS = {
+  'deep.mjs': DEEP(1000),
+  'too-deep.mjs': DEEP(20_000, 0),
+  'marked.ts': MARKED,
+  'marked-plain.ts': `\ufeffexport default (): never => { throw new Error('marked'); };`,
+  'marked-broken.ts': `\ufeffexport const a: number = (;\nimport '@custodian/worker';\nexport default () => 1; // sendSuspend`,
   'twice.ts': TWICE,
   'thrown.ts': THROWN,
   'loading.ts': LOADING,
@@ -185,6 +208,24 @@ describe('errors in development', () => {
     expect(text).toMatch(/at (?:async )?shop .*shop\.ts:6:\d+/);
     expect(text).toContain(`request: GET ${url}?item=bomb%3Cscript%3E`);
     expect(text).toContain(`from the page: ${host.url}/shop`);
+  });
+
+  test('code that nests deep runs; what nests deeper than there is stack for is refused with its line', async () => {
+    expect((await visitor.follow(await visitor.get('/deep'))).text).toBe('there are 1000');
+    const text = unescape((await visitor.get('/too-deep')).text);
+    expect(text).toContain('Cannot compile the module: its code nests too deep here');
+    expect(text).toMatch(/> +\d \| /);
+  });
+
+  test('a mark of byte order is not counted: the caret stands under the place', async () => {
+    const under = (text: string, what: string): string | undefined => {
+      const [, line = '', caret = ''] = /> 1 \| (.*)\n *\| ( *)\^/.exec(text) ?? [];
+      return line.startsWith('\ufeff') ? 'a mark' : line.slice(caret.length, caret.length + what.length);
+    };
+    const compiled = await visitor.follow(await visitor.get('/marked'));
+    expect(under(unescape(compiled.text), 'new Error')).toBe('new Error');
+    expect(under(unescape((await visitor.get('/marked-plain')).text), 'new Error')).toBe('new Error');
+    expect(under(unescape((await visitor.get('/marked-broken')).text), ';')).toBe(';');
   });
 
   test('an error after two suspensions shows the line below its types, each caller once, and the page before', async () => {

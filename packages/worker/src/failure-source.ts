@@ -49,7 +49,9 @@ export function directoryOf(servletUrl: string): string {
 }
 
 function sourceAt({ file, line, column }: Place): string {
-  return `${file}:${line}:${column}\n${codeFrame(readFileSync(file, 'utf8'), line, column, 4)}`;
+  // Stacks do not count the mark of byte order.
+  const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+  return `${file}:${line}:${column}\n${codeFrame(text, line, column, 4)}`;
 }
 
 function placeOf(error: unknown, directory: string, depth: number): Place | null {

@@ -222,6 +222,25 @@ describe('checkServlet()', () => {
     ).toMatchObject([{ severity: 'error', code: 'SERVLET_SUSPEND_IN_GENERATOR', line: 2, column: 62 }]);
   });
 
+  test('tells of code that nests deeper than there is stack for where it is', () => {
+    const chain = `a${'.f(1)'.repeat(20_000)}`,
+      flow = `${HEAD('sendSuspend')}export default async function start(a) { await ask('a');\n  return ${chain}; }`;
+    expect(check({ 'servlet.js': flow })).toMatchObject([
+      { severity: 'error', code: 'SERVLET_TOO_DEEP', line: 3, column: 10 },
+    ]);
+    // Its types can't even be stripped, and Node does not say where.
+    expect(check({ 'servlet.ts': flow })).toMatchObject([{ code: 'SERVLET_TOO_DEEP', line: 1, column: 1 }]);
+    expect(check({ 'servlet.js': `'use native';\n\n  ${chain};` })).toMatchObject([
+      { code: 'SERVLET_TOO_DEEP', line: 3 },
+    ]);
+  });
+
+  test('does not count a mark of byte order', () => {
+    expect(check({ 'servlet.ts': '\ufeffexport default async function () { await }' })).toMatchObject([
+      { code: 'SERVLET_SYNTAX', line: 1, column: 42 },
+    ]);
+  });
+
   test.each(GLOBAL_CLASSES)('what it says of %s is true: an instance can not be saved', (name) => {
     const made = name.split('.').reduce<unknown>((of, key) => (of as Record<string, unknown>)[key], globalThis),
       args: Record<string, unknown[]> = {

@@ -60,6 +60,9 @@ function render(files: readonly string[], findings: readonly Finding[], paint: P
 }
 
 function codeLine(file: string, line: number, column: number): string {
-  const text = readFileSync(file, 'utf8').split(/\r?\n/)[line - 1] ?? '';
+  const text =
+    readFileSync(file, 'utf8')
+      .replace(/^\ufeff/, '')
+      .split(/\r?\n/)[line - 1] ?? '';
   return `    ${text}\n    ${text.slice(0, column - 1).replace(/[^\t]/g, ' ')}^`;
 }

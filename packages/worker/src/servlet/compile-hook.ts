@@ -71,7 +71,7 @@ export function installCompiler(task: CompileTask): void {
         return loaded;
       }
       const text = textOf(loaded.source);
-      const original = readFileSync(fileURLToPath(url), 'utf8');
+      const original = textOf(readFileSync(fileURLToPath(url)));
       const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
       const compiled = compileModule(url, stripped, { original, savedAs: savedName(url, task) });
       // A package's author is somebody else; and every page of a stateless servlet has a copy of what others share.
@@ -101,6 +101,7 @@ function warnOfCommonJs(url: string): void {
   );
 }
 
+/** Without the mark of byte order, which no position counts. */
 function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {
   return typeof source === 'string' ? source : new TextDecoder().decode(source);
 }

@@ -1,6 +1,6 @@
 import { persistenceOf } from '@custodian/protocol';
 import type { Node } from '../compile/ast.ts';
-import { ServletCompileError, ServletSyntaxError } from '../compile/compile.ts';
+import { ServletCompileError, ServletSyntaxError, ServletTooDeepError } from '../compile/compile.ts';
 import type { FunctionInfo, Variable } from '../compile/scope.ts';
 import { type CheckedModule, isFunctionNode, LIBRARY, type Own, Program, walk, walkOwn } from './program.ts';
 import { ValueCheck } from './values.ts';
@@ -51,12 +51,20 @@ export function checkServlet(entry: string, { isStateless = false }: { isStatele
     const program = new Program(entry);
     return new Check(program, isStateless || persistenceOf(program.entry.source) === 'stateless').findings();
   } catch (error) {
-    if (!(error instanceof ServletSyntaxError || error instanceof ServletCompileError)) throw error;
+    if (!isOfCompiler(error)) throw error;
     return [asFinding(error)];
   }
 }
 
-function asFinding(error: ServletSyntaxError | ServletCompileError): Finding {
+type CompilerError = ServletSyntaxError | ServletCompileError | ServletTooDeepError;
+
+function isOfCompiler(error: unknown): error is CompilerError {
+  return (
+    error instanceof ServletSyntaxError || error instanceof ServletCompileError || error instanceof ServletTooDeepError
+  );
+}
+
+function asFinding(error: CompilerError): Finding {
   const { code, file, line, column } = error;
   return { severity: 'error', code, message: error.message.split(` (${file}`)[0]!, file, line, column };
 }
@@ -83,7 +91,7 @@ class Check {
         const [given] = n['arguments'] as Node[];
         if (given && !isFunctionNode(given)) this.#isNativeUsed = true;
       });
-    for (const module of this.#program.modules) this.#module(module);
+    for (const module of this.#program.modules) module.withinStack(() => this.#module(module));
     return this.#found.sort((a, b) =>
       a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
     );
@@ -96,7 +104,7 @@ class Check {
         if (!this.#isStateless || code !== 'SERVLET_SHARED_LOCAL')
           this.#found.push({ severity: 'warning', code, message, file: module.file, line, column });
     } catch (error) {
-      if (!(error instanceof ServletCompileError)) throw error;
+      if (!isOfCompiler(error)) throw error;
       this.#found.push(asFinding(error));
       return;
     }

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { ServletTooDeepError } from '../too-deep-error.ts';
 import { analyse, type Analysis } from '../compile/analyse.ts';
 import { children, type Node } from '../compile/ast.ts';
 import { type Compiled, compile } from '../compile/compile.ts';
+import { withinStack } from '../compile/depth.ts';
 import type { FunctionMeta } from '../compile/functions.ts';
 import { lift } from '../compile/lifting.ts';
 import { parse, ServletSyntaxError } from '../compile/parse.ts';
@@ -29,6 +31,23 @@ export interface Own {
 /** What a name leads to; null: nobody can tell. */
 export type Target = Own | Foreign | null;
 
+/** What is found in a module's tree: by the compiler's passes, and of who stands in whom. */
+function analysed(root: Node): Pick<CheckedModule, 'analysis' | 'parents' | 'inits'> {
+  const analysis = analyse(root, true, true),
+    names = new Names(analysis.names);
+  assignStorage(analysis, names, { isSaved: true });
+  lift(analysis, names);
+  const parents = new Map<Node, Node>(),
+    inits = new Map<Variable, Node>();
+  walk(root, (n, parent) => {
+    if (parent) parents.set(n, parent);
+    const value = n.type === 'VariableDeclarator' ? (n['init'] as Node | null) : isDeclared(n) ? n : null,
+      variable = (n['id'] as Node | null | undefined)?.$ref?.variable;
+    if (value && variable) inits.set(variable, value);
+  });
+  return { analysis, parents, inits };
+}
+
 /** A module of the servlet: its tree, with what the compiler's passes found. */
 export class CheckedModule {
   readonly url: string;
@@ -45,32 +64,28 @@ export class CheckedModule {
   #compiled: Compiled | null = null;
   readonly #lines: SourceLines;
 
-  /** @throws ServletSyntaxError */
+  /** @throws ServletSyntaxError, ServletTooDeepError */
   constructor(program: Program, url: string) {
     this.#program = program;
     this.url = url;
     this.file = fileURLToPath(url);
-    this.original = readFileSync(this.file, 'utf8');
+    // Positions do not count the mark of byte order, nor do Node's.
+    this.original = readFileSync(this.file, 'utf8').replace(/^\ufeff/, '');
     this.source = /\.m?ts$/.test(url) ? withoutTypes(this.original, this.file) : this.original;
     this.#lines = new SourceLines(this.source);
     this.root = parse(this.source, this.file, 'module');
-    this.analysis = analyse(this.root, true, true);
-    const names = new Names(this.analysis.names);
-    assignStorage(this.analysis, names, { isSaved: true });
-    lift(this.analysis, names);
-    const parents = new Map<Node, Node>(),
-      inits = new Map<Variable, Node>();
-    walk(this.root, (n, parent) => {
-      if (parent) parents.set(n, parent);
-      const value = n.type === 'VariableDeclarator' ? (n['init'] as Node | null) : isDeclared(n) ? n : null,
-        variable = (n['id'] as Node | null | undefined)?.$ref?.variable;
-      if (value && variable) inits.set(variable, value);
-    });
+    const { analysis, parents, inits } = this.withinStack(() => analysed(this.root));
+    this.analysis = analysis;
     this.parents = parents;
     this.inits = inits;
   }
 
-  /** @throws ServletCompileError for a suspension that can never work */
+  /** Runs a pass over the module. @throws ServletTooDeepError */
+  withinStack<Result>(run: () => Result): Result {
+    return withinStack(this.root, { file: this.file, source: this.original }, run);
+  }
+
+  /** @throws ServletCompileError for a suspension that can never work, ServletTooDeepError */
   get compiled(): Compiled {
     return (this.#compiled ??= compile(this.source, { file: this.file, original: this.original, savedAs: this.file }));
   }
@@ -136,8 +151,11 @@ function withoutTypes(original: string, file: string): string {
   try {
     return stripTypeScriptTypes(original);
   } catch (error) {
-    const { message, stack = '' } = error as Error,
-      line = /^:(\d+)\n/.exec(stack)?.[1],
+    const { message, stack = '' } = error as Error;
+    // Node takes it for a fault of its own, and knows no place.
+    if (message.startsWith('Maximum call stack size exceeded'))
+      throw new ServletTooDeepError(file, { source: original, line: 1, column: 1 });
+    const line = /^:(\d+)\n/.exec(stack)?.[1],
       caret = /^( *)\^+$/m.exec(stack)?.[1];
     throw new ServletSyntaxError(message, file, Number(line ?? 1), (caret?.length ?? 0) + 1);
   }

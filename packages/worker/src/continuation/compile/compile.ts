@@ -1,4 +1,5 @@
 import { call, declare, id, index, lit, member, node, returning, block, assign, statement, type Node } from './ast.ts';
+import { withinStack } from './depth.ts';
 import { diagnose, type Diagnostic } from './diagnostics.ts';
 import { Emitter } from './emit.ts';
 import { compileFunction, type FunctionContext, type FunctionMeta } from './functions.ts';
@@ -38,12 +39,22 @@ export interface Compiled {
 
 /**
  * Compiles the async functions of a module into resumable ones. Types must be stripped already. Code without any is returned as it is.
- * @throws ServletSyntaxError, and ServletCompileError for a suspension that can never work.
+ * @throws ServletSyntaxError, ServletTooDeepError, and ServletCompileError for a suspension that can never work.
  */
 export function compile(source: string, options: CompileOptions): Compiled {
-  const { file, sourceType = 'module', isStress = false, savedAs } = options,
-    tokens: string[] | undefined = savedAs === undefined ? undefined : [];
+  const { file, sourceType = 'module', original = source } = options,
+    tokens: string[] | undefined = options.savedAs === undefined ? undefined : [];
   const program = parse(source, file, sourceType, tokens);
+  return withinStack(program, { file, source: original }, () => compileProgram(program, source, tokens, options));
+}
+
+function compileProgram(
+  program: Node,
+  source: string,
+  tokens: string[] | undefined,
+  options: CompileOptions,
+): Compiled {
+  const { file, sourceType = 'module', isStress = false, savedAs } = options;
   if (tokens) nameDefault(program);
   const analysis = analyse(program, sourceType === 'module', tokens !== undefined);
   const names = new Names(analysis.names);
@@ -160,5 +171,6 @@ const DEFAULT_NAME = '$default$';
 const closureName = (n: Node): string => n['$name'] ?? n['id']?.name ?? '<anonymous>';
 
 export type { Diagnostic } from './diagnostics.ts';
+export { ServletTooDeepError } from '../too-deep-error.ts';
 export { ServletCompileError } from './diagnostics.ts';
 export { ServletSyntaxError } from './parse.ts';

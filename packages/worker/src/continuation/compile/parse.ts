@@ -1,5 +1,6 @@
 import { parse as acornParse } from 'acorn';
 import type { Node } from './ast.ts';
+import { ServletTooDeepError } from '../too-deep-error.ts';
 
 /** The source cannot be parsed. `line` and `column` (from 1) are the author's. */
 export class ServletSyntaxError extends SyntaxError {
@@ -18,7 +19,7 @@ export class ServletSyntaxError extends SyntaxError {
 
 /**
  * Parses a module or a script, with positions. `tokens` gets its tokens, and a semicolon where the language puts one.
- * @throws ServletSyntaxError
+ * @throws ServletSyntaxError, ServletTooDeepError
  */
 export function parse(source: string, file: string, sourceType: 'module' | 'script', tokens?: string[]): Node {
   const ends: number[] = [],
@@ -45,6 +46,8 @@ export function parse(source: string, file: string, sourceType: 'module' | 'scri
     const at = (error as { loc?: { line: number; column: number } }).loc;
     if (!at) throw error;
     const { message } = error as Error;
+    if (message.startsWith('Not enough stack space'))
+      throw new ServletTooDeepError(file, { source, line: at.line, column: at.column + 1 });
     throw new ServletSyntaxError(
       source[(error as { pos: number }).pos] === '@'
         ? 'Decorators are not JavaScript yet, and Node runs none'
