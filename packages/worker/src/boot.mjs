@@ -2,18 +2,31 @@
 // and 10 MB. Its supervisor has the stripped sources and hands them over with the lease.
 import { registerHooks } from 'node:module';
 
+// Kept from the servlet, which may replace it.
+const { URL } = globalThis;
+
 /**
  * @param {{ sources: Record<string, string>, modules: import('node:worker_threads').MessagePort, entry: string, protocol: string }} task
- *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which are TypeScript on disk; where to
+ *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which may be TypeScript on disk; where to
  *   ask for the servlet's; and where the protocol is, since a guest's thread may not look through the directories in which packages are searched
  */
 export default async function boot(task) {
-  const { sources, protocol, modules } = task;
+  const { protocol, modules } = task;
+  /** By URL. @type {Record<string, string>} */
+  const sources = {};
+  /** Those of the runtime, which import each other by where they are. @type {Record<string, true>} */
+  const runtime = {};
+  const roots = [import.meta.url, protocol].map((url) => new URL('.', url).href);
+  const keep = (all) => {
+    Object.assign(sources, all);
+    for (const url of Object.keys(all)) if (roots.some((root) => url.startsWith(root))) runtime[url] = true;
+  };
+  keep(task.sources);
   const compile = new Promise((resolve, reject) => {
     modules.once('message', (answer) => {
       modules.close();
       if (answer.error) return reject(answer.error);
-      Object.assign(sources, answer.sources);
+      keep(answer.sources);
       resolve(answer.compile);
     });
     modules.postMessage(null);
@@ -21,8 +34,15 @@ export default async function boot(task) {
   // Who waits for it may not be there yet.
   compile.catch(() => {});
   registerHooks({
-    resolve: (specifier, context, nextResolve) =>
-      specifier === '@custodian/protocol' ? { url: protocol, shortCircuit: true } : nextResolve(specifier, context),
+    resolve: (specifier, context, nextResolve) => {
+      if (specifier === '@custodian/protocol') return { url: protocol, format: 'module', shortCircuit: true };
+      // Node would look for each on disk, and at every directory above it: longer than it takes to compile it.
+      if (specifier[0] === '.' && runtime[context.parentURL] === true) {
+        const { href } = new URL(specifier, context.parentURL);
+        if (runtime[href] === true) return { url: href, format: 'module', shortCircuit: true };
+      }
+      return nextResolve(specifier, context);
+    },
     load: (url, context, nextLoad) =>
       sources[url] === undefined
         ? nextLoad(url, context)

@@ -127,14 +127,7 @@ export class Cell implements Closable {
     };
     if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
     const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
-    // A garbage collector that works when there is garbage, not when there is no room: the ledger charges used heap.
-    const args = [
-      ...cellFlags(profile, site.cacheDir, this.#tempDir),
-      '--no-warnings',
-      '--initial-old-space-size=16',
-      '--heap-growing-percent=50',
-      '--expose-gc',
-    ];
+    const args = [...cellFlags(profile, site.cacheDir, this.#tempDir), '--no-warnings'];
     const codeRangeMb = profile === 'jail' ? CODE_RANGE_MB : 0;
     const mainArgs = [site.cacheDir, site.emptyDir, String(CHANNEL_COUNT), String(codeRangeMb)];
     const command = [process.execPath, ...args, MAIN, ...mainArgs];

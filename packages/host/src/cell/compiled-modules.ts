@@ -76,13 +76,15 @@ export class CompiledModules {
   orderFor(lease: LeaseOrder): CompileOrder | null {
     const { servletUrl, servletName, compiledPackages, persistence: asked } = lease;
     const root = new URL('.', servletUrl).href;
+    const common = (): Pick<CompileOrder, 'root' | 'compiledPackages' | 'packages' | 'compiler' | 'port'> => {
+      return { root, compiledPackages, packages: this.#packages, compiler: this.#compilerVersion, port: null };
+    };
     const old = lease.versionFile === null ? null : this.#oldVersion(lease.versionFile, root);
-    const common = { root, compiledPackages, packages: this.#packages, compiler: this.#compilerVersion, port: null };
-    if (old !== null) return { ...common, ...old, warnings: [], isOldVersion: true };
+    if (old !== null) return { ...common(), ...old, warnings: [], isOldVersion: true };
     const own = this.#sources.suspendingModules(servletUrl, root, compiledPackages);
     if (own === null) return null;
     const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
-    const order: CompileOrder = { ...common, code: {}, warnings: [], persistence, isOldVersion: false };
+    const order: CompileOrder = { ...common(), code: {}, warnings: [], persistence, isOldVersion: false };
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
       const file = this.#fileFor([servletName, url, text, persistence ?? 'kept']);

@@ -8,6 +8,7 @@ import { Socket } from 'node:net';
 import { flushCompileCache } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
   failureOf,
@@ -43,6 +44,8 @@ const BOOT = fileURLToPath(new URL('boot.mjs', WORKER));
 // `.ts` in a checkout, `.js` in a package: as the package's entry is.
 const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
+/** V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap. */
+const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
 /** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
 const WATCH_MS = 10;
 const ACTIVE_MS = 250;
@@ -160,6 +163,7 @@ function modulesPort(order: LeaseOrder): MessagePort {
     try {
       const modules = modulesFor(order);
       port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
+      sources.save();
     } catch (error) {
       port1.postMessage({ error });
     }
@@ -257,7 +261,13 @@ control.on('data', (chunk: Buffer) => orders.push(chunk));
 // The acceptor is gone: nobody is left to serve.
 control.on('close', () => process.exit(0));
 control.on('error', () => process.exit(0));
+// Not on the command line: what Node has compiled of its own modules is good for V8 without flags only, and all that is
+// imported above would be compiled again.
+for (const flag of THREAD_FLAGS) setFlagsFromString(flag);
 send({ type: 'booted' });
-// Node writes what it stripped and compiled at an orderly end only, and most cells are killed: the next would do it all again.
-setImmediate(flushCompileCache);
+setImmediate(() => {
+  sources.save();
+  // Node writes what it stripped and compiled at an orderly end only, and most cells are killed: the next would do it all again.
+  flushCompileCache();
+});
 schedule(IDLE_MS);
