@@ -6,21 +6,45 @@ import { registerHooks } from 'node:module';
 const { URL } = globalThis;
 
 /**
- * @param {{ sources: Record<string, string>, modules: import('node:worker_threads').MessagePort, entry: string, protocol: string }} task
- *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which may be TypeScript on disk; where to
- *   ask for the servlet's; and where the protocol is, since a guest's thread may not look through the directories in which packages are searched
+ * From now on, modules that are kept are taken from memory, and those of the runtime are not even looked for. Returns what keeps
+ * more of them, by `file:` URL. `protocol`: where it is, since a guest's thread may not look through
+ * the directories in which packages are searched.
+ * @param {string} protocol
+ * @returns {(sources: Record<string, string>) => void}
  */
-export default async function boot(task) {
-  const { protocol, modules } = task;
+export function serveSources(protocol) {
   /** By URL. @type {Record<string, string>} */
-  const sources = {};
+  const kept = {};
   /** Those of the runtime, which import each other by where they are. @type {Record<string, true>} */
   const runtime = {};
   const roots = [import.meta.url, protocol].map((url) => new URL('.', url).href);
-  const keep = (all) => {
-    Object.assign(sources, all);
-    for (const url of Object.keys(all)) if (roots.some((root) => url.startsWith(root))) runtime[url] = true;
+  registerHooks({
+    resolve: (specifier, context, nextResolve) => {
+      if (specifier === '@custodian/protocol') return { url: protocol, format: 'module', shortCircuit: true };
+      // Node would look for each on disk, and at every directory above it: longer than it takes to compile it.
+      if (specifier[0] === '.' && runtime[context.parentURL] === true) {
+        const { href } = new URL(specifier, context.parentURL);
+        if (runtime[href] === true) return { url: href, format: 'module', shortCircuit: true };
+      }
+      return nextResolve(specifier, context);
+    },
+    load: (url, context, nextLoad) =>
+      kept[url] === undefined ? nextLoad(url, context) : { format: 'module', source: kept[url], shortCircuit: true },
+  });
+  return (sources) => {
+    Object.assign(kept, sources);
+    for (const url of Object.keys(sources)) if (roots.some((root) => url.startsWith(root))) runtime[url] = true;
   };
+}
+
+/**
+ * @param {{ sources: Record<string, string>, modules: import('node:worker_threads').MessagePort, entry: string, protocol: string }} task
+ *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which may be TypeScript on disk; where to
+ *   ask for the servlet's; and where the protocol is
+ */
+export default async function boot(task) {
+  const { modules } = task;
+  const keep = serveSources(task.protocol);
   keep(task.sources);
   const compile = new Promise((resolve, reject) => {
     modules.once('message', (answer) => {
@@ -33,21 +57,6 @@ export default async function boot(task) {
   });
   // Who waits for it may not be there yet.
   compile.catch(() => {});
-  registerHooks({
-    resolve: (specifier, context, nextResolve) => {
-      if (specifier === '@custodian/protocol') return { url: protocol, format: 'module', shortCircuit: true };
-      // Node would look for each on disk, and at every directory above it: longer than it takes to compile it.
-      if (specifier[0] === '.' && runtime[context.parentURL] === true) {
-        const { href } = new URL(specifier, context.parentURL);
-        if (runtime[href] === true) return { url: href, format: 'module', shortCircuit: true };
-      }
-      return nextResolve(specifier, context);
-    },
-    load: (url, context, nextLoad) =>
-      sources[url] === undefined
-        ? nextLoad(url, context)
-        : { format: 'module', source: sources[url], shortCircuit: true },
-  });
   const { default: lease } = await import(task.entry);
   return lease({ ...task, compile });
 }
