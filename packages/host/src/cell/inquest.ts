@@ -24,6 +24,28 @@ function isSuspect(lease: Lease): boolean {
 }
 
 /**
+ * What becomes of a request that a thread had when it ended: `died`, the thread died of it; `over`, it has its answer; `cut`, half
+ * of it; `gone`, nobody else has its continuation; `again`, another thread may try it; `bystander`, it may have been half done.
+ */
+export type Fate = 'died' | 'over' | 'cut' | 'gone' | 'again' | 'bystander';
+
+/** Of all that it had, in their order. `revives`: other threads make again what was saved of its continuations. */
+export function fatesOf(lease: Lease, guilty: Exchange | null, revives: boolean): [Exchange, Fate][] {
+  const exchanges = [...lease.exchanges.values()];
+  const guiltyAt = guilty === null ? -1 : exchanges.indexOf(guilty);
+  return exchanges.map((exchange, at) => {
+    if (at === guiltyAt) return [exchange, 'died'];
+    if (exchange.isDone) return [exchange, 'over'];
+    if (exchange.isHeadSent) return [exchange, 'cut'];
+    if (!revives && exchange.token?.place === lease.place) return [exchange, 'gone'];
+    // Threads that run strictly one request after another never began those behind the one that they died of.
+    const isUnbegun = lease.isSequential && guiltyAt >= 0 && at > guiltyAt;
+    const mayRepeat = !exchange.isRetry && !exchange.hasBody && (exchange.isRepeatable || isUnbegun);
+    return [exchange, mayRepeat ? 'again' : 'bystander'];
+  });
+}
+
+/**
  * What the end of a thread that has answered nothing says about its servlet: that it is unfit; nothing, since an operator
  * or another thread ended it; or something only if it happens again, since a signal came from nobody knows where.
  */

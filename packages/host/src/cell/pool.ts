@@ -1,12 +1,4 @@
-import {
-  type Failure,
-  type Ready,
-  readNear,
-  readVersion,
-  type Usage,
-  withoutToken,
-  withoutVersion,
-} from '@custodian/protocol';
+import { type Failure, type Ready, readNear, readVersion, type Usage } from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import { faultText, type Services } from '../service/service.ts';
@@ -14,13 +6,13 @@ import type { Uploads } from '../upload/uploads.ts';
 import { Bench } from './bench.ts';
 import type { Cell } from './cell.ts';
 import type { CellGroup } from './cell-group.ts';
-import { busyPage, deathPage, failurePage, gonePage, latePage } from './death-page.ts';
-import { guiltyOf, obituaryOf, startEndOf } from './inquest.ts';
+import { fatesOf, guiltyOf, obituaryOf, startEndOf } from './inquest.ts';
 import type { HeldServlet } from './held-servlet.ts';
 import type { Lease } from './lease.ts';
 import type { Obituary } from './obituary.ts';
 import { Places } from './places.ts';
 import type { PoolSite } from './pool-site.ts';
+import { Refusals } from './refusals.ts';
 import { Threads, type ThreadsOwner } from './threads.ts';
 
 /** The threads of one servlet, and the requests that wait for one. */
@@ -35,13 +27,14 @@ export class ServletPool implements ThreadsOwner {
   readonly #threads: Threads;
   readonly #queue: Exchange[] = [];
   readonly #places = new Places();
-  #startUrl: string | null = null;
+  readonly #refusals: Refusals;
   #onSettled: (() => void)[] = [];
 
   constructor(servlet: HeldServlet, group: CellGroup, site: PoolSite) {
     this.servlet = servlet;
     this.#site = site;
     this.bench = new Bench(servlet.file);
+    this.#refusals = new Refusals(servlet, this.bench, site.isDevelopment);
     this.#threads = new Threads(servlet, group, site, { places: this.#places, bench: this.bench, owner: this });
   }
 
@@ -106,7 +99,7 @@ export class ServletPool implements ThreadsOwner {
       const holder = this.#places.holderOf(token);
       if (holder !== undefined) return this.#dispatchTo(holder, exchange);
       const obituary = this.#places.epitaph(token);
-      if (obituary !== undefined && !this.#threads.revives) return this.#answerGone(exchange, obituary);
+      if (obituary !== undefined && !this.#threads.revives) return this.#refusals.gone(exchange, obituary);
       // Any thread will do: it finds what was saved of the instance, or answers as for a page that has expired.
     }
     const near = readNear(exchange.url);
@@ -121,12 +114,10 @@ export class ServletPool implements ThreadsOwner {
   sweep(now: number): boolean {
     for (const exchange of this.#queue.filter((waiting) => now - waiting.queuedAt > this.limits.queueTimeoutMs)) {
       this.#queue.splice(this.#queue.indexOf(exchange), 1);
-      exchange.refuse(
-        busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, this.#site.isDevelopment ? this.bench.lastError : null),
-      );
+      this.#refusals.waitedTooLong(exchange, 'any');
     }
     for (const exchange of this.#places.takeLate(now, this.limits.queueTimeoutMs))
-      exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.servlet.name, null));
+      this.#refusals.waitedTooLong(exchange, 'its own');
     const threads = this.#threads;
     // With an instance each, threads are used up for as long as their visitors rest: look again.
     const isUsedUp = threads.currentCount() === 0 || threads.isInstanceEach;
@@ -177,8 +168,7 @@ export class ServletPool implements ThreadsOwner {
   /** A continuation's request waits for the thread that holds it, however long that is busy; no other can answer it. */
   #dispatchTo(lease: Lease, exchange: Exchange): void {
     if (!this.#places.hasWaiting(lease) && this.#mayRun(lease, exchange)) this.#runOn(lease, exchange);
-    else if (this.#places.waitingCount(lease) >= this.limits.queueMaxCount)
-      exchange.refuse(busyPage('LIMIT_QUEUE', this.servlet.name, null));
+    else if (this.#places.waitingCount(lease) >= this.limits.queueMaxCount) this.#refusals.full(exchange);
     else this.#places.wait(lease, exchange);
   }
 
@@ -197,12 +187,6 @@ export class ServletPool implements ThreadsOwner {
       if (holder === undefined || holder === lease) this.#runOn(lease, exchange);
       else this.#dispatchTo(holder, exchange);
     }
-  }
-
-  /** The thread of the continuation that is asked for has died. */
-  #answerGone(exchange: Exchange, obituary: Obituary): void {
-    const startUrl = this.#startUrl ?? withoutVersion(withoutToken(exchange.url)).replace(/^[/\\]+/, '/');
-    exchange.refuseKept(gonePage(obituary, startUrl, this.#site.isDevelopment));
   }
 
   #runOn(lease: Lease, exchange: Exchange): void {
@@ -233,21 +217,8 @@ export class ServletPool implements ThreadsOwner {
   }
 
   #enqueue(exchange: Exchange): void {
-    if (this.bench.isBenched && !this.bench.mayTryAgain()) {
-      exchange.refuse(
-        busyPage(
-          'SERVLET_BENCHED',
-          this.servlet.name,
-          this.#site.isDevelopment ? this.bench.lastError : null,
-          this.bench.waitMs,
-        ),
-      );
-      return;
-    }
-    if (this.#queue.length >= this.limits.queueMaxCount) {
-      exchange.refuse(busyPage('LIMIT_QUEUE', this.servlet.name, null));
-      return;
-    }
+    if (this.bench.isBenched && !this.bench.mayTryAgain()) return this.#refusals.benched(exchange);
+    if (this.#queue.length >= this.limits.queueMaxCount) return this.#refusals.full(exchange);
     exchange.queuedAt = performance.now();
     this.#queue.push(exchange);
     this.#growForQueue();
@@ -304,7 +275,7 @@ export class ServletPool implements ThreadsOwner {
   #describe(ready: Ready): void {
     this.kind = ready.kind;
     this.takesRawBody = ready.takesRawBody;
-    this.#startUrl = ready.startUrl ?? null;
+    this.#refusals.startUrl = ready.startUrl ?? null;
     this.#threads.tighten(ready.limits);
     this.bench.onLoaded();
   }
@@ -319,14 +290,14 @@ export class ServletPool implements ThreadsOwner {
     if (this.#threads.revives && exchange.home !== null) this.#places.moveBack(exchange.home, lease);
     const obituary = token !== null && failure?.code === 'CHECKPOINT_LOST' ? this.#places.epitaph(token) : undefined;
     if (obituary !== undefined && !exchange.isDone) {
-      this.#answerGone(exchange, obituary);
+      this.#refusals.gone(exchange, obituary);
       failure = null;
     }
     const { pass } = exchange;
     const isPassed = failure?.code === 'SERVLET_NEXT_DISPATCHER' && pass !== null && !exchange.isHeadSent;
     if (failure !== null && !isPassed) {
       failure.id = failureId();
-      exchange.refuseKept(failurePage(failure, this.servlet.name, this.#site.isDevelopment, exchange));
+      this.#refusals.failed(exchange, failure);
     }
     this.#threads.pace.add(usage);
     this.#site.onCharge(exchange, usage, lease.meter.requestPeakBytes, isPassed ? null : failure);
@@ -418,45 +389,46 @@ export class ServletPool implements ThreadsOwner {
     else if (end === 'forced') this.bench.onForcedEnd(failure);
   }
 
-  /** Answers what a dead thread leaves: the guilty request gets its page, bystanders go to another thread where that does no harm. */
+  /** Answers what a dead thread leaves, or gives it to another. */
   #decide(lease: Lease, guilty: Exchange | null, obituary: Obituary): void {
-    let isBehindGuilty = false;
-    for (const exchange of lease.exchanges.values()) {
+    for (const [exchange, fate] of fatesOf(lease, guilty, this.#threads.revives)) {
       exchange.carrier = null;
-      if (exchange === guilty) {
-        isBehindGuilty = true;
-        exchange.usage = {
-          cpuMicros: Math.round(obituary.cpuMs * 1000),
-          wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000),
-        };
-        exchange.refuse(deathPage(obituary, this.#site.isDevelopment, lease.failure));
-        this.#site.onCharge(exchange, exchange.usage, lease.meter.requestPeakBytes, null);
-      } else if (exchange.isDone) continue;
-      else if (exchange.isHeadSent) exchange.cut();
-      else if (!this.#threads.revives && exchange.token?.place === lease.place) this.#answerGone(exchange, obituary);
-      else if (
-        !exchange.isRetry &&
-        !exchange.hasBody &&
-        (exchange.isRepeatable || (lease.isSequential && isBehindGuilty))
-      ) {
-        // It may be repeated, or was never begun: threads run strictly one after another.
-        exchange.isRetry = true;
-        this.dispatch(exchange);
-      } else exchange.refuse(busyPage('SERVLET_BYSTANDER', this.servlet.name, null));
+      switch (fate) {
+        case 'died':
+          exchange.usage = {
+            cpuMicros: Math.round(obituary.cpuMs * 1000),
+            wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000),
+          };
+          this.#refusals.died(exchange, obituary, lease.failure);
+          this.#site.onCharge(exchange, exchange.usage, lease.meter.requestPeakBytes, null);
+          break;
+        case 'cut':
+          exchange.cut();
+          break;
+        case 'gone':
+          this.#refusals.gone(exchange, obituary);
+          break;
+        case 'again':
+          exchange.isRetry = true;
+          this.dispatch(exchange);
+          break;
+        case 'bystander':
+          this.#refusals.bystander(exchange);
+          break;
+        case 'over':
+      }
     }
     lease.exchanges.clear();
   }
 
   /** A request in a shared thread that takes too long is answered; the thread goes on with the others. */
   refuseLate(lease: Lease, exchange: Exchange): void {
-    exchange.refuse(latePage(this.servlet.name, this.limits.wallMs));
+    this.#refusals.ranTooLong(exchange, this.limits.wallMs);
     lease.abort(exchange);
   }
 
   #refuseQueue(): void {
-    for (const exchange of this.#queue.splice(0)) {
-      exchange.refuse(failurePage(this.bench.lastFailure, this.servlet.name, this.#site.isDevelopment, exchange, true));
-    }
+    for (const exchange of this.#queue.splice(0)) this.#refusals.notLoaded(exchange);
   }
 
   #settled(): void {
