@@ -149,6 +149,26 @@ describe('compiled functions', () => {
     expect(returned(await prompt(exports['all']!))).toEqual([[1, 2, 0], 3, 5, 'string']);
   });
 
+  test.each([false, true])(
+    'are no async functions to who asks: toString(), instanceof, new (saved pages: %s)',
+    async (isSaved) => {
+      const { exports } = await load(
+        `export async function f(x) { return [await ask(x), new.target === undefined]; }
+        const AsyncFunction = (async () => { 'use native'; }).constructor;
+        const arrow = async (x) => ask(x), object = { async m(x) { return ask(x); } };
+        export const facts = () => [f, arrow, object.m].map((each) =>
+          [each instanceof AsyncFunction, each instanceof Function, each.toString().includes('await ask')]);
+        export const made = () => new f(1);
+        export const unmade = () => [arrow, object.m].map((each) => { try { return new each(1); } catch (error) { return error.name; } });`,
+        { isSaved },
+      );
+      expect(exports['facts']!()).toEqual(Array(3).fill([false, true, false]));
+      // What is a method or an arrow is no constructor, as everywhere; what is a function can be made anew, and runs.
+      expect(exports['unmade']!()).toEqual(['TypeError', 'TypeError']);
+      expect(returned((await play(() => exports['made']!(), [3])).outcome)).toEqual([3, false]);
+    },
+  );
+
   test.each([false, true])('may be called like a word of the language (saved pages: %s)', async (isSaved) => {
     const words =
       'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield async of get set'.split(

@@ -7,6 +7,12 @@ export class ClientGoneError extends Error {
   readonly code = 'SERVLET_CLIENT_GONE';
 }
 
+/** The request has been answered, and what its client still sends of the body is not read. */
+export class RequestOverError extends Error {
+  override readonly name = 'RequestOverError';
+  readonly code = 'SERVLET_REQUEST_OVER';
+}
+
 /** A request's body as it arrives. What the servlet takes is granted back to the acceptor, so that more may come. */
 export class RequestBody implements BodySource {
   readonly #id: number;
@@ -37,6 +43,8 @@ export class RequestBody implements BodySource {
       }
       if (this.#isAborted) throw new ClientGoneError('Cannot read the body of the request: the client is gone');
       if (this.#isComplete) return null;
+      if (this.#isAnswered)
+        throw new RequestOverError('Cannot read the body of the request: it was not all there when that was answered');
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -56,6 +64,7 @@ export class RequestBody implements BodySource {
   /** The request is answered: the acceptor has forgotten it, and sends no more. */
   answered(): void {
     this.#isAnswered = true;
+    this.#wakeUp();
   }
 
   abort(): void {
