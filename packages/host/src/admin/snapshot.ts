@@ -97,7 +97,7 @@ const TELL_MAX_MS = 200;
 
 /** Takes down what a host is doing, after its threads have had the time to tell which instances they hold. */
 export async function takeDetailedSnapshot(site: AdminSite): Promise<HostSnapshot> {
-  const holders = site.pools().flatMap((pool) => [...pool.leases].filter((lease) => lease.continuations > 0));
+  const holders = site.pools().flatMap((pool) => [...pool.leases].filter((lease) => lease.holdings.continuations > 0));
   if (holders.length > 0) {
     const enough = new AbortController();
     const told = Promise.all(holders.map((lease) => lease.holdings.ask()));
@@ -166,15 +166,15 @@ function threadSnapshot(lease: Lease, { cpuMs: cpuMaxMs }: Limits, now: number):
     peakBytes: lease.meter.peakHeapBytes + lease.meter.peakOffHeapBytes,
     cpuMs: Math.round(lease.meter.cpuMs),
     answered: lease.answeredCount,
-    continuations: lease.continuations,
-    continuationBytes: lease.continuationBytes,
+    continuations: lease.holdings.continuations,
+    continuationBytes: lease.holdings.continuationBytes,
     instances: instancesSnapshot(lease, now),
     ageMs: Math.round(now - lease.startedAt),
   };
 }
 
-function instancesSnapshot({ continuations, holdings }: Lease, now: number): InstancesSnapshot | null {
-  if (continuations === 0 || holdings.last === null) return null;
+function instancesSnapshot({ holdings }: Lease, now: number): InstancesSnapshot | null {
+  if (holdings.continuations === 0 || holdings.last === null) return null;
   return { count: holdings.last.instances, toldMs: Math.round(now - holdings.toldAt), newest: holdings.last.newest };
 }
 

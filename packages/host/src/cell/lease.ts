@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   type Failure,
-  FRAME_HEAD_BYTES,
   FrameReader,
   FrameWriter,
   placeOfHome,
@@ -22,7 +21,7 @@ import { type Closable, Custodian } from '../custodian.ts';
 import type { Carrier, Exchange } from '../http/exchange.ts';
 import { LeaseAsks } from '../service/lease-asks.ts';
 import type { Holder, Services } from '../service/service.ts';
-import { ByteBudget } from './byte-budget.ts';
+import { Allowance } from './allowance.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './held-servlet.ts';
 import type { DeathCause } from './obituary.ts';
@@ -33,14 +32,6 @@ import { ToldHoldings } from './told-holdings.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
 const UNCOPIED_MIN_BYTES = 8 * 1024;
-/** What a thread may send in a second without being owed it before it is taken for hostile. */
-const STRAY_FRAMES_PER_SECOND = 1000;
-const LOG_BYTES_PER_SECOND = 1 << 20;
-/** A thread that asks for more in a second is not read until the next one. */
-const ASKS_PER_SECOND = 10_000;
-const ASKS_PAUSE_MS = 200;
-/** Nor is one that has left so much unread of what it asked for. */
-const UNREAD_MAX_BYTES = 8 << 20;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
@@ -111,13 +102,8 @@ export class Lease implements Carrier, Closable, Holder {
   /** Its servlet is there. */
   isLoaded = false;
   readonly meter: ThreadMeter = new ThreadMeter();
-  /** Continuations that the thread holds for visitors who may come back, and what it thinks that they weigh. */
-  continuations = 0;
-  continuationBytes = 0;
-  /** Of which instances, for an operator who looks. */
+  /** What the thread holds for visitors who may come back. */
   readonly holdings: ToldHoldings;
-  /** How much of that nobody else has: 0 when the thread can be ended without loss. */
-  unsavedCount = 0;
   /** The older version of the servlet that it runs; null: what it was when the thread began. */
   readonly version: string | null;
   /** Instances that were born elsewhere and made again here. */
@@ -128,11 +114,9 @@ export class Lease implements Carrier, Closable, Holder {
   readonly #revocation = new Revocation();
   #heapSnapshot: PromiseWithResolvers<void> | null = null;
   #nextId = 1;
-  readonly #strays = new ByteBudget(STRAY_FRAMES_PER_SECOND);
-  readonly #logBudget = new ByteBudget(LOG_BYTES_PER_SECOND);
+  readonly #allowance: Allowance;
   /** null: the thread has asked for nothing yet. */
   #asks: LeaseAsks | null = null;
-  readonly #askBudget = new ByteBudget(ASKS_PER_SECOND);
   #endingSince = 0;
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
@@ -155,6 +139,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.#channel = channel;
     this.#follower = follower;
     this.#writer = new FrameWriter(channel);
+    this.#allowance = new Allowance(channel, this.#writer);
     this.holdings = new ToldHoldings(this.#writer);
     this.custodian = new Custodian(`lease ${number} of cell ${cell.number}`, cell.custodian);
     this.custodian.own(this);
@@ -405,22 +390,23 @@ export class Lease implements Carrier, Closable, Holder {
     }
     switch (type) {
       case ToHost.Ready:
-        if (this.state !== 'starting') return this.#onStray();
+        if (this.state !== 'starting') return this.#allowance.takeStray();
         this.state = 'ready';
         this.isLoaded = true;
         if (this.isWatched) this.#unwatch();
         return this.#follower.onReady(this, readReady(buffer.toString('utf8', start, end)));
       case ToHost.LoadFailed:
-        if (this.state !== 'starting') return this.#onStray();
+        if (this.state !== 'starting') return this.#allowance.takeStray();
         return this.#follower.onLoadFailed(this, readFailure(buffer.toString('utf8', start, end)));
       case ToHost.Log:
         return this.#onLog(buffer, start, end);
       case ToHost.NotStarted:
         return this.#onNotStarted(id);
       case ToHost.Holding:
-        return this.#onHolding(buffer, start, end);
+        this.holdings.onCounted(buffer, start, end);
+        return this.#follower.onHolding(this);
       case ToHost.Holdings:
-        if (!this.holdings.onTold(buffer.subarray(start, end))) this.#onStray();
+        if (!this.holdings.onTold(buffer.subarray(start, end))) this.#allowance.takeStray();
         return;
       case ToHost.Ask:
       case ToHost.AskBody:
@@ -484,7 +470,7 @@ export class Lease implements Carrier, Closable, Holder {
   #onNotStarted(id: number): void {
     if (!this.#revocation.moved.delete(id)) {
       const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return this.#onStray();
+      if (exchange === undefined) return this.#allowance.takeStray();
       // The claim was refused while the supervisor took it for running: it comes back now.
       this.exchanges.delete(id);
       exchange.takeBack();
@@ -522,13 +508,7 @@ export class Lease implements Carrier, Closable, Holder {
       onFault: (service, error) => this.#follower.onServiceFault(this, service, error),
     });
     this.#asks.onFrame(type, id, buffer, start, end);
-    if (type !== ToHost.Ask || this.#channel.isPaused()) return;
-    const hasUnread = this.#writer.bufferedBytes > UNREAD_MAX_BYTES;
-    if (!hasUnread && this.#askBudget.take(1)) return;
-    // Who does not read, or asks too often, is not read either. It is read again when it has, or in a while.
-    this.#channel.pause();
-    if (hasUnread) this.#channel.once('drain', () => this.#channel.resume());
-    else setTimeout(() => this.#channel.resume(), ASKS_PAUSE_MS).unref();
+    if (type === ToHost.Ask) this.#allowance.takeAsk();
   }
 
   /** The channel can't be read any further, and the thread that broke it shares its process with the supervisor. */
@@ -539,30 +519,17 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   #onLog(buffer: Buffer, start: number, end: number): void {
-    if (!this.#logBudget.take(end - start + FRAME_HEAD_BYTES))
-      throw new ProtocolError('Cannot read a log line: there is too much output in a second');
+    this.#allowance.takeLog(end - start);
     if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
-  }
-
-  #onHolding(buffer: Buffer, start: number, end: number): void {
-    if (end - start < 12) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
-    this.continuations = buffer.readUInt32BE(start);
-    this.continuationBytes = buffer.readUInt32BE(start + 4);
-    this.unsavedCount = buffer.readUInt32BE(start + 8);
-    this.#follower.onHolding(this);
   }
 
   /** A frame for a request that this thread does not have (any more). */
   #onNobodys(type: number, id: number): void {
-    if (!this.#revocation.moved.has(id)) return this.#onStray();
+    if (!this.#revocation.moved.has(id)) return this.#allowance.takeStray();
     // It was answered by another thread meanwhile.
     if (type !== ToHost.Reply && type !== ToHost.End && type !== ToHost.Fail) return;
     this.#revocation.moved.delete(id);
     this.#restoreWhenBack();
-  }
-
-  #onStray(): void {
-    if (!this.#strays.take(1)) throw new ProtocolError('Cannot read a frame: too many are for no request');
   }
 
   #goneWhenAll(): void {

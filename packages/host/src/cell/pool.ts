@@ -356,7 +356,7 @@ export class ServletPool implements ThreadsOwner {
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
     const guilty = isOrderly ? null : guiltyOf(lease, running);
     const obituary = obituaryOf(lease, guilty, this.servlet.name, this.limits);
-    const waiting = this.#places.remove(lease, lease.unsavedCount > 0 ? obituary : null);
+    const waiting = this.#places.remove(lease, lease.holdings.unsavedCount > 0 ? obituary : null);
     for (const exchange of waiting) this.dispatch(exchange);
     if (!isOrderly) {
       const { cell } = lease;

@@ -79,8 +79,8 @@ export class Threads implements Iterable<Lease> {
   get holding(): { continuations: number; bytes: number } {
     const holding = { continuations: 0, bytes: 0 };
     for (const lease of this.#leases) {
-      holding.continuations += lease.continuations;
-      holding.bytes += lease.continuationBytes;
+      holding.continuations += lease.holdings.continuations;
+      holding.bytes += lease.holdings.continuationBytes;
     }
     return holding;
   }
@@ -109,7 +109,8 @@ export class Threads implements Iterable<Lease> {
 
   /** Nothing would be lost with it: all that it holds is saved, and can be made again in the same code. */
   isParkable(lease: Lease): boolean {
-    return this.revives && lease.isIdle && lease.continuations > 0 && lease.unsavedCount === 0 && !lease.isOutdated;
+    const { continuations, unsavedCount } = lease.holdings;
+    return this.revives && lease.isIdle && continuations > 0 && unsavedCount === 0 && !lease.isOutdated;
   }
 
   /** Those that have the present version of the servlet, or an older one. */
@@ -279,7 +280,7 @@ export class Threads implements Iterable<Lease> {
 
   /** One whose instance is over has nothing more to do. */
   endIfOver(lease: Lease): void {
-    if (!this.isSpent(lease) || lease.continuations > 0 || lease.exchanges.size > 0) return;
+    if (!this.isSpent(lease) || lease.holdings.continuations > 0 || lease.exchanges.size > 0) return;
     // Of one that is still loading nobody knows which code it has; it ends when it is ready.
     if (lease.state === 'starting') return;
     if (!this.#places.hasWaiting(lease)) lease.end('drain');
@@ -290,7 +291,7 @@ export class Threads implements Iterable<Lease> {
     for (const lease of this.#leases) {
       if (now - lease.progressAt < restMs) continue;
       const isParkable = this.isParkable(lease);
-      const isOver = lease.version !== null && lease.isIdle && (lease.continuations === 0 || isParkable);
+      const isOver = lease.version !== null && lease.isIdle && (lease.holdings.continuations === 0 || isParkable);
       if (isOver || (this.isInstanceEach && isParkable)) lease.end('idle');
     }
   }
@@ -298,7 +299,7 @@ export class Threads implements Iterable<Lease> {
   /** Ends all, if nothing would be lost: what their managers hold would be, unless all of it is saved. */
   endIdle(): boolean {
     for (const lease of this.#leases)
-      if (!lease.isIdle || (lease.continuations > 0 && !this.isParkable(lease))) return false;
+      if (!lease.isIdle || (lease.holdings.continuations > 0 && !this.isParkable(lease))) return false;
     for (const lease of this.#leases) lease.end('idle');
     return true;
   }

@@ -3,9 +3,14 @@ import { type FrameWriter, type Holdings, ProtocolError, readHoldings, ToWorker 
 /** 50 instances with 20 continuations each take a quarter of it. */
 const PAYLOAD_MAX_BYTES = 64 * 1024;
 
-/** The instances of a thread, as it tells them when somebody looks; nothing is told, and nothing costs, until then. */
+/** What a thread holds for visitors who may come back, as it tells it: how much whenever that changes, and of which instances when somebody looks. */
 export class ToldHoldings {
-  /** As told last; null: never. */
+  continuations = 0;
+  /** What the thread thinks that they weigh. */
+  continuationBytes = 0;
+  /** How much of that nobody else has: 0 when the thread can be ended without loss. */
+  unsavedCount = 0;
+  /** The instances, as told last; null: never. */
   last: Holdings | null = null;
   /** When that was, as of `performance.now()`. */
   toldAt = 0;
@@ -23,6 +28,14 @@ export class ToldHoldings {
       this.#writer.frame(ToWorker.TellHoldings, 0);
     }
     return this.#asked.promise;
+  }
+
+  /** What the thread says: hostile input. @throws ProtocolError */
+  onCounted(buffer: Buffer, start: number, end: number): void {
+    if (end - start < 12) throw new ProtocolError('Cannot read what a thread holds: it is cut short');
+    this.continuations = buffer.readUInt32BE(start);
+    this.continuationBytes = buffer.readUInt32BE(start + 4);
+    this.unsavedCount = buffer.readUInt32BE(start + 8);
   }
 
   /** What the thread says: hostile input. `false`: nobody has asked. @throws ProtocolError */
