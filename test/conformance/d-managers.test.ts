@@ -301,3 +301,32 @@ describe('how long pages live', () => {
     expect([late.status, late.text]).toEqual([299, 'manager']);
   });
 });
+
+/** A light page, and as many MB besides as its thread is told to hold. */
+const NEAR = `
+  import { createThresholdLruManager, html, sendSuspend } from '@custodian/worker';
+  export const manager = createThresholdLruManager({ checkIntervalMs: 200, collectIntervalMs: 60_000, lives: 2 });
+  let held = [];
+  export default async function start({ query }) {
+    if (query.has('hold')) return 'holds ' + (held = Array.from({ length: Number(query.get('hold')) }, () => Buffer.alloc(2 ** 20, 1))).length;
+    await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+    return 'answered';
+  }`;
+
+test('C054 a threshold manager whose thread is near its memory cap lets light pages go, and keeps them when it is not', async () => {
+  await using started = await StartedHost.start(
+    { near: NEAR, far: NEAR },
+    { limits: { threadsMaxCount: 1, heapMb: 100 } },
+  );
+  const visitor = new Visitor(started.url);
+  const pages = { near: await visitor.get('/near'), far: await visitor.get('/far') };
+  expect((await visitor.get('/near?hold=80')).text).toBe('holds 80');
+  expect((await visitor.get('/far?hold=20')).text).toBe('holds 20');
+  await eventually(
+    () => started.host.servlets.find(({ name }) => name === 'near')!.continuations,
+    (count) => count === 0,
+  );
+  expect((await visitor.follow(pages.near)).status).toBe(410);
+  expect((await visitor.follow(pages.far)).text).toBe('answered');
+  expect(started.host.ledger.obituaries).toEqual([]);
+});
