@@ -22,12 +22,7 @@ export async function accounting({ rounds: asked }: BenchOptions): Promise<Answe
       'is everyone charged what they took, how far over a cap does a thread get, and what does it cost to know?',
     estimate:
       'within 5 % for heap, strings, buffers and wasm, 10 % for shared memory; killed within 20 MB + 10 %; 2 % misattributed; 2 % of throughput',
-    tables: [
-      chargesTable(charges),
-      overshootsTable(overshoots),
-      await misattribution(rounds),
-      await cost(Math.max(asked, 5)),
-    ],
+    tables: [chargesTable(charges), overshootsTable(overshoots), await misattribution(rounds), await cost(rounds)],
     svg: svgOf([errorChart(charges), overshootChart(overshoots), timeChart(overshoots)]),
   };
 }

@@ -1,59 +1,94 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { get } from '../support/client.ts';
+import { treeCpuNs } from '../support/proc.ts';
 import type { Table } from '../support/report.ts';
-import { alternate, spreadOf } from '../support/rounds.ts';
-import { startServer } from '../support/server.ts';
+import { pause, quantile, type Spread, spreadOf } from '../support/rounds.ts';
+import { type Server, startServer } from '../support/server.ts';
+import { CAPS_MB, type Kind, KINDS } from './kinds.ts';
 
-const SPIN = fileURLToPath(new URL('../servlets/spin.ts', import.meta.url));
-const BARE = fileURLToPath(new URL('../servers/bare-thread.ts', import.meta.url));
-/** As a cell's: how V8 collects is not what is measured. See packages/host/src/cell/cell.ts. */
-const CELL_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
-const SPIN_MS = 2000;
+const CHURN = fileURLToPath(new URL('../servlets/churn.ts', import.meta.url));
 const COST_MAX_PERCENT = 3;
-const VARIANTS = ['bare', 'in a cell'] as const;
+/** Long enough that most of it is watched: the first 20 ms are not, and are swept more often. */
+const TURN_MS = 300;
+const TURNS = 4;
+const WARM_TURNS = 4;
+/** Until what the request before has left to be done is done. */
+const PAUSE_MS = 80;
+
+interface Cost {
+  kind: Kind;
+  capMb: number;
+  lessPercent: Spread;
+  /** The same of two turns that were both not watched: what the measure itself is worth. */
+  nothingPercent: Spread;
+}
 
 /**
- * Throughput that accounting takes: of work that allocates, in a supervised thread against a bare one. All of it is pinned to one
- * core, so that what the supervisor and the acceptor do meanwhile is paid for too.
+ * Throughput that accounting takes: the same work in the same thread of the same cell, watched and not watched by
+ * turns. Throughput is work for CPU time, of all threads of the host and its cell, which neighbours on the machine
+ * disturb least; all of it is on one core, so that what the supervisor and the acceptor do meanwhile is paid for too.
  */
 export async function cost(rounds: number): Promise<Table> {
-  const samples = await alternate(VARIANTS, rounds, async (variant) => (variant === 'bare' ? bare() : await inCell()));
-  const lost = spreadOf(
-    samples['in a cell'].map((perMs, round) => (1 - perMs / (samples.bare[round] as number)) * 100),
-  );
+  const costs: Cost[] = [];
+  for (const capMb of CAPS_MB) for (const kind of KINDS) costs.push(await costOf(kind, capMb, rounds));
   return {
-    title: 'What accounting costs: a thread that computes and allocates, on one core with all that watches it',
-    columns: ['', 'rounds/ms', 'less %', `at most ${COST_MAX_PERCENT} %`],
-    rows: [
-      ['bare thread', spreadOf(samples.bare), null, null],
-      ['in a cell', spreadOf(samples['in a cell']), lost, lost.median <= COST_MAX_PERCENT ? 'within' : 'OVER'],
-    ],
+    title:
+      'What accounting costs: a request that computes and replaces what it holds, on one core with all that watches it; median of ratios of four turns (quarters)',
+    columns: ['', 'cap MB', 'less %', `at most ${COST_MAX_PERCENT} %`, 'less %, both unwatched'],
+    rows: costs.map(({ kind, capMb, lessPercent, nothingPercent }) => [
+      kind,
+      capMb,
+      lessPercent,
+      lessPercent.median <= COST_MAX_PERCENT ? 'within' : 'OVER',
+      nothingPercent,
+    ]),
   };
 }
 
-function bare(): number {
-  const { stdout, stderr } = spawnSync(
-    'taskset',
-    ['-c', '0', process.execPath, '--no-warnings', ...CELL_FLAGS, BARE, String(SPIN_MS)],
-    { encoding: 'utf8' },
-  );
-  if (!(Number(stdout) > 0)) throw new Error(`Cannot measure: ${stdout}${stderr}`);
-  return Number(stdout);
-}
-
-async function inCell(): Promise<number> {
-  const server = await startServer(
-    'custodian.ts',
-    { servlets: [{ file: SPIN, limits: { heapMb: 200, cpuMs: 30_000 }, spareThreads: 0 }] },
-    0,
-  );
+async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> {
+  const limits = { heapMb: capMb, cpuMs: 60_000, wallMs: 60_000 };
+  const server = await startServer('watched.ts', { servlets: [{ file: CHURN, limits, spareThreads: 0 }] }, 0);
   try {
-    await get(`${server.url}/spin?ms=300`);
-    const { status, body } = await get(`${server.url}/spin?ms=${SPIN_MS}`);
-    if (status !== 200) throw new Error(`Cannot measure: /spin answered ${status}: ${body}`);
-    return Number(body);
+    let pieces = 50;
+    for (let turn = 0; turn < WARM_TURNS; turn++) {
+      const { ms } = await worked(server, kind, pieces, turn % 2 === 0);
+      pieces = Math.max(10, Math.round((pieces * TURN_MS) / ms));
+    }
+    const less: number[] = [];
+    const nothing: number[] = [];
+    for (let turn = 0; turn < rounds * TURNS; turn++) {
+      // What drifts is the same for both: on off off on, and the other way round.
+      const isOn = turn % 2 === 0;
+      const cpu: Record<string, number[]> = { true: [], false: [] };
+      for (const isWatched of [isOn, !isOn, !isOn, isOn])
+        cpu[String(isWatched)]?.push((await worked(server, kind, pieces, isWatched)).cpuNs);
+      const [on = [], off = []] = [cpu['true'], cpu['false']];
+      less.push((1 - sum(off) / sum(on)) * 100);
+      nothing.push((1 - (off[0] as number) / (off[1] as number)) * 100);
+    }
+    return { kind, capMb, lessPercent: quarters(less), nothingPercent: quarters(nothing) };
   } finally {
     await server.stop();
   }
+}
+
+async function worked(
+  server: Server,
+  kind: Kind,
+  pieces: number,
+  isWatched: boolean,
+): Promise<{ cpuNs: number; ms: number }> {
+  await server.ask(isWatched ? 'on' : 'off');
+  await pause(PAUSE_MS);
+  const before = treeCpuNs(server.pid);
+  const { status, body, ms } = await get(`${server.url}/churn?of=${kind}&rounds=${pieces}`);
+  if (status !== 200) throw new Error(`Cannot measure: /churn answered ${status}: ${body}`);
+  return { cpuNs: treeCpuNs(server.pid) - before, ms };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((whole, number) => whole + number, 0);
+
+/** With quarters in the place of extremes: one turn that a neighbour fell into says nothing of the others. */
+function quarters(samples: readonly number[]): Spread {
+  return { ...spreadOf(samples), min: quantile(samples, 0.25), max: quantile(samples, 0.75) };
 }

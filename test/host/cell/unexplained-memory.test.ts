@@ -77,6 +77,21 @@ class Scene {
     this.#process.rssBytes += mb * MB;
   }
 
+  /** A request of it begins. */
+  works(name: string): void {
+    this.#of(name).isSuspect = true;
+  }
+
+  /** It has none any more. */
+  rests(name: string): void {
+    this.#of(name).isSuspect = false;
+  }
+
+  /** Somebody's memory goes back to the system. */
+  givesBack(mb: number): void {
+    this.#process.rssBytes -= mb * MB;
+  }
+
   ends(name: string): void {
     this.#threads.delete(name);
     this.memory.forget(name);
@@ -134,7 +149,8 @@ describe('UnexplainedMemory', () => {
     scene.hoards('new', 20);
     scene.hoards('a', 70);
     expect(scene.charges).toEqual({ a: 70, new: 20 });
-    scene.memory.forgive('new', scene.readings.get('new'));
+    scene.advance();
+    scene.memory.forgive('new');
     expect(scene.charges).toEqual({ a: 70, new: 0 });
   });
 
@@ -190,11 +206,42 @@ describe('UnexplainedMemory', () => {
     expect(one.charges).toEqual({ a: 100 });
   });
 
+  it('UnexplainedMemory charges a thread with what it took before anybody knew that it worked', () => {
+    const scene = new Scene({ a: {}, b: {} });
+    scene.memory.rest(scene.process, scene.readings);
+    scene.hoards('a', 30);
+    scene.works('a');
+    expect(scene.memory.resume()).toBe(true);
+    scene.hoards('a', 10);
+    expect(scene.charges).toEqual({ a: 40 });
+  });
+
+  it('UnexplainedMemory takes off what a thread gave back between two requests', () => {
+    const scene = new Scene(TWO);
+    scene.hoards('a', 30);
+    scene.advance();
+    scene.rests('a');
+    scene.givesBack(30);
+    scene.advance();
+    scene.works('a');
+    scene.hoards('a', 30);
+    expect(scene.charges).toEqual({ a: 30, b: 0 });
+  });
+
+  it('UnexplainedMemory charges a thread with nothing between two requests', () => {
+    const scene = new Scene(TWO);
+    scene.hoards('a', 30);
+    scene.advance();
+    scene.rests('a');
+    scene.hoards('a', 20);
+    expect(scene.charges['a']).toBe(30);
+  });
+
   it('UnexplainedMemory forgets all charges when nobody works any more', () => {
     const scene = new Scene({ a: { isSuspect: true } });
     scene.hoards('a', 60);
     scene.advance();
-    scene.memory.close();
+    scene.memory.rest(scene.process, scene.readings);
     expect(scene.charges).toEqual({});
     scene.memory.open(scene.process, scene.readings);
     expect(scene.charges).toEqual({ a: 0 });

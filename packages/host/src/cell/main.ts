@@ -46,17 +46,24 @@ const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
 /** V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap. */
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
-/** While a request takes longer than a glance, its thread is read this often; the others are read now and then. */
+/** While a request takes longer than a glance, its thread is first read so soon, and then as often as it has to be; the others are read now and then. */
 const WATCH_MS = 10;
+/** What is read is reported this often: each report wakes the acceptor. */
+const REPORT_MS = 50;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
-const memory = new MemoryWatch(threads, (thread, bytes, max) => breach(thread, 'rss', bytes, max));
+const memory = new MemoryWatch(threads, {
+  onCharged: report,
+  onBreach: (thread, bytes, max) => breach(thread, 'rss', bytes, max),
+});
 const pools = new Map<string, Piscina>();
 let isActive = false;
 let lastFullSample = 0;
+let lastReport = 0;
+let nextAt = 0;
 let timer: NodeJS.Timeout | null = null;
 
 function send(message: ToSupervisor): void {
@@ -68,15 +75,21 @@ function onOrder(message: ToCell): void {
     case 'lease':
       startThread(message.order);
       return;
-    case 'watch':
-      threads.get(message.lease)?.watch(message.cpuMs);
-      memory.begin();
+    case 'watch': {
+      const thread = threads.get(message.lease);
+      if (thread === undefined) return;
+      thread.watch(message.cpuMs);
+      memory.begin(thread);
       schedule(WATCH_MS);
       return;
+    }
     case 'unwatch': {
       const thread = threads.get(message.lease);
-      if (thread?.isStarting === true) memory.onStarted(thread);
-      thread?.unwatch();
+      if (thread === undefined) return;
+      const isStarted = thread.isStarting;
+      thread.unwatch();
+      if (isStarted) memory.onStarted(thread);
+      schedule(WATCH_MS);
       return;
     }
     case 'revoke': {
@@ -217,11 +230,14 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   send({ type: 'heap-snapshot', lease, problem });
 }
 
-function schedule(ms: number): void {
+/** The next look is in so many ms, or before; `isExact`: not before, either. */
+function schedule(ms: number, isExact = false): void {
+  const at = performance.now() + ms;
   if (timer !== null) {
-    if (ms !== WATCH_MS) return;
+    if (at >= nextAt && !isExact) return;
     clearTimeout(timer);
   }
+  nextAt = at;
   timer = setTimeout(tick, ms);
 }
 
@@ -236,12 +252,25 @@ function look(): void {
   if (isFull) lastFullSample = now;
   const all = [...threads.values()];
   const watched = all.filter((thread) => thread.isWatched);
-  for (const thread of isFull ? all : watched) void thread.sample();
+  // One that does not answer keeps nothing back of the others.
+  if (now - lastReport >= 2 * REPORT_MS) report(watched);
+  const asked = isFull ? all : watched;
+  void Promise.all(asked.map((thread) => thread.sample())).then(() => sampling.run(() => onSampled(asked, isFull)));
   memory.look(isFull);
-  const reported = isFull ? all : watched;
-  if (reported.length > 0)
-    send({ type: 'sample', threads: reported.map((thread) => thread.lastSample), samplingMs: sampling.ms });
   schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
+}
+
+/** All that were asked have answered. */
+function onSampled(asked: readonly SupervisedThread[], isFull: boolean): void {
+  if (isFull || performance.now() - lastReport >= REPORT_MS || asked.some((thread) => thread.isAtPeak)) report(asked);
+  const watched = [...threads.values()].filter((thread) => thread.isWatched);
+  if (watched.length > 0) schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)), true);
+}
+
+function report(reported: readonly SupervisedThread[]): void {
+  if (reported.length === 0) return;
+  lastReport = performance.now();
+  send({ type: 'sample', threads: reported.map((thread) => thread.tell()), samplingMs: sampling.ms });
 }
 
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {

@@ -1,90 +1,125 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { sampling } from './cpu-meter.ts';
+import { residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
 import { readTaskStat } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
 const START_BYTES = 24 << 20;
-/** Before a thread is blamed all are sampled anew. One in a long native call does not answer; the others have by then. */
-const CONFIRM_MAX_MS = 50;
+/** Before memory is laid to threads all are sampled anew. One in a long native call does not answer; the others have by then. */
+const SAMPLED_MAX_MS = 50;
 /** What Node's collector and compiler take and give back for a thread: less than this is not told of anybody. */
 const NOISE_BYTES = 4 << 20;
+/** So often at most it is looked whose memory it is that has come, while nobody can be over a cap with it. */
+const NEWS_EVERY_MS = 50;
+
+/** What becomes of what is found. */
+export interface MemoryFindings {
+  /** What these are charged with has changed. */
+  onCharged(threads: SupervisedThread[]): void;
+  /** One is over its cap with what its statistics don't show. */
+  onBreach(thread: SupervisedThread, bytes: number, maxBytes: number): void;
+}
 
 /** Holds each thread of this process to its cap with the memory that its statistics don't show. */
 export class MemoryWatch {
   readonly #threads: ReadonlyMap<number, SupervisedThread>;
-  readonly #onBreach: (thread: SupervisedThread, bytes: number, maxBytes: number) => void;
+  readonly #findings: MemoryFindings;
   readonly #memory = new UnexplainedMemory<SupervisedThread>();
-  #isConfirming = false;
+  /** Their start is over, and what it took has not been looked at yet. */
+  readonly #started = new Set<SupervisedThread>();
+  #isReading = false;
+  #readAt = 0;
 
   /** `threads`: those that there are, by lease. */
-  constructor(
-    threads: ReadonlyMap<number, SupervisedThread>,
-    onBreach: (thread: SupervisedThread, bytes: number, maxBytes: number) => void,
-  ) {
+  constructor(threads: ReadonlyMap<number, SupervisedThread>, findings: MemoryFindings) {
     this.#threads = threads;
-    this.#onBreach = onBreach;
+    this.#findings = findings;
   }
 
-  /** A thread is watched from now on. */
-  begin(): void {
-    if (!this.#memory.isOpen) this.#memory.open(processReading(), this.#readings());
+  /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. */
+  begin(thread: SupervisedThread): void {
+    if (this.#memory.isOpen) return;
+    // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
+    if (thread.isStarting || !this.#memory.resume()) this.#memory.open(processReading(), this.#readings());
   }
 
   /** Its servlet is loaded; what that took stays its own, but no request is charged with it. */
   onStarted(thread: SupervisedThread): void {
-    if (this.#memory.isOpen) this.#memory.forgive(thread, thread.reading());
+    if (!this.#memory.isOpen) return;
+    this.#started.add(thread);
+    void this.#read();
   }
 
   onGone(thread: SupervisedThread): void {
     this.#memory.forget(thread);
+    this.#started.delete(thread);
   }
 
-  /** At every tick. `isLong`: it is some time since it was so last. */
+  /** At every tick, after threads were asked for samples. `isLong`: it is some time since it was so last. */
   look(isLong: boolean): void {
-    if (!this.#memory.isOpen) return;
-    const suspects = [...this.#threads.values()].filter((thread) => thread.isSuspect);
-    if (suspects.length === 0) {
-      this.#memory.close();
-      return this.#tell();
-    }
-    if (this.#isConfirming) return;
-    const rssBytes = process.memoryUsage.rss();
-    const isOver = suspects.some(
-      (thread) => this.#memory.boundOf(thread, rssBytes, thread.committedBytes) > maxOf(thread),
-    );
-    if (isOver) void this.#confirm();
-    else if (isLong) {
-      this.#memory.advance(processReading(), this.#readings());
-      this.#tell();
-    }
+    if (isLong || (this.#memory.isOpen && this.#hasNews())) void this.#read();
   }
 
-  async #confirm(): Promise<void> {
-    this.#isConfirming = true;
-    const all = [...this.#threads.values()];
-    await Promise.race([Promise.all(all.map((thread) => thread.sample())), delay(CONFIRM_MAX_MS)]);
-    this.#isConfirming = false;
-    sampling.run(() => this.#layBlame());
+  #hasNews(): boolean {
+    const suspects = this.#suspects();
+    if (suspects.length === 0) return true;
+    const rssBytes = residentBytes();
+    const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
+    return suspects.some((thread) => {
+      const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
+      return bytes > maxOf(thread) || (isDue && bytes > thread.lastSample.unexplainedBytes + NOISE_BYTES);
+    });
   }
 
-  #layBlame(): void {
+  async #read(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const beforeBytes = residentBytes();
+    await this.#sampled();
+    this.#isReading = false;
+    this.#readAt = performance.now();
+    sampling.run(() => this.#onRead(beforeBytes));
+  }
+
+  async #sampled(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, SAMPLED_MAX_MS);
+    await Promise.race([promise, Promise.all(Array.from(this.#threads.values(), (thread) => thread.sample()))]);
+    clearTimeout(timer);
+  }
+
+  #onRead(beforeBytes: number): void {
     const whole = processReading();
     const readings = this.#readings();
-    for (const [thread, bytes] of this.#memory.charges(whole, readings))
-      if (bytes > maxOf(thread)) this.#onBreach(thread, bytes, maxOf(thread));
+    const isAtRest = this.#suspects().length === 0;
     // What was found to be nobody's raises no further question.
-    this.#memory.advance(whole, readings);
-    this.#tell();
+    if (isAtRest) this.#memory.rest(whole, readings);
+    else this.#memory.advance(whole, readings);
+    for (const thread of this.#started) this.#memory.forgive(thread);
+    this.#started.clear();
+    // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
+    this.#tell(Math.max(0, whole.rssBytes - beforeBytes));
+    for (const thread of this.#suspects()) {
+      const bytes = this.#memory.chargedTo(thread);
+      if (bytes > maxOf(thread)) this.#findings.onBreach(thread, bytes, maxOf(thread));
+    }
   }
 
   /** The ledger has it with what the threads' own statistics say. */
-  #tell(): void {
-    for (const thread of this.#threads.values()) {
-      const bytes = Math.round(this.#memory.chargedTo(thread));
-      thread.lastSample.unexplainedBytes = bytes < NOISE_BYTES ? 0 : bytes;
-    }
+  #tell(unsureBytes: number): void {
+    const changed = [...this.#threads.values()].filter((thread) => {
+      const bytes = Math.round(this.#memory.chargedTo(thread) - unsureBytes);
+      const told = bytes < NOISE_BYTES ? 0 : bytes;
+      if (told === thread.lastSample.unexplainedBytes) return false;
+      thread.lastSample.unexplainedBytes = told;
+      return true;
+    });
+    if (changed.length > 0) this.#findings.onCharged(changed);
+  }
+
+  #suspects(): SupervisedThread[] {
+    return [...this.#threads.values()].filter((thread) => thread.isSuspect);
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {
@@ -93,7 +128,7 @@ export class MemoryWatch {
 }
 
 function processReading(): ProcessReading {
-  return { rssBytes: process.memoryUsage.rss(), faults: readTaskStat(null)?.faults ?? null };
+  return { rssBytes: residentBytes(), faults: readTaskStat(null)?.faults ?? null };
 }
 
 function maxOf({ heapMaxBytes, isStarting }: SupervisedThread): number {

@@ -14,6 +14,7 @@ import {
 } from '@custodian/protocol';
 import { sampling } from './cpu-meter.ts';
 import { HeapCap } from './heap-cap.ts';
+import { lookAgainMs } from './look-pace.ts';
 import { readTaskStat } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
@@ -26,6 +27,9 @@ export interface Breach {
 
 /** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
 const ANSWER_MAX_MS = 50;
+
+/** So much more than was reported last is worth a report of its own. */
+const PEAK_BYTES = 1 << 18;
 
 /** A thread of this cell, as its supervisor sees and ends it. */
 export class SupervisedThread {
@@ -47,7 +51,10 @@ export class SupervisedThread {
   /** The kernel's number for it; null where that is not known. */
   #task: number | null = null;
   #failure: Failure | null = null;
-  #isSampling = false;
+  #sampling: Promise<void> | null = null;
+  /** It has been sampled since it is watched. */
+  #isKnown = false;
+  #toldBytes = 0;
   #askedForSampleAt = 0;
   #watchedCpuMaxMs = Infinity;
   #watchedFromCpuMs = 0;
@@ -139,6 +146,8 @@ export class SupervisedThread {
     this.isWatched = true;
     this.#watchedCpuMaxMs = cpuMaxMs;
     this.#watchedFromCpuMs = -1;
+    this.#isKnown = false;
+    this.#toldBytes = 0;
   }
 
   unwatch(): void {
@@ -155,6 +164,32 @@ export class SupervisedThread {
     );
   }
 
+  get #heldBytes(): number {
+    const { heapBytes, offHeapBytes, unexplainedBytes } = this.lastSample;
+    return heapBytes + offHeapBytes + unexplainedBytes;
+  }
+
+  /** Does it hold more than was told since it is watched, so that the one who must know it should? */
+  get isAtPeak(): boolean {
+    return this.#isKnown && this.#heldBytes > this.#toldBytes + PEAK_BYTES;
+  }
+
+  /** For a report. */
+  tell(): ThreadSample {
+    this.#toldBytes = Math.max(this.#toldBytes, this.#heldBytes);
+    return this.lastSample;
+  }
+
+  /** In how many ms it may be over a limit at the earliest, if nothing is done; it is watched. */
+  get lookAgainMs(): number {
+    if (!this.#isKnown) return lookAgainMs(0);
+    const usedMs = this.lastSample.cpuMs - this.#watchedFromCpuMs;
+    return Math.min(
+      lookAgainMs(this.heapMaxBytes - this.#heldBytes),
+      Math.max(lookAgainMs(0), this.#watchedCpuMaxMs - usedMs),
+    );
+  }
+
   /** What the kernel says of it now, beside what was sampled last. */
   reading(): ThreadReading {
     const { committedBytes, isSuspect, lastSample } = this;
@@ -162,23 +197,27 @@ export class SupervisedThread {
     return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
   }
 
-  /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. */
-  async sample(): Promise<void> {
+  /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. Resolves when that is done. */
+  sample(): Promise<void> {
     const worker = this.#worker;
-    if (worker === null || this.isEnding) return;
-    if (this.#isSampling) {
+    if (worker === null || this.isEnding) return Promise.resolve();
+    if (this.#sampling !== null) {
       if (this.isWatched && performance.now() - this.#askedForSampleAt > ANSWER_MAX_MS) this.#askKernelForCpu();
-      return;
+      return this.#sampling;
     }
-    this.#isSampling = true;
     this.#askedForSampleAt = performance.now();
+    this.#sampling = this.#sampleOnce(worker);
+    return this.#sampling;
+  }
+
+  async #sampleOnce(worker: Worker): Promise<void> {
     try {
       const [heap, cpu] = await Promise.all([worker.getHeapStatistics(), worker.cpuUsage()]);
       sampling.run(() => this.#judge(heap, (cpu.user + cpu.system) / 1000));
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
-      this.#isSampling = false;
+      this.#sampling = null;
     }
   }
 
@@ -191,6 +230,7 @@ export class SupervisedThread {
     const overBytes = this.#cap.breachedBy(heldBytes, cpuMs);
     if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.heapMaxBytes });
     else if (this.isWatched) this.#holdToCpu(cpuMs);
+    this.#isKnown = true;
   }
 
   /** A native call of a minute would else be the wall clock's, which gives it more time. */

@@ -9,8 +9,8 @@ export class ThreadMeter {
   cpuMs = 0;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
-  /** Peak of all that since the oldest running request began, as far as it was sampled. */
-  requestPeakBytes = 0;
+  /** Of the oldest running request, as far as it was sampled; 0: it was not. */
+  #requestSeenBytes = 0;
   /** CPU time when that one began, as far as it was sampled. */
   #requestFromCpuMs = 0;
 
@@ -19,13 +19,18 @@ export class ThreadMeter {
     return this.cpuMs - this.#requestFromCpuMs;
   }
 
+  /** Peak of all that since the oldest running request began; of one that was over before it was sampled, what was seen last. */
+  get requestPeakBytes(): number {
+    return this.#requestSeenBytes === 0 ? this.heldBytes : this.#requestSeenBytes;
+  }
+
   get heldBytes(): number {
     return this.heapBytes + this.offHeapBytes + this.unexplainedBytes;
   }
 
-  /** A request begins: what is held already is not its own, but the least that it can be said to have held. */
+  /** A request begins: garbage of the one before is not its own, unless it is seen with it. */
   beginRequest(): void {
-    this.requestPeakBytes = this.heldBytes;
+    this.#requestSeenBytes = 0;
     this.#requestFromCpuMs = this.cpuMs;
   }
 
@@ -49,7 +54,7 @@ export class ThreadMeter {
 
   /** The running request was seen with so much. */
   seeRequest(bytes: number): void {
-    this.requestPeakBytes = Math.max(this.requestPeakBytes, bytes);
+    this.#requestSeenBytes = Math.max(this.#requestSeenBytes, bytes);
   }
 }
 

@@ -35,6 +35,8 @@ const IDLE_CPU_SHARE = 0.1;
  */
 export class UnexplainedMemory<Thread> {
   #mark: Mark<Thread> | null = null;
+  /** As it was when nobody worked, last. */
+  #rest: Mark<Thread> | null = null;
   #openedRssBytes = 0;
   /** Of the stretches of time before the mark. */
   readonly #charged = new Map<Thread, number>();
@@ -45,19 +47,25 @@ export class UnexplainedMemory<Thread> {
 
   /** Somebody works: what comes from now on is looked at. */
   open(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
-    this.#openedRssBytes = process.rssBytes;
-    this.#mark = { process, threads: new Map(threads) };
+    this.#openAt({ process, threads: new Map(threads) });
+  }
+
+  /** Somebody has begun to work since nobody did, as is known only now. `false`: how it was then is not known either. */
+  resume(): boolean {
+    if (this.#rest === null) return false;
+    this.#openAt(this.#rest);
+    return true;
   }
 
   /** Nobody works: what is there belongs to the process. */
-  close(): void {
+  rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
+    this.#rest = { process, threads: new Map(threads) };
     this.#mark = null;
     this.#charged.clear();
   }
 
-  /** From now on it is charged anew: its start is over, or it has come. */
-  forgive(thread: Thread, reading: ThreadReading = NEWBORN): void {
-    this.#mark?.threads.set(thread, reading);
+  /** What it was charged with so far is forgotten: its start is over. */
+  forgive(thread: Thread): void {
     this.#charged.delete(thread);
   }
 
@@ -74,14 +82,17 @@ export class UnexplainedMemory<Thread> {
     return (this.#charged.get(thread) ?? 0) + rssBytes - this.#mark.process.rssBytes - explained;
   }
 
-  /** What each suspect has taken beyond what its statistics show, for all that is known. */
+  /** What each that works, or was charged before, has taken beyond what its statistics show, for all that is known. */
   charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
     const charges = new Map<Thread, number>();
     if (this.#mark === null) return charges;
     const grownMax = Math.max(0, process.rssBytes - this.#openedRssBytes);
     for (const [thread, reading] of threads) {
-      if (!reading.isSuspect) continue;
-      const sum = (this.#charged.get(thread) ?? 0) + this.#takenBy(thread, reading, process, threads, this.#mark);
+      const charged = this.#charged.get(thread) ?? 0;
+      if (!reading.isSuspect && charged === 0) continue;
+      const taken = this.#takenBy(thread, reading, process, threads, this.#mark);
+      // Between two requests a thread gives back what became garbage, and takes nothing.
+      const sum = charged + (reading.isSuspect ? taken : Math.min(0, taken));
       charges.set(thread, Math.min(Math.max(0, sum), grownMax));
     }
     return charges;
@@ -97,6 +108,13 @@ export class UnexplainedMemory<Thread> {
     if (this.#mark === null) return;
     for (const [thread, bytes] of this.charges(process, threads)) this.#charged.set(thread, bytes);
     this.#mark = { process, threads: new Map(threads) };
+  }
+
+  #openAt(mark: Mark<Thread>): void {
+    this.#openedRssBytes = mark.process.rssBytes;
+    this.#mark = mark;
+    // What comes of it is not looked at from there a second time.
+    this.#rest = null;
   }
 
   #takenBy(

@@ -2,8 +2,11 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Cell } from './cell.ts';
 import type { Lease } from './lease.ts';
+import { lookAgainMs } from './look-pace.ts';
 
 const SWEEP_MS = 10;
+/** Nothing is to be done about any lease sooner. */
+const CALM_SWEEP_MS = 50;
 const IDLE_SWEEP_MS = 1000;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
@@ -22,8 +25,8 @@ export interface Watched {
 }
 
 /**
- * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request is under way, else once
- * a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
+ * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request has just begun, less often
+ * while there are only long ones, else once a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
  */
 export class Watchdog {
   readonly #pools = new Map<Lease, Watched>();
@@ -31,6 +34,8 @@ export class Watchdog {
   readonly #onIdleSweep: () => void;
   #timer: NodeJS.Timeout | null = null;
   #lastIdleSweep = 0;
+  /** The next sweep is later than a request that begins can wait for. */
+  #isCalm = true;
   #isShut = false;
 
   constructor(onIdleSweep: () => void) {
@@ -40,11 +45,11 @@ export class Watchdog {
 
   /** Something has begun on a lease: its start, or a request. */
   follow(lease: Lease, pool: Watched): void {
+    if (this.#isCalm) this.#schedule(SWEEP_MS);
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
     lease.cell.setActive(true);
-    if (this.#pools.size === 1) this.#schedule(SWEEP_MS);
   }
 
   close(): void {
@@ -55,6 +60,7 @@ export class Watchdog {
   #schedule(ms: number): void {
     if (this.#isShut) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#isCalm = ms > SWEEP_MS;
     this.#timer = setTimeout(() => this.#sweep(), ms);
     this.#timer.unref();
   }
@@ -71,7 +77,9 @@ export class Watchdog {
       } else if (lease.isIdle) this.#pools.delete(lease);
       else if (this.#look(lease, pool, now)) pressed.add(lease.cell);
     }
-    for (const cell of pressed) holdToWall(cell);
+    let nextMs = this.#pools.size > 0 ? CALM_SWEEP_MS : IDLE_SWEEP_MS;
+    for (const [lease, { limits }] of this.#pools) if (!isCalm(lease, limits, now)) nextMs = SWEEP_MS;
+    for (const cell of pressed) nextMs = Math.min(nextMs, lookAgainMs(holdToWall(cell)));
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
       this.#lastIdleSweep = now;
       for (const cell of this.#cells) {
@@ -83,7 +91,7 @@ export class Watchdog {
       }
       this.#onIdleSweep();
     }
-    this.#schedule(this.#pools.size > 0 ? SWEEP_MS : IDLE_SWEEP_MS);
+    this.#schedule(nextMs);
   }
 
   /** Looks at a lease's clocks. `true`: it takes its time, so its cell's memory is looked at as well. */
@@ -114,6 +122,12 @@ export class Watchdog {
   }
 }
 
+/** Has all been done about it that is due before the next calm sweep? */
+function isCalm(lease: Lease, { wallMs }: Limits, now: number): boolean {
+  if (lease.state === 'starting' || !lease.isSequential) return lease.isWatched;
+  return lease.state === 'stalled' && lease.isWatched && now - lease.progressAt < wallMs - CALM_SWEEP_MS;
+}
+
 /** Does the thread end because there is nothing left for it to do? */
 function isOrderly({ deathCause, exchanges }: Lease): boolean {
   return (deathCause === 'drain' || deathCause === 'idle') && exchanges.size === 0;
@@ -132,10 +146,12 @@ function runningMs(exchange: Exchange, progressAt: number, now: number): number 
   return now - (exchange.hasBody ? Math.max(startedAt, exchange.movedAt) : startedAt);
 }
 
-/** Kills a cell whose resident memory is over its wall. */
-function holdToWall(cell: Cell): void {
-  if (cell.sampleRss() <= cell.rssWallBytes()) return;
+/** Kills a cell whose resident memory is over its wall. Returns how far it is below it. */
+function holdToWall(cell: Cell): number {
+  const roomBytes = cell.rssWallBytes() - cell.sampleRss();
+  if (roomBytes >= 0) return roomBytes;
   const leases = [...cell.leases.values()];
   // The last threads go anyhow: that less may be held without them is no fault of theirs.
   cell.kill(leases.length > 0 && leases.every(isOrderly) ? 'drain' : 'rss');
+  return roomBytes;
 }
