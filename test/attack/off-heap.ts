@@ -233,6 +233,13 @@ export const OFF_HEAP: readonly Attack[] = family(
       CRYPTO,
     ),
     memory('crypto: HMACs', `for (;;) hoard.push(crypto.createHmac('sha512', 'key'));`, CRYPTO),
+    returns(
+      'buffers below the cap, and shared ones below the cap',
+      `for (let i = 0; i < 7; i++) hoard.push(Buffer.alloc(5 << 20, 1), new Uint8Array(new SharedArrayBuffer(5 << 20)).fill(1));
+       await new Promise((resolve) => setTimeout(resolve, 1000)); return 'it held ' + hoard.length;`,
+      /^it held 14$/,
+      { ...UNHURRIED, isOpen: true },
+    ),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );
