@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { extname, join } from 'node:path';
@@ -15,6 +15,7 @@ import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, JailError } from '../jail/jail.ts';
 import { removeTree } from '../remove-tree.ts';
 import { cellFlags, jailReadable } from './profile.ts';
+import { residentBytesIn } from './resident-bytes.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
 const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
@@ -26,7 +27,6 @@ const STDERR_KEPT_CHARS = 8 * 1024;
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
 /** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
 const CONTROL_BYTES_PER_SECOND = 1 << 20;
-const PAGE_BYTES = 4096;
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
 const RSS_PER_THREAD_BYTES = 24 << 20;
 const RSS_SLACK_BYTES = 64 << 20;
@@ -108,7 +108,6 @@ export class Cell implements Closable {
   readonly #child: ChildProcess;
   readonly #control: Socket;
   #statm = -1;
-  readonly #statmBuffer: Buffer = Buffer.allocUnsafe(128);
   #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
@@ -332,8 +331,7 @@ export class Cell implements Closable {
   sampleRss(): number {
     if (this.#statm < 0 || this.isGone) return 0;
     try {
-      const bytes = readSync(this.#statm, this.#statmBuffer, 0, this.#statmBuffer.length, 0);
-      const rss = Number(this.#statmBuffer.toString('latin1', 0, bytes).split(' ')[1]) * PAGE_BYTES;
+      const rss = residentBytesIn(this.#statm);
       if (rss > this.peakRssBytes) this.peakRssBytes = rss;
       return rss;
     } catch {
