@@ -89,7 +89,11 @@ test('ps finds nothing where no host runs, and asks which where several do', asy
     await other.line('Custodian ready at ');
     const several = await operator('ps');
     expect(several).toMatchObject({ code: 2, stderr: expect.stringContaining(`--pid ${other.child.pid}`) });
-    expect((await operator('ps', '--pid', String(other.child.pid))).stdout).toContain(`pid ${other.child.pid}`);
+    const { stdout } = await operator('ps', '--pid', String(other.child.pid));
+    expect(stdout).toContain(`pid ${other.child.pid}`);
+    // Nobody has asked it for anything: no time is the typical one.
+    expect(stdout).toMatch(/0 requests, p50 -, p99 -/);
+    expect(stdout).toMatch(/^hello +\S+ +guest +connection +0 +0 +0 +- +- /m);
   } finally {
     other.child.kill('SIGTERM');
     await other.ended;

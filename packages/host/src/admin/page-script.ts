@@ -183,7 +183,7 @@ function draw(state) {
   const requests = state.servlets.reduce((sum, servlet) => sum + servlet.account.requests, 0);
   facts($('host'), [
     ['Address', state.urls.join(', ')], ['Up', age(state.upMs)], ['Requests', String(requests)],
-    ['p50 / p99 of the last ' + state.latency.count, ms(state.latency.p50Ms) + ' / ' + ms(state.latency.p99Ms)],
+    state.latency.count === 0 ? ['p50 / p99', 'no requests yet'] : ['p50 / p99 of the last ' + state.latency.count, ms(state.latency.p50Ms) + ' / ' + ms(state.latency.p99Ms)],
     ['Connections', String(state.connections)], ['Acceptor', 'pid ' + state.pid + ', ' + mb(state.rssBytes)],
     ['Promised to threads', mb(state.reservedBytes) + ' of ' + mb(state.budgetBytes)], ['Node', state.node]]);
   keyed($('servlet-list'), state.servlets, (servlet) => servlet.name, createServlet, updateServlet);

@@ -10,7 +10,7 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
   const requests = servlets.reduce((sum, servlet) => sum + servlet.account.requests, 0);
   const head =
     `${paint('bold', snapshot.urls.join(' '))}  pid ${snapshot.pid}, up ${age(snapshot.upMs)}, ${requests} requests, ` +
-    `p50 ${ms(latency.p50Ms)}, p99 ${ms(latency.p99Ms)}, ${snapshot.connections} connections, ` +
+    `p50 ${msOrNone(latency.p50Ms, latency.count)}, p99 ${msOrNone(latency.p99Ms, latency.count)}, ${snapshot.connections} connections, ` +
     `${mb(snapshot.rssBytes)} acceptor, ${mb(snapshot.reservedBytes)} of ${mb(snapshot.budgetBytes)} promised`;
   const servletTable = renderTable(
     [
@@ -36,8 +36,8 @@ export function renderSnapshot(snapshot: HostSnapshot, paint: Paint): string {
       account.requests,
       account.failures,
       account.kills,
-      ms(own.p50Ms),
-      ms(own.p99Ms),
+      msOrNone(own.p50Ms, own.count),
+      msOrNone(own.p99Ms, own.count),
       ms(account.cpuMs),
       threads,
       queued,
@@ -89,6 +89,11 @@ function mb(bytes: number): string {
 function ms(value: number): string {
   if (value >= 1000) return `${(value / 1000).toFixed(1)}s`;
   return `${value.toFixed(value < 10 ? 1 : 0)}ms`;
+}
+
+/** Of no requests there is no quantile. */
+function msOrNone(value: number, count: number): string {
+  return count === 0 ? '-' : ms(value);
 }
 
 function age(value: number): string {
