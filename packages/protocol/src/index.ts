@@ -47,7 +47,15 @@ export { decodeForm, encodeForm } from './form.ts';
 export type { FormPart, ReadForm, ReadPart } from './form.ts';
 export { RequestHead, writeRequest } from './request.ts';
 export type { RequestHeadFields } from './request.ts';
-export { checkHeaderLines, readReply, readUsage, REPLY_HEAD_BYTES, writeHead, writeReply } from './response.ts';
+export {
+  checkHeaderLines,
+  isBodiless,
+  readReply,
+  readUsage,
+  REPLY_HEAD_BYTES,
+  writeHead,
+  writeReply,
+} from './response.ts';
 export type { ReplyFrame, Usage } from './response.ts';
 export { RunningRequest } from './running-request.ts';
 export { importsSuspension, type Persistence, persistenceOf, SUSPENDING_NAMES } from './suspending.ts';

@@ -15,6 +15,11 @@ export interface Usage {
  */
 export const REPLY_HEAD_BYTES = 20;
 
+/** A response to that method, of that status, has no body, whatever a servlet returned (RFC 9110 §6.4.1). */
+export function isBodiless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 205 || status === 304;
+}
+
 /** A decoded head; the body, if any, is `buffer[bodyStart, end)`. */
 export interface ReplyFrame extends Usage {
   status: number;

@@ -2,6 +2,7 @@ import {
   CHUNK_MAX_BYTES,
   type FrameWriter,
   HEAD_MAX_BYTES,
+  isBodiless,
   type LeaseOrder,
   RequestHead,
   type RunningRequest,
@@ -13,6 +14,7 @@ import {
 import type { Asks } from './asks.ts';
 import type { Collector } from './collector.ts';
 import { authorsFailure, directoryOf } from './failure-source.ts';
+import { ResponseTypeError } from './http/reply-head.ts';
 import { type Reply, toReply } from './http/reply.ts';
 import { MultipartForm } from './http/multipart-form.ts';
 import { isCoded, needsForm, readForm, readWhole } from './http/received-body.ts';
@@ -119,8 +121,7 @@ export class RequestRunner {
     request.requestBody?.abort();
     request.responseBody?.abort();
     request.servletRequest?.setGone();
-    // Not awaited: an author's generator that is stuck does not return either, and the thread must go on.
-    void request.pieces?.return?.().catch(() => {});
+    if (request.pieces !== null) giveUp(request.pieces);
     // A servlet that is still at it has the thread to itself; where requests overlap, nobody waits for it to come back.
     if (request.pieces === null && this.#isSequential) return;
     if (request.servletRequest !== null) this.#servlet.giveUp?.(request.servletRequest);
@@ -251,10 +252,15 @@ export class RequestRunner {
       const body = new ResponseBody(request.id, this.#writer);
       request.responseBody = body;
       if (request.isAborted) body.abort();
-      const isHead = request.head.method === 'HEAD';
+      const hasNoBody = isBodiless(request.head.method, reply.status);
       if (whole === null)
-        await this.#sendPieces(request, body, reply.body as AsyncIterable<Uint8Array | string>, isHead);
-      else if (!isHead) await body.send(whole);
+        await this.#sendPieces(
+          request,
+          body,
+          reply.body as AsyncIterable<Uint8Array | string>,
+          hasNoBody ? null : bytes,
+        );
+      else if (!hasNoBody) await body.send(whole);
       if (!this.#pending.has(request.id)) return;
       this.#writer.frame(ToHost.End, request.id, usageBytes(this.#usage(request)));
       this.#finish(request);
@@ -263,21 +269,34 @@ export class RequestRunner {
     }
   }
 
+  /** `declaredBytes`: -1 when they are not known; null: nobody gets any. */
   async #sendPieces(
     request: Pending,
     body: ResponseBody,
     iterable: AsyncIterable<Uint8Array | string>,
-    isHead: boolean,
+    declaredBytes: number | null,
   ): Promise<void> {
     const pieces = iterable[Symbol.asyncIterator]();
     request.pieces = pieces;
-    if (!isHead) {
-      for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-        const piece = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
-        await body.send(piece);
-        this.#collector.moved(piece.length);
+    if (declaredBytes === null) return giveUp(pieces);
+    let bytes = 0;
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+      const piece = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+      bytes += piece.length;
+      if (declaredBytes >= 0 && bytes > declaredBytes) {
+        giveUp(pieces);
+        throw this.#wrongLength(`more than the ${declaredBytes}`);
       }
-    } else void pieces.return?.().catch(() => {});
+      await body.send(piece);
+      this.#collector.moved(piece.length);
+    }
+    if (bytes < declaredBytes) throw this.#wrongLength(`${bytes} of the ${declaredBytes}`);
+  }
+
+  #wrongLength(found: string): ResponseTypeError {
+    return new ResponseTypeError(
+      `Cannot send what servlet "${this.#name}" streams: it is ${found} bytes that its Content-Length declares`,
+    );
   }
 
   #fail(request: Pending, error: unknown): void {
@@ -316,6 +335,11 @@ export class RequestRunner {
       wallMicros: min(0xffffffff, round(wallMs * 1000)),
     };
   }
+}
+
+// Not awaited: an author's generator that is stuck does not return either, and the thread must go on.
+function giveUp(pieces: AsyncIterator<unknown>): void {
+  void pieces.return?.().catch(() => {});
 }
 
 function threadCpuMs(): number {

@@ -100,9 +100,11 @@ export class Connection implements Closable {
     socket.once('end', () => this.#onClientEnd());
   }
 
-  /** Ends the connection now. */
+  /** Ends the connection now. A body that ends with it is not complete, which only a reset tells the client. */
   close(): void {
-    this.socket.destroy();
+    // Over TLS the client misses the end of the session (RFC 8446 §6.1).
+    if (this.current?.endsWithConnection === true && !this.isSecure) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   /** No further request; the connection ends when the present one is answered, or now when there is none. */

@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
-import { type ContinuationToken, homeOf, readToken, type ReplyFrame, type Usage } from '@custodian/protocol';
+import {
+  type ContinuationToken,
+  homeOf,
+  isBodiless,
+  readToken,
+  type ReplyFrame,
+  type Usage,
+} from '@custodian/protocol';
 import { BodyIntake } from './body-intake.ts';
 import { type Connection, connectionOf } from './connection.ts';
 import { type ErrorPage, renderErrorPage } from './error-page.ts';
@@ -232,7 +239,7 @@ export class Exchange {
   answer(reply: ReplyFrame, buffer: Buffer, end: number): void {
     const bodyBytes = end - reply.bodyStart;
     this.usage = reply;
-    const hasBody = !this.#isBodiless(reply.status);
+    const hasBody = !isBodiless(this.method, reply.status);
     const head = this.#headText(reply, fixedFraming(reply.status) ?? `Content-Length: ${bodyBytes}\r\n`);
     const { socket } = this.connection;
     if (!hasBody || bodyBytes === 0) this.#write(head);
@@ -250,7 +257,7 @@ export class Exchange {
   /** The head of a response whose body follows. */
   beginAnswer(reply: ReplyFrame): void {
     let framing: Framing = 'close';
-    if (this.#isBodiless(reply.status)) framing = 'none';
+    if (isBodiless(this.method, reply.status)) framing = 'none';
     else if (reply.bodyBytes >= 0) framing = 'length';
     else if (this.httpVersionMinor >= 1) framing = 'chunked';
     else this.keepAlive = false;
@@ -341,6 +348,11 @@ export class Exchange {
     this.answer(reply, body, body.length);
   }
 
+  /** The end of the connection would tell the client that the body is complete. */
+  get endsWithConnection(): boolean {
+    return !this.isDone && this.#body?.framing === 'close';
+  }
+
   /** Calls `listener` when the response is over or nobody is left to read it. */
   whenDone(listener: () => void): void {
     if (this.isDone) listener();
@@ -350,7 +362,7 @@ export class Exchange {
   /** Ends a response that can't be completed: the client must see that it is cut. */
   cut(): void {
     this.#body?.flush();
-    this.connection.socket.destroy();
+    this.connection.close();
     this.#finish();
   }
 
@@ -360,10 +372,6 @@ export class Exchange {
     this.#over();
     this.carrier?.abort(this);
     this.connection.site.onDone?.(this);
-  }
-
-  #isBodiless(status: number): boolean {
-    return this.method === 'HEAD' || status === 204 || status === 205 || status === 304;
   }
 
   #headText(reply: ReplyFrame, framing: string): string {

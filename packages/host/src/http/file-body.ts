@@ -14,7 +14,7 @@ export class FileBody implements Carrier {
   readonly #parts: (string | ByteRange)[];
   /** Buffers that were sent and may be filled again, and those that are on their way, in order. */
   readonly #free: Buffer[] = [];
-  readonly #sent: (Buffer | null)[] = [];
+  readonly #sent: { buffer: Buffer | null; costBytes: number }[] = [];
   #isReading = false;
 
   constructor(exchange: Exchange, file: OpenFile, parts: readonly (string | ByteRange)[]) {
@@ -29,9 +29,14 @@ export class FileBody implements Carrier {
     this.#pump();
   }
 
-  grant(_exchange: Exchange, _bytes: number): void {
-    const buffer = this.#sent.shift();
-    if (buffer != null) this.#free.push(buffer);
+  /** Several pieces may be granted at once: small ones leave together. */
+  grant(_exchange: Exchange, bytes: number): void {
+    for (let left = bytes; left > 0;) {
+      const sent = this.#sent.shift();
+      if (sent === undefined) break;
+      left -= sent.costBytes;
+      if (sent.buffer !== null) this.#free.push(sent.buffer);
+    }
     this.#pump();
   }
 
@@ -64,7 +69,7 @@ export class FileBody implements Carrier {
     }
     if (typeof part === 'string') {
       this.#parts.shift();
-      this.#sent.push(null);
+      this.#sent.push({ buffer: null, costBytes: part.length + CHUNK_COST_BYTES });
       exchange.sendChunk(Buffer.from(part, 'latin1'), 0, part.length);
       return true;
     }
@@ -79,7 +84,7 @@ export class FileBody implements Carrier {
     }
     part.start += bytes;
     if (part.start === part.end) this.#parts.shift();
-    this.#sent.push(buffer);
+    this.#sent.push({ buffer, costBytes: bytes + CHUNK_COST_BYTES });
     exchange.sendChunk(buffer, 0, bytes);
     return true;
   }

@@ -17,8 +17,8 @@ export type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 /** A response's body that comes from a thread piece by piece, on its way to the client at the client's pace. */
 export class StreamedBody {
+  readonly framing: Framing;
   readonly #exchange: Exchange;
-  readonly #framing: Framing;
   #discardedBytes = 0;
   /** Of the declared length. */
   #remainingBytes: number;
@@ -33,7 +33,7 @@ export class StreamedBody {
   /** `bytes`: the declared length; it counts for `length` alone. */
   constructor(exchange: Exchange, framing: Framing, bytes: number) {
     this.#exchange = exchange;
-    this.#framing = framing;
+    this.framing = framing;
     this.#remainingBytes = bytes;
   }
 
@@ -47,7 +47,7 @@ export class StreamedBody {
     const bytes = end - start;
     const costBytes = bytes + CHUNK_COST_BYTES;
     if (bytes === 0) throw new ProtocolError('Cannot read a response: a piece of its body is empty');
-    if (exchange.isDone || this.#framing === 'none') {
+    if (exchange.isDone || this.framing === 'none') {
       this.#discardedBytes += costBytes;
       if (this.#discardedBytes > DISCARDED_MAX_BYTES) throw new ProtocolError('Cannot read a response: it has no body');
       if (!exchange.isDone) exchange.carrier?.grant(exchange, costBytes);
@@ -56,7 +56,7 @@ export class StreamedBody {
     this.#windowBytes += costBytes;
     if (this.#windowBytes > BODY_WINDOW_BYTES + CHUNK_MAX_BYTES + CHUNK_COST_BYTES)
       throw new ProtocolError('Cannot read a response: its body comes faster than it was granted');
-    if (this.#framing === 'length') {
+    if (this.framing === 'length') {
       if (bytes > this.#remainingBytes) return false;
       this.#remainingBytes -= bytes;
     }
@@ -73,8 +73,8 @@ export class StreamedBody {
   /** It is complete. `false`: it is shorter than was declared, which only a cut tells the client. */
   end(): boolean {
     this.flush();
-    if (this.#framing === 'length' && this.#remainingBytes > 0) return false;
-    if (this.#framing === 'chunked') this.#exchange.connection.socket.write('0\r\n\r\n', 'latin1');
+    if (this.framing === 'length' && this.#remainingBytes > 0) return false;
+    if (this.framing === 'chunked') this.#exchange.connection.socket.write('0\r\n\r\n', 'latin1');
     return true;
   }
 
@@ -86,7 +86,7 @@ export class StreamedBody {
     const [gathered, costBytes] = [this.#gathered, this.#gatheredCostBytes];
     this.#gathered = NOTHING;
     this.#gatheredBytes = this.#gatheredCostBytes = 0;
-    if (this.#framing !== 'chunked')
+    if (this.framing !== 'chunked')
       return this.#writeWhole(gathered.subarray(CHUNK_HEAD_MAX_BYTES, CHUNK_HEAD_MAX_BYTES + bytes), costBytes);
     // A chunk of RFC 9112 §7.1.
     const head = `${bytes.toString(16)}\r\n`;
@@ -114,7 +114,7 @@ export class StreamedBody {
 
   #write(piece: Buffer, costBytes: number): void {
     const { socket } = this.#exchange.connection;
-    if (this.#framing !== 'chunked') return this.#writeWhole(piece, costBytes);
+    if (this.framing !== 'chunked') return this.#writeWhole(piece, costBytes);
     socket.cork();
     socket.write(`${piece.length.toString(16)}\r\n`, 'latin1');
     socket.write(piece);
