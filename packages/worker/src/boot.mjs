@@ -1,6 +1,8 @@
 // The entry of a worker thread, in JavaScript on purpose: stripping types in every thread would cost it 40 ms of CPU
-// and 10 MB. Its supervisor has the stripped sources and hands them over with the lease.
+// and 10 MB. Its supervisor has the stripped sources and hands them over: those of the runtime, and where its entry and the
+// protocol are, as `workerData`; those of the servlet with the lease.
 import { registerHooks } from 'node:module';
+import { workerData } from 'node:worker_threads';
 
 // Kept from the servlet, which may replace it.
 const { URL } = globalThis;
@@ -37,15 +39,18 @@ export function serveSources(protocol) {
   };
 }
 
-/**
- * @param {{ sources: Record<string, string>, modules: import('node:worker_threads').MessagePort, entry: string, protocol: string }} task
- *   what `lease` of thread.ts takes; by `file:` URL the JavaScript of the runtime's modules, which may be TypeScript on disk; where to
- *   ask for the servlet's; and where the protocol is
- */
+/** @type {{ entry: string, protocol: string, sources: Record<string, string> } | null} */
+const data = workerData;
+const keep = data === null ? null : serveSources(data.protocol);
+keep?.(data.sources);
+// Not when the lease is here: the supervisor may be busy with the servlet's modules until then.
+const runtime = data === null ? null : import(data.entry);
+// Who waits for it is not here yet.
+runtime?.catch(() => {});
+
+/** @param {{ modules: import('node:worker_threads').MessagePort }} task what `lease` of thread.ts takes; where the servlet's modules arrive */
 export default async function boot(task) {
   const { modules } = task;
-  const keep = serveSources(task.protocol);
-  keep(task.sources);
   const compile = new Promise((resolve, reject) => {
     modules.once('message', (answer) => {
       modules.close();
@@ -53,10 +58,8 @@ export default async function boot(task) {
       keep(answer.sources);
       resolve(answer.compile);
     });
-    modules.postMessage(null);
   });
-  // Who waits for it may not be there yet.
   compile.catch(() => {});
-  const { default: lease } = await import(task.entry);
+  const { default: lease } = await runtime;
   return lease({ ...task, compile });
 }

@@ -134,6 +134,7 @@ function poolFor(order: LeaseOrder): Piscina {
       // The default would freeze the thread's event loop between tasks.
       atomics: 'disabled',
       env: {},
+      workerData: BOOT_DATA,
       execArgv: order.execArgv,
       // V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once.
       resourceLimits: { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE },
@@ -153,6 +154,7 @@ const sources = new ModuleSources(CACHE_DIR, {
 const runtimeSources = sources.collect(THREAD);
 // Compiled modules import it; nothing else does.
 sources.collect(new URL(`continuation/emitted${extname(WORKER)}`, WORKER).href, runtimeSources);
+const BOOT_DATA = { entry: THREAD, protocol: PROTOCOL, sources: runtimeSources };
 const compiler = new URL(`continuation/compile/compile${extname(WORKER)}`, WORKER).href;
 const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${extname(WORKER)}`, WORKER).href)) as {
   COMPILER_PACKAGES: Readonly<Record<string, string>>;
@@ -167,12 +169,12 @@ function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compi
 }
 
 /**
- * The port at which a thread asks for its servlet's modules. It does as soon as it runs, so that they are read and stripped
- * while it loads its runtime on another core.
+ * The port at which a thread finds its servlet's modules. They are read and stripped as soon as it has been started: on
+ * another core it boots and loads its runtime meanwhile.
  */
 function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  port1.once('message', () => {
+  setImmediate(() => {
     try {
       const modules = modulesFor(order);
       port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
@@ -181,7 +183,6 @@ function modulesPort(order: LeaseOrder): MessagePort {
       port1.postMessage({ error });
     }
   });
-  port1.unref();
   return port2;
 }
 
@@ -204,7 +205,7 @@ function startThread(order: LeaseOrder): void {
     const { memory: shared, collectorPort, collectorMemory, signal } = thread;
     const modules = modulesPort(order);
     const shares = { memory: shared, collectorPort, collectorMemory };
-    const task = { order, ...shares, entry: THREAD, protocol: PROTOCOL, sources: runtimeSources, modules };
+    const task = { order, ...shares, modules };
     const transferList = [collectorPort, modules];
     const tasks = taskNumbers();
     const run = pool.run(task, { signal, transferList });

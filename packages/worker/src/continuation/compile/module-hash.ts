@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { crypto } from '../../node-crypto.ts';
 import type { CodeInfo } from '../module-code.ts';
 import type { FunctionMeta } from './functions.ts';
 
@@ -24,7 +24,7 @@ export function moduleHash(
       awaits.map(({ live, isTail }) => [live, isTail]),
     ]),
   ];
-  const hash = createHash('sha256').update(`${FRAMES_VERSION}\0${tokens.length}\0`);
+  const hash = crypto().createHash('sha256').update(`${FRAMES_VERSION}\0${tokens.length}\0`);
   for (const token of tokens) hash.update(`${token.length}\0${token}`);
   return hash.update(JSON.stringify(layout)).digest().subarray(0, HASH_BYTES).toString('base64url');
 }
