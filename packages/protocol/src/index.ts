@@ -61,5 +61,6 @@ export { RunningRequest } from './running-request.ts';
 export { importsSuspension, type Persistence, persistenceOf, SUSPENDING_NAMES } from './suspending.ts';
 export { ToHost, type LogLevel, type Ready } from './to-host.ts';
 export { ToWorker } from './to-worker.ts';
+export { UnderWay } from './under-way.ts';
 export type { GuestOrder, LeaseOrder, ToCell } from './to-cell.ts';
 export type { ThreadSample, ToSupervisor } from './to-supervisor.ts';

@@ -7,6 +7,7 @@ import {
   RequestHead,
   type RunningRequest,
   ToHost,
+  UnderWay,
   type Usage,
   writeHead,
   writeReply,
@@ -69,7 +70,7 @@ export class RequestRunner {
   readonly #running: RunningRequest;
   readonly #collector: Collector;
   readonly #asks: Asks;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new UnderWay<Pending>();
   readonly #queue: Pending[] = [];
   #current: Pending | null = null;
   #isTaking = false;
@@ -100,7 +101,7 @@ export class RequestRunner {
       isAborted: false,
       hasClientEnded: false,
     };
-    this.#pending.set(id, request);
+    this.#pending.add(id, request);
     if (this.#isSequential) this.#queue.push(request);
     else this.#start(request);
   }

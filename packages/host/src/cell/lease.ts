@@ -14,6 +14,7 @@ import {
   type ThreadSample,
   ToHost,
   ToWorker,
+  UnderWay,
   type Usage,
   writeRequest,
 } from '@custodian/protocol';
@@ -87,7 +88,7 @@ export class Lease implements Carrier, Closable, Holder {
   readonly startedAt: number = performance.now();
   state: 'starting' | 'ready' | 'stalled' | 'ending' | 'gone' = 'starting';
   /** What the thread has not answered yet, oldest first. */
-  readonly exchanges: Map<number, Exchange> = new Map();
+  readonly exchanges: UnderWay<Exchange> = new UnderWay();
   /** When an exchange was answered last, or the first one was given to an idle thread. */
   progressAt = 0;
   answeredCount = 0;
@@ -174,8 +175,7 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   get oldest(): Exchange | null {
-    for (const exchange of this.exchanges.values()) return exchange;
-    return null;
+    return this.exchanges.oldest ?? null;
   }
 
   run(exchange: Exchange): void {
@@ -187,7 +187,7 @@ export class Lease implements Carrier, Closable, Holder {
       this.progressAt = exchange.startedAt;
       this.meter.beginRequest();
     }
-    this.exchanges.set(id, exchange);
+    this.exchanges.add(id, exchange);
     writeRequest(this.#writer, id, {
       method: exchange.method,
       url: exchange.url,
@@ -330,7 +330,7 @@ export class Lease implements Carrier, Closable, Holder {
     const returned: Exchange[] = [];
     // When the answer to the last claim is here already, everything that is left is behind it.
     let isBehind = !this.exchanges.has(last);
-    for (const [id, exchange] of this.exchanges) {
+    for (const [id, exchange] of this.exchanges.entries()) {
       if (!isBehind) {
         isBehind = id === last;
         if (id === last && !isOver) continue;
