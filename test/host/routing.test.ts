@@ -92,13 +92,17 @@ describe.each(['connection', 'instance'] as const)("routing with unit '%s'", (un
   });
 
   test('those who wait for a thread when it dies are told as well, at once', async () => {
-    await using started = await StartedHost.start({ sum: SUM }, { unit });
+    await using started = await StartedHost.start({ sum: SUM }, { unit, profile: 'trusted' });
     const visitor = new Visitor(started.url);
     const first = await visitor.get('/sum');
-    const fatal = visitor.follow(first, { sleep: '200', greedy: 'yes' });
+    const go = started.directory.file('go');
+    const fatal = visitor.follow(first, { hold: go, greedy: 'yes' });
+    await eventually(() => existsSync(`${go}-begun`), Boolean);
+    const waiting = Promise.all([visitor.follow(first, { n: '1' }), visitor.post(first, { n: '2' })]);
+    // Who is not there by then is told the same.
     await sleep(50);
-    const waiting = await Promise.all([visitor.follow(first, { n: '1' }), visitor.post(first, { n: '2' })]);
-    expect(waiting.map(({ status }) => status)).toEqual([410, 410]);
+    started.directory.write('go', '');
+    expect((await waiting).map(({ status }) => status)).toEqual([410, 410]);
     expect((await fatal).status).toBe(503);
   });
 
