@@ -190,6 +190,21 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
     );
   });
 
+  it('a stream for HTTP/1.0 that breaks off is reset beneath TLS, one that is whole just ends', async () => {
+    using directory = new ServletDirectory({
+      parts: `export default ({ query }) => ({ body: (async function* () {
+        yield 'part';
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        if (query.has('broken')) throw new Error('broken');
+      })() });`,
+    });
+    await using secure = await start({ servlets: directory.path, warmCells: 0 });
+    const whole = await ask(await dial(secure.host.port), 'GET /parts HTTP/1.0\r\n\r\n');
+    expect(whole).toMatch(/\r\n\r\npart$/);
+    const broken = ask(await dial(secure.host.port), 'GET /parts?broken HTTP/1.0\r\n\r\n');
+    await expect(broken).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+
   it('openssl s_client speaks with it, by TLS 1.2 and 1.3', async () => {
     using tree = new FileTree({ 'x.txt': 'spoken' });
     await using secure = await start({ extraFilesPaths: [tree.path] });

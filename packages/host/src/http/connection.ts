@@ -15,6 +15,8 @@ export interface HttpSocket extends Socket {
   /** The response under way: the server asks it whether a half-closed connection must stay open. */
   _httpMessage?: Exchange | null;
   _paused?: boolean;
+  /** The TCP connection beneath TLS. */
+  _parent?: Socket | null;
   parser?: { onIncoming(incoming: Exchange, keepAlive: boolean): number; resume(): void } | null;
 }
 
@@ -102,9 +104,9 @@ export class Connection implements Closable {
 
   /** Ends the connection now. A body that ends with it is not complete, which only a reset tells the client. */
   close(): void {
-    // Over TLS the client misses the end of the session (RFC 8446 §6.1).
-    if (this.current?.endsWithConnection === true && !this.isSecure) this.socket.resetAndDestroy();
-    else this.socket.destroy();
+    // Most clients take a session of TLS that ends without a word for one that is over: it is reset beneath.
+    if (this.current?.endsWithConnection === true) (this.socket._parent ?? this.socket).resetAndDestroy();
+    this.socket.destroy();
   }
 
   /** No further request; the connection ends when the present one is answered, or now when there is none. */
