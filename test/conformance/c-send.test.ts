@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { StartedHost } from '../support/started-host.ts';
+import { type HeldAs, StartedHost } from '../support/started-host.ts';
 import { continuationsOf, type Shown, Visitor } from '../support/visitor.ts';
 
 const servlet = (body: string, names: string): string => `import { html, ${names} } from '@custodian/worker';\n${body}`;
@@ -128,11 +128,14 @@ const SERVLETS: Record<string, string> = {
   ),
 };
 
+const HELD: HeldAs = { deep: { limits: { heapMb: 256 } }, module: { unit: 'servlet' } };
+
 describe('C. send/suspend and its family', () => {
   let started: StartedHost;
   let visitor: Visitor;
   beforeAll(async () => {
-    started = await StartedHost.start(SERVLETS, {}, { deep: { limits: { heapMb: 256 } }, module: { unit: 'servlet' } });
+    const inOneCell = Object.keys(SERVLETS).map((name) => [name, { cell: 'one', ...HELD[name] }] as const);
+    started = await StartedHost.start(SERVLETS, {}, Object.fromEntries(inOneCell));
     visitor = new Visitor(started.url);
   });
   afterAll(() => started[Symbol.asyncDispose]());

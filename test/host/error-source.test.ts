@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Host, serve } from '../../packages/host/src/index.ts';
+import { type Host, serve, type ServeOptions } from '../../packages/host/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
 import { continuationsOf, type Shown, Visitor } from '../support/visitor.ts';
@@ -176,6 +176,12 @@ const SERVLETS = {
   'maker.ts': MAKER,
 };
 
+/** Nothing in reserve: each has one visitor at a time. */
+const heldIn = (directory: ServletDirectory): ServeOptions => ({
+  servlets: Object.keys(SERVLETS).map((name) => ({ file: directory.file(name), spareThreads: 0 })),
+  warmCells: 0,
+});
+
 const unescape = (html: string): string =>
   html.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
 
@@ -187,7 +193,7 @@ describe('errors in development', () => {
     directory = new ServletDirectory(SERVLETS);
     directory.write('parts/broken.ts', 'type Part = string;\nexport const part: Part = (;\n');
     directory.write('parts/whole.ts', 'export const whole: number = 1;\n');
-    host = await serve({ servlets: directory.path, isDevelopment: true });
+    host = await serve({ ...heldIn(directory), isDevelopment: true });
     visitor = new Visitor(host.url);
   });
   afterAll(async () => {
@@ -366,7 +372,7 @@ describe('errors in production', () => {
     directory = new ServletDirectory(SERVLETS);
     logs = mkdtempSync(join(tmpdir(), 'custodian-log-'));
     host = await serve({
-      servlets: directory.path,
+      ...heldIn(directory),
       isDevelopment: false,
       log: 'events',
       logDestination: join(logs, 'host.log'),

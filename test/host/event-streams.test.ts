@@ -124,7 +124,7 @@ describe('live event streams', () => {
   });
 
   it('a quiet stream has comments sent, and is not taken for dead by sendTimeoutMs', async () => {
-    const client = await listen('/events?quiet&heartbeat=200');
+    const client = await listen('/events?quiet&heartbeat=100');
     await eventually(
       () => client.receivedBytes,
       (bytes) => bytes > 300,

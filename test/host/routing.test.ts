@@ -108,8 +108,8 @@ describe.each(['connection', 'instance'] as const)("routing with unit '%s'", (un
 
   test('a thread stays while it holds continuations, and goes when its manager has let go of the last one', async () => {
     await using started = await StartedHost.start(
-      { sum: sumWith(4000) },
-      { unit, limits: { cellIdleTimeoutMs: 500 } },
+      { sum: sumWith(3000) },
+      { unit, limits: { cellIdleTimeoutMs: 200 } },
       { sum: { spareThreads: 0 } },
     );
     const visitor = new Visitor(started.url);
@@ -118,7 +118,7 @@ describe.each(['connection', 'instance'] as const)("routing with unit '%s'", (un
       started.host.servlets[0]!;
     expect(status().continuations).toBe(1);
     expect(status().continuationBytes).toBeGreaterThan(100);
-    await sleep(1500);
+    await sleep(700);
     expect(textOf(await visitor.follow(first, { n: '7' }))).toBe('so far 7');
     await eventually(
       () => [status().threads, status().continuations],

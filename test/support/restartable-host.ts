@@ -63,10 +63,16 @@ export class RestartableHost implements AsyncDisposable {
   async start(options: Omit<Partial<ServeOptions>, 'servlets'> = {}): Promise<void> {
     this.#process = await HostProcess.start(process.execPath, {
       isDevelopment: true,
+      // Nothing in reserve, as StartedHost has it.
+      warmCells: 0,
       stateDir: this.stateDir,
       ...this.#options,
       ...options,
-      servlets: this.#names.map((name) => ({ file: this.directory.file(name), ...this.#heldAs[name] })),
+      servlets: this.#names.map((name) => ({
+        file: this.directory.file(name),
+        spareThreads: 0,
+        ...this.#heldAs[name],
+      })),
     });
   }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Limits } from '../../packages/host/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import type { WireClient, WireResponse } from '../support/wire-client.ts';
@@ -28,8 +29,24 @@ function codeOf({ body }: WireResponse): string | undefined {
   return /<code>(\w+)<\/code>/.exec(body.toString())?.[1];
 }
 
+/** One host for all tests of a block: what they do to it is over with their connections. */
+function sharedHost(limits: Partial<Limits>): () => StartedHost {
+  let host: StartedHost;
+  beforeAll(async () => {
+    host = await StartedHost.start({ echo: ECHO }, { limits });
+    await host.warm('/echo');
+  });
+  afterAll(() => host[Symbol.asyncDispose]());
+  return () => host;
+}
+
 describe('limits of a request’s head', () => {
-  const limits = { requestLineMaxBytes: 1000, headerMaxBytes: 500, headersMaxCount: 20, headMaxBytes: 4000 };
+  const host = sharedHost({
+    requestLineMaxBytes: 1000,
+    headerMaxBytes: 500,
+    headersMaxCount: 20,
+    headMaxBytes: 4000,
+  });
 
   it.each([
     [
@@ -59,40 +76,35 @@ describe('limits of a request’s head', () => {
     ],
     ['a header without an end', `GET /echo HTTP/1.1\r\nX-A: ${'b'.repeat(20_000)}`, 431, 'LIMIT_HEAD'],
   ])('%s is refused', async (_name, request, status, code) => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write(request);
     expect(await refusalOf(client)).toEqual([status, code]);
   });
 
   it('what is within all of them is answered', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write(`GET /echo?${'a'.repeat(980)} HTTP/1.1\r\n${`X-A: ${'b'.repeat(90)}\r\n`.repeat(20)}\r\n`);
     expect((await client.response()).status).toBe(200);
   });
 });
 
 describe('bodyMaxBytes', () => {
-  const limits = { bodyMaxBytes: 100_000 };
+  const host = sharedHost({ bodyMaxBytes: 100_000 });
 
   it('bodyMaxBytes refuses a length that is announced', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write('POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n');
     expect(await refusalOf(client)).toEqual([413, 'LIMIT_BODY']);
   });
 
   it('bodyMaxBytes refuses before it says 100 Continue', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write('POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 100001\r\n\r\n');
     expect(await refusalOf(client)).toEqual([413, 'LIMIT_BODY']);
   });
 
   it('bodyMaxBytes refuses a body that turns out too long, and its client can read why', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write('POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
     const piece = `2710\r\n${'a'.repeat(10_000)}\r\n`;
     const answered = refusalOf(client);
@@ -102,16 +114,16 @@ describe('bodyMaxBytes', () => {
   });
 
   it('bodyMaxBytes lets through what is just as long', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write(`POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n${'a'.repeat(100_000)}`);
     expect((await client.response()).body.toString()).toBe('100000');
     expect((await client.get('/echo')).status).toBe(200);
   });
 });
 
-describe('clients that take their time', () => {
-  const limits = { headTimeoutMs: 500, bodyTimeoutMs: 500, keepAliveTimeoutMs: 500 };
+/** Each only waits, and none makes another wait: they do it at the same time. */
+describe.concurrent('clients that take their time', () => {
+  const host = sharedHost({ headTimeoutMs: 500, bodyTimeoutMs: 500, keepAliveTimeoutMs: 500 });
   /** The clocks are looked at four times a second. */
   const tick = 300;
 
@@ -137,9 +149,7 @@ describe('clients that take their time', () => {
       'LIMIT_BODY_TIMEOUT',
     ],
   ])('a client that %s is refused and closed', async (_name, request, code) => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    await started.warm('/echo');
-    const client = await started.connect();
+    const client = await host().connect();
     const begun = performance.now();
     client.write(request);
     const response = await client.response();
@@ -148,8 +158,7 @@ describe('clients that take their time', () => {
   });
 
   it('a client that drips its head does not live longer for it', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     const begun = performance.now();
     const drip = setInterval(() => client.write('X'), 50);
     client.write('GET /echo HTTP/1.1\r\nX-Long: ');
@@ -159,8 +168,7 @@ describe('clients that take their time', () => {
   });
 
   it('a client that drips its body is served, for it makes progress', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     client.write('POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n');
     for (let sent = 0; sent < 8; sent++) {
       await sleep(150);
@@ -170,13 +178,14 @@ describe('clients that take their time', () => {
   });
 
   it('an idle connection is closed quietly', async () => {
-    await using started = await StartedHost.start({ echo: ECHO }, { limits });
-    const client = await started.connect();
+    const client = await host().connect();
     await client.get('/echo');
     expect(await endedAfter(client, performance.now(), 500)).toBe(true);
     expect((await client.rest()).length).toBe(0);
   });
+});
 
+describe('sendTimeoutMs', () => {
   it('a client that does not read its response is cut after sendTimeoutMs', async () => {
     await using started = await StartedHost.start(
       {
@@ -223,9 +232,11 @@ describe('a servlet that has no time', () => {
       { limits: { threadsMaxCount: 1, queueTimeoutMs: 500, wallMs: 3000 } },
     );
     await started.warm('/never?ok');
+    const idle = (): number => started.host.servlets[0]!.idleThreads;
+    await eventually(idle, (count) => count === 1);
     const first = await started.connect();
     first.write('GET /never HTTP/1.1\r\nHost: a\r\n\r\n');
-    await sleep(100);
+    await eventually(idle, (count) => count === 0);
     const second = await started.connect();
     second.write('GET /never?ok HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await refusalOf(second)).toEqual([503, 'LIMIT_QUEUE_TIMEOUT']);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { HostProcess } from '../support/host-process.ts';
 import { residentBytes } from '../support/process-tree.ts';
@@ -148,6 +148,12 @@ describe('pieces of a streamed body', () => {
     }
   }
 
+  let mixed: StartedHost;
+  beforeAll(async () => {
+    mixed = await StartedHost.start({ mixed: MIXED });
+  });
+  afterAll(() => mixed[Symbol.asyncDispose]());
+
   it.each([
     { framing: 'chunks', request: 'GET /mixed HTTP/1.1', deafMs: 0 },
     { framing: 'chunks, for a client that does not read at first', request: 'GET /mixed HTTP/1.1', deafMs: 500 },
@@ -161,8 +167,7 @@ describe('pieces of a streamed body', () => {
     { framing: 'nothing, for HTTP/1.0', request: 'GET /mixed HTTP/1.0', deafMs: 0 },
     { framing: 'nothing, for HEAD', request: 'HEAD /mixed HTTP/1.1', deafMs: 0 },
   ])('of every size around the bounds come whole and in order, framed by $framing', async ({ request, deafMs }) => {
-    await using started = await StartedHost.start({ mixed: MIXED });
-    const client = await started.connect();
+    const client = await mixed.connect();
     if (deafMs > 0) client.socket.pause();
     client.write(`${request}\r\nHost: a\r\nConnection: close\r\n\r\n`);
     await sleep(deafMs);
@@ -177,7 +182,9 @@ describe('pieces of a streamed body', () => {
     expect(Math.max(0, ...chunks)).toBe(isChunked ? 65536 : 0);
     expect(chunks.length).toBeLessThanOrEqual(ROUNDS * SIZES.reduce((sum, size) => sum + Math.ceil(size / 65536), 0));
   });
+});
 
+describe('pieces of a body without an end', () => {
   it.each([1, 8192, 8193])('of %i bytes end when their client goes, and nothing is left', async (size) => {
     await using started = await StartedHost.start({ pieces: PIECES }, { limits: { threadsMaxCount: 1 } });
     await counted(started);
