@@ -39,8 +39,43 @@ describe('HeapCap', () => {
     expect(cap.breachedBy(75 * MB, 20)).toBeNull();
     expect(questions).toHaveLength(1);
     nowMs += 201;
-    expect(cap.breachedBy(75 * MB, 30)).toBeNull();
+    expect(cap.breachedBy(87 * MB, 30)).toBeNull();
     expect(questions).toHaveLength(2);
+  });
+
+  test('asks nobody again who has filled less than half of what the last collection left', () => {
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    collected(72);
+    expect(cap.breachedBy(80 * MB, 10)).toBeNull();
+    nowMs += 201;
+    expect(cap.breachedBy(85 * MB, 30)).toBeNull();
+    expect(questions).toHaveLength(1);
+  });
+
+  test('asks a thread to collect that is charged with much which its statistics do not show, and not again before it is more', () => {
+    cap.onUnexplained(45 * MB, 0);
+    expect(questions).toEqual([]);
+    cap.onUnexplained(55 * MB, 0);
+    expect(questions).toHaveLength(1);
+    collected(10);
+    cap.breachedBy(10 * MB, 10);
+    cap.onUnexplained(54 * MB, 10);
+    nowMs += 201;
+    cap.onUnexplained(76 * MB, 10);
+    expect(questions).toHaveLength(1);
+    cap.onUnexplained(78 * MB, 10);
+    expect(questions).toHaveLength(2);
+  });
+
+  test('is pending while a thread is over, or has not collected yet', () => {
+    expect(cap.isPending).toBe(false);
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    expect(cap.isPending).toBe(true);
+    collected(60);
+    expect(cap.breachedBy(60 * MB, 10)).toBeNull();
+    expect(cap.isPending).toBe(false);
+    expect(cap.breachedBy(101 * MB, 20)).toBeNull();
+    expect(cap.isPending).toBe(true);
   });
 
   test('ends a thread that is over after it has collected, and says by how much', () => {

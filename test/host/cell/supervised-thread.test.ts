@@ -1,39 +1,131 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
-import { describe, expect, it } from 'vitest';
-import { lookAgainMs } from '../../../packages/host/src/cell/look-pace.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
+import { readCpuMs, readFaults } from '../../../packages/host/src/cell/task-stat.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 
 const MB = 1 << 20;
 
 describe('SupervisedThread', () => {
-  it('SupervisedThread answers who asks for a sample while one is on its way when that has come', async () => {
-    const gone = Promise.withResolvers<void>();
+  let thread: SupervisedThread;
+  let worker: Worker;
+  let gone: PromiseWithResolvers<void>;
+  let nowMs = 1000;
+
+  beforeEach(async () => {
+    gone = Promise.withResolvers();
     const order = { lease: 1, heapMaxBytes: 1000 * MB } as LeaseOrder;
-    const thread = new SupervisedThread(
+    thread = new SupervisedThread(
       order,
       () => {},
       () => gone.resolve(),
+      () => nowMs,
     );
-    const worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
+    worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
     thread.attach(worker, null);
-    try {
-      await new Promise((resolve) => worker.once('online', resolve));
-      void thread.sample();
-      expect(thread.lastSample.heapBytes).toBe(0);
-      await thread.sample();
-      expect(thread.lastSample.heapBytes).toBeGreaterThan(MB);
-    } finally {
-      await worker.terminate();
-      await gone.promise;
+    await once(worker, 'online');
+  });
+
+  afterEach(async () => {
+    await worker.terminate();
+    await gone.promise;
+  });
+
+  it('SupervisedThread answers who asks for a sample while one is on its way when that has come', async () => {
+    void thread.sample();
+    expect(thread.lastSample.heapBytes).toBe(0);
+    await thread.sample();
+    expect(thread.lastSample.heapBytes).toBeGreaterThan(MB);
+  });
+
+  it('SupervisedThread has to be asked when it is watched anew, when it is not alone, and when its process has grown', async () => {
+    thread.watch(10_000);
+    expect(thread.look(100 * MB, true)).toBe(true);
+    await thread.sample(100 * MB);
+    expect(thread.look(100.5 * MB, true)).toBe(false);
+    expect(thread.look(100.5 * MB, false)).toBe(true);
+    expect(thread.look(102 * MB, true)).toBe(true);
+    thread.onOthersMemory();
+    expect(thread.look(100 * MB, true)).toBe(true);
+    await thread.sample(100 * MB);
+    thread.watch(10_000);
+    expect(thread.look(100 * MB, true)).toBe(true);
+  });
+
+  it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {
+    thread.watch(10_000);
+    await thread.sample(200 * MB);
+    await thread.sample(100 * MB);
+    const { heapBytes, offHeapBytes } = thread.lastSample;
+    thread.adjust(heapBytes + offHeapBytes + 20 * MB);
+    expect(thread.look(119 * MB, true)).toBe(false);
+    expect(thread.look(121 * MB, true)).toBe(true);
+  });
+
+  it('SupervisedThread has to be asked when it can have used up its CPU time, and now and then', async () => {
+    for (const [cpuMaxMs, dueAfterMs] of [
+      [30, 30],
+      [10_000, 101],
+    ] as const) {
+      thread.watch(cpuMaxMs);
+      await thread.sample(100 * MB);
+      nowMs += dueAfterMs - 1;
+      expect(thread.look(100 * MB, true)).toBe(false);
+      nowMs++;
+      expect(thread.look(100 * MB, true)).toBe(true);
     }
   });
 });
 
-describe('lookAgainMs()', () => {
-  it('lookAgainMs() is sooner the less room is left, within bounds', () => {
-    expect([-MB, 0, 8 * MB, 100 * MB, 120 * MB, 1000 * MB].map(lookAgainMs)).toEqual([10, 10, 10, 25, 30, 50]);
+describe.runIf(process.platform === 'linux')('readCpuMs()', () => {
+  it('readCpuMs() and readFaults() tell what the thread itself is told', () => {
+    const started = process.threadCpuUsage();
+    const before = readCpuMs(process.pid) as number;
+    const faults = readFaults(process.pid) as number;
+    const touched = new Uint8Array(8 * MB).fill(1);
+    while (process.threadCpuUsage(started).user < 50_000);
+    const used = process.threadCpuUsage(started);
+    expect((readCpuMs(process.pid) as number) - before).toBeCloseTo((used.user + used.system) / 1000, -1);
+    expect((readFaults(process.pid) as number) - faults).toBeGreaterThanOrEqual(touched.length / 4096 / 512);
+    expect(readCpuMs(0)).toBeNull();
+  });
+});
+
+describe('LookPace', () => {
+  let nowMs = 0;
+  /** What a new one says after each of these looks: after so many ms it held so much of so much. */
+  const paced = (...looks: [afterMs: number, mb: number, maxMb: number][]): number[] => {
+    const pace = new LookPace(() => nowMs);
+    return looks.map(([afterMs, mb, maxMb]) => {
+      nowMs += afterMs;
+      pace.see(mb * MB);
+      return Math.round(pace.nextMs((maxMb - mb) * MB));
+    });
+  };
+
+  it('LookPace looks sooner the less room is left, within bounds, while it is not known how fast it grows', () => {
+    expect([-1, 0, 8, 100, 120, 1000].map((roomMb) => paced([0, 0, roomMb])[0])).toEqual([10, 10, 10, 25, 30, 50]);
+    expect(paced([0, 12, 20], [10, 12, 20], [1000, 12, 20])).toEqual([10, 30, 10]);
+  });
+
+  it('LookPace lets what does not grow rest for 30 ms at least', () => {
+    expect(paced([0, 12, 20], [10, 12, 20], [30, 11, 20])).toEqual([10, 30, 30]);
+    expect(paced([0, 12, 200], [10, 12, 200])).toEqual([47, 47]);
+  });
+
+  it('LookPace looks often at what is over', () => {
+    expect(paced([0, 22, 20], [10, 22, 20], [10, 21, 20])).toEqual([10, 10, 10]);
+  });
+
+  it('LookPace is there before what grows is at its maximum, at twice the speed that it had', () => {
+    expect(paced([0, 12, 60], [10, 20, 60], [25, 40, 60])).toEqual([12, 25, 13]);
+  });
+
+  it('LookPace does not take what falls and rises again for growth', () => {
+    expect(paced([0, 16, 24], [30, 12, 24], [30, 15, 24]).slice(1)).toEqual([30, 30]);
   });
 });
 

@@ -15,6 +15,7 @@ import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, JailError } from '../jail/jail.ts';
 import { removeTree } from '../remove-tree.ts';
 import { cellFlags, jailReadable } from './profile.ts';
+import { LookPace } from './look-pace.ts';
 import { residentBytesIn } from './resident-bytes.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
@@ -77,6 +78,8 @@ export class Cell implements Closable {
   /** No further lease: it ends with its last one. */
   isRetired = false;
   peakRssBytes = 0;
+  /** When to look again at its resident memory. */
+  readonly rssPace: LookPace = new LookPace();
   /** The operator's wall for its resident memory; 0: derived from what its threads may hold. */
   rssMaxBytes = 0;
   /** Resident memory before any servlet was loaded. */

@@ -1,8 +1,14 @@
 import type { LastCollection } from '@custodian/protocol';
 
-/** From this share of its cap on a thread is asked to collect its garbage, at most so often. */
+/**
+ * From this share of its cap on a thread is asked to collect its garbage, at most so often, and when it has filled this share of what
+ * the last collection left it.
+ */
 const ASK_FROM_SHARE = 0.7;
 const ASK_EVERY_MS = 200;
+const ASK_FILLED_SHARE = 0.5;
+/** The same share of memory that no statistic shows. It is ended with the first look that finds it over, so it is asked in good time. */
+const ASK_FROM_UNEXPLAINED_SHARE = 0.5;
 /** One that is over for so much CPU time without coming back to its event loop has no excuse. */
 const OVER_MAX_CPU_MS = 250;
 /**
@@ -31,6 +37,10 @@ export class HeapCap {
   #askedAtCpuMs = 0;
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
+  #collectedBytes = 0;
+  /** What was not explained when that was first told after this collection. */
+  #unexplainedBytes = 0;
+  #unexplainedAt = -Infinity;
 
   /** `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. */
   constructor(
@@ -58,15 +68,35 @@ export class HeapCap {
     if (this.#isAsked && this.#last.ended >= this.#question) {
       this.#isAsked = false;
       this.#collectedAt = this.#now();
+      this.#collectedBytes = this.#last.liveBytes;
       if (this.#last.liveBytes > maxBytes) return this.#last.liveBytes;
     }
     if (heldBytes > maxBytes * (1 + FAR_SHARE) + BEYOND_BYTES) return heldBytes;
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
     if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
-    const isNear = heldBytes > maxBytes * ASK_FROM_SHARE && this.#now() - this.#collectedAt > ASK_EVERY_MS;
-    if (isOver || isNear) this.collect(cpuMs);
+    if (isOver || this.#isNear(heldBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs);
     return null;
+  }
+
+  /** It is charged with so much that no statistic of it shows, which others hold to the cap. Shared buffers become garbage, too. */
+  onUnexplained(bytes: number, cpuMs: number): void {
+    if (this.#unexplainedAt !== this.#collectedAt) {
+      this.#unexplainedAt = this.#collectedAt;
+      this.#unexplainedBytes = bytes;
+    }
+    if (!this.#isAsked && this.#isNear(bytes, this.#unexplainedBytes, ASK_FROM_UNEXPLAINED_SHARE)) this.collect(cpuMs);
+  }
+
+  /** Is it over, or asked to collect and has not done it? */
+  get isPending(): boolean {
+    return this.#isAsked || this.#overFromCpuMs !== null;
+  }
+
+  /** Is so much enough to ask it, when so much was left by the last collection? */
+  #isNear(bytes: number, collectedBytes: number, fromShare: number): boolean {
+    const filledBytes = collectedBytes + (this.maxBytes - collectedBytes) * ASK_FILLED_SHARE;
+    return bytes > Math.max(this.maxBytes * fromShare, filledBytes) && this.#now() - this.#collectedAt > ASK_EVERY_MS;
   }
 
   get #farBytes(): number {

@@ -1,10 +1,46 @@
 /** While somebody works, memory is looked at this often at most, and at least. */
 const LOOK_MIN_MS = 10;
 const LOOK_MAX_MS = 50;
+/** What does not grow is not looked at again before: for as long nobody looks at a request that has just begun, either. */
+const QUIET_MIN_MS = 30;
 /** Hardly a thread fills memory faster, page by page: the kernel has to clear each of them first. */
 const BYTES_PER_MS = 4 << 20;
+/** How much of a peak is forgotten at each look, so that what falls and rises again is not taken for growth. */
+const FORGOTTEN_SHARE = 1 / 8;
+/** How fast it grew so long ago says nothing. */
+const STALE_MS = 200;
 
-/** When to look again at what has so much room left: before it can be used up, where that is possible. */
-export function lookAgainMs(roomBytes: number): number {
-  return Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS, roomBytes / BYTES_PER_MS));
+/**
+ * When to look again at something's memory: before it can be at its maximum, where that is possible, and else by how fast it grows. A look
+ * wakes a process, which costs more than what is done then.
+ */
+export class LookPace {
+  readonly #now: () => number;
+  #highBytes = 0;
+  #seenAt = -Infinity;
+  /** null: not known. */
+  #bytesPerMs: number | null = null;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** It was looked at, and held so much. */
+  see(bytes: number): void {
+    const now = this.#now();
+    const sinceMs = now - this.#seenAt;
+    const high = sinceMs > STALE_MS ? bytes : this.#highBytes;
+    this.#bytesPerMs = sinceMs > STALE_MS ? null : Math.max(0, bytes - high) / Math.max(1, sinceMs);
+    this.#highBytes = Math.max(bytes, high - (high - bytes) * FORGOTTEN_SHARE);
+    this.#seenAt = now;
+  }
+
+  /** In how many ms to look again at what has so much room left. */
+  nextMs(roomBytes: number): number {
+    const soonestMs = Math.min(LOOK_MAX_MS, roomBytes / BYTES_PER_MS);
+    if (roomBytes <= 0 || this.#bytesPerMs === null) return Math.max(LOOK_MIN_MS, soonestMs);
+    // It may double its speed until then.
+    const expectedMs = roomBytes / (2 * this.#bytesPerMs);
+    return Math.max(LOOK_MIN_MS, Math.min(expectedMs, Math.max(QUIET_MIN_MS, soonestMs)));
+  }
 }

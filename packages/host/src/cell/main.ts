@@ -24,6 +24,7 @@ import { sampling } from './cpu-meter.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { removeTree } from '../remove-tree.ts';
+import { residentBytes } from './resident-bytes.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 import { newTask, taskNumbers } from './task-stat.ts';
 
@@ -48,8 +49,8 @@ const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RA
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
 /** While a request takes longer than a glance, its thread is first read so soon, and then as often as it has to be; the others are read now and then. */
 const WATCH_MS = 10;
-/** What is read is reported this often: each report wakes the acceptor. */
-const REPORT_MS = 50;
+/** What is read is reported this often, and new peaks at once: each report wakes the acceptor. */
+const REPORT_MS = 100;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
 
@@ -195,10 +196,12 @@ function startThread(order: LeaseOrder): void {
     (failure) => {
       threads.delete(order.lease);
       memory.onGone(thread);
+      for (const other of threads.values()) other.onOthersMemory();
       if (order.guest !== null) void removeTree(order.guest.tempDir).catch(() => {});
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
   );
+  for (const other of threads.values()) other.onOthersMemory();
   threads.set(order.lease, thread);
   try {
     const known = new Set(pool.threads);
@@ -255,17 +258,28 @@ function look(): void {
   const watched = all.filter((thread) => thread.isWatched);
   // One that does not answer keeps nothing back of the others.
   if (now - lastReport >= 2 * REPORT_MS) report(watched);
-  const asked = isFull ? all : watched;
-  void Promise.all(asked.map((thread) => thread.sample())).then(() => sampling.run(() => onSampled(asked, isFull)));
-  memory.look(isFull);
-  schedule(watched.length > 0 ? WATCH_MS : isActive ? ACTIVE_MS : IDLE_MS);
+  const rssBytes = residentBytes();
+  const isAlone = watched.length === 1;
+  const due = watched.filter((thread) => thread.look(rssBytes, isAlone));
+  const asked = isFull ? all : due;
+  if (asked.length > 0)
+    void Promise.all(asked.map((thread) => thread.sample(rssBytes))).then(() =>
+      sampling.run(() => onSampled(asked, isFull)),
+    );
+  memory.look(rssBytes, isFull);
+  if (watched.length > 0) scheduleLook(watched);
+  else schedule(isActive ? ACTIVE_MS : IDLE_MS);
+}
+
+function scheduleLook(watched: readonly SupervisedThread[], isExact = false): void {
+  schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)), isExact);
 }
 
 /** All that were asked have answered. */
 function onSampled(asked: readonly SupervisedThread[], isFull: boolean): void {
   if (isFull || performance.now() - lastReport >= REPORT_MS || asked.some((thread) => thread.isAtPeak)) report(asked);
   const watched = [...threads.values()].filter((thread) => thread.isWatched);
-  if (watched.length > 0) schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)), true);
+  if (watched.length > 0) scheduleLook(watched, true);
 }
 
 function report(reported: readonly SupervisedThread[]): void {

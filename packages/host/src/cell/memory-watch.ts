@@ -1,7 +1,7 @@
 import { sampling } from './cpu-meter.ts';
 import { residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
-import { readTaskStat } from './task-stat.ts';
+import { readFaults } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
@@ -56,15 +56,14 @@ export class MemoryWatch {
     this.#started.delete(thread);
   }
 
-  /** At every tick, after threads were asked for samples. `isLong`: it is some time since it was so last. */
-  look(isLong: boolean): void {
-    if (isLong || (this.#memory.isOpen && this.#hasNews())) void this.#read();
+  /** At every tick, after threads were asked for samples. The process has so much memory; `isLong`: it is some time since it was so last. */
+  look(rssBytes: number, isLong: boolean): void {
+    if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes))) void this.#read();
   }
 
-  #hasNews(): boolean {
+  #hasNews(rssBytes: number): boolean {
     const suspects = this.#suspects();
     if (suspects.length === 0) return true;
-    const rssBytes = residentBytes();
     const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
     return suspects.some((thread) => {
       const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
@@ -92,10 +91,10 @@ export class MemoryWatch {
   #onRead(beforeBytes: number): void {
     const whole = processReading();
     const readings = this.#readings();
-    const isAtRest = this.#suspects().length === 0;
-    // What was found to be nobody's raises no further question.
-    if (isAtRest) this.#memory.rest(whole, readings);
-    else this.#memory.advance(whole, readings);
+    const threads = [...this.#threads.values()];
+    // What was found to be nobody's raises no further question. What a request has taken that is not watched yet is no such thing.
+    if (threads.some((thread) => thread.isSuspect)) this.#memory.advance(whole, readings);
+    else if (!threads.some((thread) => thread.isWorking)) this.#memory.rest(whole, readings);
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
@@ -111,9 +110,9 @@ export class MemoryWatch {
     const changed = [...this.#threads.values()].filter((thread) => {
       const bytes = Math.round(this.#memory.chargedTo(thread) - unsureBytes);
       const told = bytes < NOISE_BYTES ? 0 : bytes;
-      if (told === thread.lastSample.unexplainedBytes) return false;
-      thread.lastSample.unexplainedBytes = told;
-      return true;
+      const isNews = told !== thread.lastSample.unexplainedBytes;
+      thread.onUnexplained(told);
+      return isNews;
     });
     if (changed.length > 0) this.#findings.onCharged(changed);
   }
@@ -128,7 +127,7 @@ export class MemoryWatch {
 }
 
 function processReading(): ProcessReading {
-  return { rssBytes: residentBytes(), faults: readTaskStat(null)?.faults ?? null };
+  return { rssBytes: residentBytes(), faults: readFaults(null) };
 }
 
 function maxOf({ heapMaxBytes, isStarting }: SupervisedThread): number {

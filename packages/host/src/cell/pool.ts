@@ -192,10 +192,9 @@ export class ServletPool implements ThreadsOwner {
   #runOn(lease: Lease, exchange: Exchange): void {
     if (this.#threads.revives) this.#moveTo(lease, exchange);
     lease.run(exchange);
-    // A lease that is busy already is followed, and was counted as no spare.
-    if (lease.exchanges.size > 1) return;
-    this.#site.watchdog.follow(lease, this);
-    this.#threads.keepSpare();
+    // A lease that is busy already is followed, and was counted as no spare; one that takes its time is looked at soon, for what waits now.
+    if (lease.exchanges.size === 1 || lease.isWatched) this.#site.watchdog.follow(lease, this);
+    if (lease.exchanges.size === 1) this.#threads.keepSpare();
   }
 
   /** Whose instance no thread has: it is asked of this one, and whoever else comes for it waits for the same. */

@@ -14,8 +14,9 @@ import {
 } from '@custodian/protocol';
 import { sampling } from './cpu-meter.ts';
 import { HeapCap } from './heap-cap.ts';
-import { lookAgainMs } from './look-pace.ts';
-import { readTaskStat } from './task-stat.ts';
+import { LookPace } from './look-pace.ts';
+import { residentBytes } from './resident-bytes.ts';
+import { readCpuMs, readFaults } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
 /** A limit that a thread is over. */
@@ -30,6 +31,13 @@ const ANSWER_MAX_MS = 50;
 
 /** So much more than was reported last is worth a report of its own. */
 const PEAK_BYTES = 1 << 18;
+
+/** Before it has to be, a thread is asked when its process has so much more than it ever had when it was. */
+const NEWS_BYTES = 1 << 20;
+/** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
+const ASK_AGAIN_MS = 100;
+/** CPU time that may be over before it is noticed. */
+const CPU_LATE_MS = 10;
 
 /** A thread of this cell, as its supervisor sees and ends it. */
 export class SupervisedThread {
@@ -56,6 +64,15 @@ export class SupervisedThread {
   #isKnown = false;
   #toldBytes = 0;
   #askedForSampleAt = 0;
+  readonly #now: () => number;
+  readonly #pace: LookPace;
+  /** Of the process, when it was looked at last. */
+  #rssBytes = 0;
+  /** When it was asked for the last sample, and what the process had then. */
+  #sampledAt = -Infinity;
+  #sampledRssBytes = 0;
+  /** The most that the process had when it was asked, since it is watched. */
+  #highRssBytes = 0;
   #watchedCpuMaxMs = Infinity;
   #watchedFromCpuMs = 0;
 
@@ -65,8 +82,15 @@ export class SupervisedThread {
   readonly collectorMemory: SharedArrayBuffer = new SharedArrayBuffer(LastCollection.BYTES);
   readonly #cap: HeapCap;
 
-  constructor(order: LeaseOrder, onBreach: (breach: Breach) => void, onExit: (failure: Failure | null) => void) {
+  constructor(
+    order: LeaseOrder,
+    onBreach: (breach: Breach) => void,
+    onExit: (failure: Failure | null) => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.order = order;
+    this.#now = now;
+    this.#pace = new LookPace(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
     this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0 };
@@ -131,6 +155,12 @@ export class SupervisedThread {
     this.#collector.postMessage(message);
   }
 
+  /** It is charged with so much memory that its statistics don't show. */
+  onUnexplained(bytes: number): void {
+    this.lastSample.unexplainedBytes = bytes;
+    this.#cap.onUnexplained(bytes, this.lastSample.cpuMs);
+  }
+
   /** Has the thread collect its garbage, when it comes back to its event loop. */
   collect(): void {
     this.#cap.collect(this.lastSample.cpuMs);
@@ -148,6 +178,7 @@ export class SupervisedThread {
     this.#watchedFromCpuMs = -1;
     this.#isKnown = false;
     this.#toldBytes = 0;
+    this.#highRssBytes = 0;
   }
 
   unwatch(): void {
@@ -157,16 +188,21 @@ export class SupervisedThread {
 
   /** May memory that comes now be its doing? Between two requests it does nothing. */
   get isSuspect(): boolean {
-    return (
-      this.isWatched &&
-      !this.isEnding &&
-      (this.isStarting || this.order.unit === 'servlet' || this.running.current !== 0)
-    );
+    return this.isWatched && !this.isEnding && (this.isStarting || this.order.unit === 'servlet' || this.isWorking);
+  }
+
+  /** Does it run a request, watched or not? Never known of requests that share it. */
+  get isWorking(): boolean {
+    return this.order.unit !== 'servlet' && this.running.current !== 0;
+  }
+
+  /** By its statistics. */
+  get #statedBytes(): number {
+    return this.lastSample.heapBytes + this.lastSample.offHeapBytes;
   }
 
   get #heldBytes(): number {
-    const { heapBytes, offHeapBytes, unexplainedBytes } = this.lastSample;
-    return heapBytes + offHeapBytes + unexplainedBytes;
+    return this.#statedBytes + this.lastSample.unexplainedBytes;
   }
 
   /** Does it hold more than was told since it is watched, so that the one who must know it should? */
@@ -180,40 +216,80 @@ export class SupervisedThread {
     return this.lastSample;
   }
 
-  /** In how many ms it may be over a limit at the earliest, if nothing is done; it is watched. */
+  /** In how many ms it is to be looked at again; it is watched. */
   get lookAgainMs(): number {
-    if (!this.#isKnown) return lookAgainMs(0);
-    const usedMs = this.lastSample.cpuMs - this.#watchedFromCpuMs;
-    return Math.min(
-      lookAgainMs(this.heapMaxBytes - this.#heldBytes),
-      Math.max(lookAgainMs(0), this.#watchedCpuMaxMs - usedMs),
+    const roomBytes = this.#isKnown ? this.heapMaxBytes - this.#heldBytes - this.#grownBytes : 0;
+    return Math.min(this.#pace.nextMs(roomBytes), Math.max(CPU_LATE_MS, this.#cpuLeftMs));
+  }
+
+  /** Memory of the process has come or gone that was not this thread's: how much there is says nothing of it, until it is asked. */
+  onOthersMemory(): void {
+    this.#sampledAt = -Infinity;
+  }
+
+  /**
+   * A look at it from outside: the process has so much memory, and `isAlone` says that no other thread works. `true`: it has to
+   * be asked, which costs more. It can have taken no more than the process has, but for free pages that were in its heap.
+   */
+  look(rssBytes: number, isAlone: boolean): boolean {
+    this.#rssBytes = rssBytes;
+    this.#pace.see(rssBytes);
+    return (
+      !this.#isKnown ||
+      !isAlone ||
+      this.#cap.isPending ||
+      rssBytes > this.#highRssBytes + NEWS_BYTES ||
+      this.#statedBytes + this.#grownBytes > this.heapMaxBytes ||
+      this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
+      this.#cpuLeftMs <= 0
     );
+  }
+
+  /** By how much the process has grown since it was asked. */
+  get #grownBytes(): number {
+    return Math.max(0, this.#rssBytes - this.#sampledRssBytes);
+  }
+
+  /** How long it can go on before it has used up its CPU time. */
+  get #cpuLeftMs(): number {
+    const usedMs = this.lastSample.cpuMs - this.#watchedFromCpuMs;
+    return this.#watchedCpuMaxMs - usedMs - (this.#now() - this.#sampledAt);
   }
 
   /** What the kernel says of it now, beside what was sampled last. */
   reading(): ThreadReading {
     const { committedBytes, isSuspect, lastSample } = this;
-    const faults = this.#task === null ? null : (readTaskStat(this.#task)?.faults ?? null);
+    const faults = this.#task === null ? null : readFaults(this.#task);
     return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
   }
 
-  /** Reads the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. Resolves when that is done. */
-  sample(): Promise<void> {
+  /**
+   * Asks for the thread's memory and CPU time, which works while its JavaScript is busy, and holds both to their limits. Resolves when
+   * that is done. `rssBytes`: of the process, now.
+   */
+  sample(rssBytes: number = residentBytes()): Promise<void> {
     const worker = this.#worker;
     if (worker === null || this.isEnding) return Promise.resolve();
     if (this.#sampling !== null) {
-      if (this.isWatched && performance.now() - this.#askedForSampleAt > ANSWER_MAX_MS) this.#askKernelForCpu();
+      if (this.isWatched && this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS) this.#askKernelForCpu();
       return this.#sampling;
     }
-    this.#askedForSampleAt = performance.now();
-    this.#sampling = this.#sampleOnce(worker);
+    this.#askedForSampleAt = this.#now();
+    this.#sampling = this.#sampleOnce(worker, rssBytes, this.#askedForSampleAt);
     return this.#sampling;
   }
 
-  async #sampleOnce(worker: Worker): Promise<void> {
+  async #sampleOnce(worker: Worker, rssBytes: number, askedAt: number): Promise<void> {
     try {
-      const [heap, cpu] = await Promise.all([worker.getHeapStatistics(), worker.cpuUsage()]);
-      sampling.run(() => this.#judge(heap, (cpu.user + cpu.system) / 1000));
+      const heap = await worker.getHeapStatistics();
+      const told = this.#kernelCpuMs();
+      const cpuMs = told ?? (await cpuMsOf(worker));
+      sampling.run(() => {
+        this.#sampledRssBytes = rssBytes;
+        this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
+        this.#sampledAt = askedAt;
+        this.#judge(heap, cpuMs);
+      });
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
@@ -226,8 +302,7 @@ export class SupervisedThread {
     this.lastSample.heapBytes = heap.used_heap_size;
     this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
-    const heldBytes = this.lastSample.heapBytes + this.lastSample.offHeapBytes;
-    const overBytes = this.#cap.breachedBy(heldBytes, cpuMs);
+    const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
     if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.heapMaxBytes });
     else if (this.isWatched) this.#holdToCpu(cpuMs);
     this.#isKnown = true;
@@ -235,10 +310,15 @@ export class SupervisedThread {
 
   /** A native call of a minute would else be the wall clock's, which gives it more time. */
   #askKernelForCpu(): void {
-    const cpuMs = this.#task === null ? undefined : readTaskStat(this.#task)?.cpuMs;
-    if (cpuMs === undefined || cpuMs <= this.lastSample.cpuMs) return;
+    const cpuMs = this.#kernelCpuMs();
+    if (cpuMs === null || cpuMs <= this.lastSample.cpuMs) return;
     this.lastSample.cpuMs = cpuMs;
     this.#holdToCpu(cpuMs);
+  }
+
+  /** null: it does not tell. */
+  #kernelCpuMs(): number | null {
+    return this.#task === null ? null : readCpuMs(this.#task);
   }
 
   #holdToCpu(cpuMs: number): void {
@@ -246,4 +326,10 @@ export class SupervisedThread {
     const usedMs = cpuMs - this.#watchedFromCpuMs;
     if (usedMs > this.#watchedCpuMaxMs) this.#onBreach({ cause: 'cpu', value: usedMs, max: this.#watchedCpuMaxMs });
   }
+}
+
+/** Asked of the thread itself. */
+async function cpuMsOf(worker: Worker): Promise<number> {
+  const { user, system } = await worker.cpuUsage();
+  return (user + system) / 1000;
 }

@@ -1,29 +1,28 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What the kernel says of one thread of this process, or of all of them together. */
-export interface TaskStat {
-  /** Pages that it was given when it touched them, since it began. */
-  faults: number;
-  /** Its CPU time in ms, in steps of 10. */
-  cpuMs: number;
-}
-
 const TASKS = '/proc/self/task';
-/** Of the numbers behind the name: minflt, utime, stime (proc_pid_stat(5)). */
+/** Of the numbers behind the name: minflt (proc_pid_stat(5)). */
 const FAULTS_AT = 7;
-const USER_AT = 11;
-const SYSTEM_AT = 12;
-/** The kernel tells times in hundredths of a second, whatever its own clock. */
-const TICK_MS = 10;
+const NS_PER_MS = 1e6;
 
-/** `task`: its number, or null for the whole process. Null where there is no /proc, or when it is gone. */
-export function readTaskStat(task: number | null): TaskStat | null {
+/**
+ * Pages that a thread of this process, or for null all of them together, was given when it touched them, since it began.
+ * Null where there is no /proc, or when it is gone.
+ */
+export function readFaults(task: number | null): number | null {
   try {
     const text = readFileSync(task === null ? '/proc/self/stat' : `${TASKS}/${task}/stat`, 'latin1');
     // The name is in brackets, and may have some of its own.
-    const numbers = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const [faults, user, system] = [FAULTS_AT, USER_AT, SYSTEM_AT].map((at) => Number(numbers[at]));
-    return { faults: faults as number, cpuMs: ((user as number) + (system as number)) * TICK_MS };
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[FAULTS_AT]);
+  } catch {
+    return null;
+  }
+}
+
+/** CPU time of a thread in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
+export function readCpuMs(task: number): number | null {
+  try {
+    return Number.parseInt(readFileSync(`${TASKS}/${task}/schedstat`, 'latin1')) / NS_PER_MS;
   } catch {
     return null;
   }

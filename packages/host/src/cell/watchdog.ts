@@ -2,7 +2,6 @@ import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Cell } from './cell.ts';
 import type { Lease } from './lease.ts';
-import { lookAgainMs } from './look-pace.ts';
 
 const SWEEP_MS = 10;
 /** Nothing is to be done about any lease sooner. */
@@ -25,7 +24,7 @@ export interface Watched {
 }
 
 /**
- * The clocks of everything that runs, outside of all of it. Sweeps every 10 ms while a request has just begun, less often
+ * The clocks of everything that runs, outside of all of it. Sweeps when a request that has just begun becomes a long one, less often
  * while there are only long ones, else once a second. What a thread is doing is told by its supervisor; when that does not answer, the cell is killed.
  */
 export class Watchdog {
@@ -45,7 +44,7 @@ export class Watchdog {
 
   /** Something has begun on a lease: its start, or a request. */
   follow(lease: Lease, pool: Watched): void {
-    if (this.#isCalm) this.#schedule(SWEEP_MS);
+    if (this.#isCalm) this.#schedule(lease.isWatched ? SWEEP_MS : GLANCE_MS);
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
@@ -60,7 +59,7 @@ export class Watchdog {
   #schedule(ms: number): void {
     if (this.#isShut) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#isCalm = ms > SWEEP_MS;
+    this.#isCalm = ms > GLANCE_MS;
     this.#timer = setTimeout(() => this.#sweep(), ms);
     this.#timer.unref();
   }
@@ -78,8 +77,11 @@ export class Watchdog {
       else if (this.#look(lease, pool, now)) pressed.add(lease.cell);
     }
     let nextMs = this.#pools.size > 0 ? CALM_SWEEP_MS : IDLE_SWEEP_MS;
-    for (const [lease, { limits }] of this.#pools) if (!isCalm(lease, limits, now)) nextMs = SWEEP_MS;
-    for (const cell of pressed) nextMs = Math.min(nextMs, lookAgainMs(holdToWall(cell)));
+    for (const [lease, { limits }] of this.#pools) nextMs = Math.min(nextMs, dueMs(lease, limits, now));
+    for (const cell of pressed) {
+      const roomBytes = holdToWall(cell);
+      nextMs = Math.min(nextMs, cell.rssPace.nextMs(roomBytes));
+    }
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
       this.#lastIdleSweep = now;
       for (const cell of this.#cells) {
@@ -122,10 +124,15 @@ export class Watchdog {
   }
 }
 
-/** Has all been done about it that is due before the next calm sweep? */
-function isCalm(lease: Lease, { wallMs }: Limits, now: number): boolean {
-  if (lease.state === 'starting' || !lease.isSequential) return lease.isWatched;
-  return lease.state === 'stalled' && lease.isWatched && now - lease.progressAt < wallMs - CALM_SWEEP_MS;
+/** In how many ms something may have to be done about it. */
+function dueMs(lease: Lease, { wallMs }: Limits, now: number): number {
+  if (!lease.isWatched) return lease.state === 'ready' ? Math.max(1, GLANCE_MS - (now - lease.progressAt)) : SWEEP_MS;
+  if (lease.state === 'starting' || !lease.isSequential) return CALM_SWEEP_MS;
+  const waitingMs = now - lease.progressAt;
+  // Nothing is behind it yet.
+  if (lease.state === 'ready')
+    return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, LEFTOVER_MS - waitingMs, wallMs - waitingMs));
+  return lease.state === 'stalled' && waitingMs < wallMs - CALM_SWEEP_MS ? CALM_SWEEP_MS : SWEEP_MS;
 }
 
 /** Does the thread end because there is nothing left for it to do? */
@@ -148,7 +155,9 @@ function runningMs(exchange: Exchange, progressAt: number, now: number): number 
 
 /** Kills a cell whose resident memory is over its wall. Returns how far it is below it. */
 function holdToWall(cell: Cell): number {
-  const roomBytes = cell.rssWallBytes() - cell.sampleRss();
+  const rssBytes = cell.sampleRss();
+  cell.rssPace.see(rssBytes);
+  const roomBytes = cell.rssWallBytes() - rssBytes;
   if (roomBytes >= 0) return roomBytes;
   const leases = [...cell.leases.values()];
   // The last threads go anyhow: that less may be held without them is no fault of theirs.
