@@ -12,6 +12,7 @@ import {
   readFailure,
   ToHost,
   ToWorker,
+  UnderWay,
   writeAsk,
 } from '@custodian/protocol';
 
@@ -49,7 +50,7 @@ const ID_MAX = 0xffffffff;
 /** The asks of one thread. */
 export class Asks {
   readonly #writer: FrameWriter;
-  readonly #open = new Map<number, OpenAsk>();
+  readonly #open = new UnderWay<OpenAsk>();
   readonly #waiting: OpenAsk[] = [];
   #streamCount = 0;
   #lastId = 0;
@@ -116,7 +117,7 @@ export class Asks {
       if (ask.hasBody) this.#streamCount++;
       do this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1;
       while (this.#open.has(this.#lastId));
-      this.#open.set(this.#lastId, ask);
+      this.#open.add(this.#lastId, ask);
       ask.open(this.#lastId);
     }
   }

@@ -11,6 +11,7 @@ import {
   readAsk,
   ToHost,
   ToWorker,
+  UnderWay,
   writeAnswer,
 } from '@custodian/protocol';
 import type { HeldServlet } from '../cell/held-servlet.ts';
@@ -42,7 +43,7 @@ export interface AskSite {
 export class LeaseAsks {
   readonly #writer: FrameWriter;
   readonly #site: AskSite;
-  readonly #open = new Map<number, OpenAsk>();
+  readonly #open = new UnderWay<OpenAsk>();
   readonly #turns = new Turns(ASK_STREAMS_MAX_COUNT);
   #streamCount = 0;
   #isClosed = false;
@@ -105,7 +106,7 @@ export class LeaseAsks {
     if (frame.hasBody && ++this.#streamCount > ASK_STREAMS_MAX_COUNT)
       throw new ProtocolError('Cannot read an ask: too many with a body are open');
     const ask = new OpenAsk(this.#writer, id, frame, this.#site);
-    this.#open.set(id, ask);
+    this.#open.add(id, ask);
     const service = this.#site.services.find(frame.service);
     if (service === undefined)
       ask.fail(new ServiceError('ASK_NO_SERVICE', `Cannot ask for "${frame.service}": there is no such service`));
