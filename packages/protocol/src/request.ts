@@ -23,6 +23,7 @@ export class RequestHead {
   /** It came over TLS. */
   readonly isSecure: boolean;
   readonly #text: string;
+  #url: string | null = null;
   #parts: string[] | null = null;
 
   constructor(buffer: Buffer, start: number, end: number) {
@@ -42,12 +43,16 @@ export class RequestHead {
   }
 
   get method(): string {
-    return this.#part(0);
+    return this.#text.slice(0, this.#text.indexOf('\n'));
   }
 
-  /** The request target as sent, usually a path with a query. */
+  /** The request target as sent, usually a path with a query. The only part that many servlets ask for. */
   get url(): string {
-    return this.#part(1);
+    if (this.#url === null) {
+      const start = this.#text.indexOf('\n') + 1;
+      this.#url = this.#text.slice(start, this.#text.indexOf('\n', start));
+    }
+    return this.#url;
   }
 
   /** The client's address, as the acceptor's socket sees it. */

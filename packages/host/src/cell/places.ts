@@ -24,7 +24,8 @@ export class Places {
 
   /** The thread that has the instance, or is asked whether it can make it again. */
   holderOf(token: ContinuationToken): Lease | undefined {
-    return this.#moved.get(homeOf(token)) ?? this.#leases.get(token.place);
+    const moved = this.#moved.size === 0 ? undefined : this.#moved.get(homeOf(token));
+    return moved ?? this.#leases.get(token.place);
   }
 
   holderOfHome(home: string): Lease | undefined {
