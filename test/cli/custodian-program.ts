@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from '../support/compile-cache.ts';
 
 export const PROGRAM: string = fileURLToPath(new URL('../../packages/host/bin/custodian.js', import.meta.url));
 
@@ -28,7 +29,7 @@ export function runCustodian(
 ): Run {
   const child = spawn(node, [PROGRAM, ...args], {
     // Of this process only what a program needs to find others: Vitest has NODE_OPTIONS and colours of its own.
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Obituary, ServeOptions, ServletStatus } from '../../packages/host/src/index.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 
 const MAIN = fileURLToPath(new URL('host-process-main.ts', import.meta.url));
 
@@ -33,7 +34,7 @@ export class HostProcess implements AsyncDisposable {
 
   private constructor(node: string) {
     this.child = spawn(node, ['--expose-gc', '--no-warnings', MAIN], {
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     for (const stream of [this.child.stdout, this.child.stderr])
