@@ -147,7 +147,7 @@ export class Target implements AsyncDisposable {
     this.#made.set(attack.number, attack);
     const peakGrowthBytes = attack.isProbe === true ? 0 : residentBytes(pid).peak - bytesBefore;
     // What all probes have left is looked at once.
-    const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle();
+    const left = attack.isProbe === true ? NOTHING_LEFT : await this.settle({ hasStrays: attack.isOpen === true });
     // What nobody ends must not be taken for the next attack's.
     if (attack.isOpen === true) for (const stray of processesNamed(STRAY)) process.kill(stray.pid, 'SIGKILL');
     return { status, page, again, obituaries, neighbour, sibling, peakGrowthBytes, ...left };
@@ -177,8 +177,11 @@ export class Target implements AsyncDisposable {
     return own.flatMap((name) => readdirSync(join(all, name)).map((cell) => join(all, name, cell)));
   }
 
-  /** Waits until the host is as calm as before, and tells what is left if it is not. */
-  async settle(): Promise<Left> {
+  /**
+   * Waits until the host is as calm as before, and tells what is left if it is not. `hasStrays`: there are processes that nobody ends, for
+   * which it would wait in vain.
+   */
+  async settle({ hasStrays = false }: { hasStrays?: boolean } = {}): Promise<Left> {
     const { pid } = this.process;
     await this.process.ask({ type: 'retire' });
     const look = (): Omit<Left, 'growthBytes'> => {
@@ -194,7 +197,7 @@ export class Target implements AsyncDisposable {
       };
     };
     const isCalm = (left: ReturnType<typeof look>): boolean =>
-      left.leftDescriptors <= 0 && left.leftProcesses.length === 0 && left.leftDirectories.length === 0;
+      left.leftDescriptors <= 0 && (hasStrays || left.leftProcesses.length === 0) && left.leftDirectories.length === 0;
     await eventually(look, isCalm, { ms: CALM_MAX_MS }).catch(() => {});
     await this.process.ask({ type: 'collect' });
     return { ...look(), growthBytes: residentBytes(pid).now - this.#calm.bytes };
