@@ -1,28 +1,36 @@
-// Does the ledger charge what was really allocated, to whom it must, how far over its cap does a thread get, and what does it cost to know? Estimate: within 5 % for heap, strings, buffers and wasm, 10 % for shared memory; killed within 20 MB and 10 % of the cap; 2 % misattributed; 2 % of throughput. The same programs run under Racket's custodian-limit-memory, where Racket is installed. See Wick and Flatt, "Memory Accounting without Partitions", ISMM 2004.
+// Does the ledger charge what was really allocated, to whom it must, how far over its cap does a thread get, and what does it cost to know? Estimate: within 5 % for heap, strings, buffers and wasm, 10 % for shared memory; killed within 20 MB and 10 % of the cap; 2 % misattributed; 2 % of throughput. The same programs run under Racket's custodian-limit-memory, where Racket is installed. See Wick and Flatt, "Memory Accounting without Partitions", ISMM 2004. `--only cost,20,heap` asks one part, of one cap and kind.
 import { type Charge, chargesTable, measureCharges } from './accounting/charges.ts';
 import { cost } from './accounting/cost.ts';
+import { type Part, scopeOf } from './accounting/kinds.ts';
 import { misattribution } from './accounting/misattribution.ts';
 import { measureOvershoots, type Overshoot, overshootsTable } from './accounting/overshoots.ts';
 import { hasRacket } from './accounting/racket.ts';
 import { type BarChart, svgOf } from './support/bar-chart.ts';
-import { type Answer, type BenchOptions, main } from './support/report.ts';
+import { type Answer, type BenchOptions, main, type Table } from './support/report.ts';
 
 const SERIES = [
   { name: 'Custodian', colour: '#2b6cb0' },
   { name: "Racket's custodians", colour: '#b7791f' },
 ];
 
-export async function accounting({ rounds: asked }: BenchOptions): Promise<Answer> {
+export async function accounting({ rounds: asked, only }: BenchOptions): Promise<Answer> {
   const rounds = Math.min(asked, 3);
+  const scope = scopeOf(only);
+  const has = (part: Part): boolean => scope.parts.includes(part);
   if (!hasRacket) console.warn('Racket is not installed: its columns are left out');
-  const charges = await measureCharges(rounds);
-  const overshoots = await measureOvershoots(rounds);
+  const charges = has('charges') ? await measureCharges(rounds, scope) : [];
+  const overshoots = has('overshoots') ? await measureOvershoots(rounds, scope) : [];
+  const tables: Table[] = [];
+  if (has('charges')) tables.push(chargesTable(charges));
+  if (has('overshoots')) tables.push(overshootsTable(overshoots));
+  if (has('misattribution')) tables.push(await misattribution(rounds, scope));
+  if (has('cost')) tables.push(await cost(rounds, scope));
   return {
     question:
       'is everyone charged what they took, how far over a cap does a thread get, and what does it cost to know?',
     estimate:
       'within 5 % for heap, strings, buffers and wasm, 10 % for shared memory; killed within 20 MB + 10 %; 2 % misattributed; 2 % of throughput',
-    tables: [chargesTable(charges), overshootsTable(overshoots), await misattribution(rounds), await cost(rounds)],
+    tables,
     svg: svgOf([errorChart(charges), overshootChart(overshoots), timeChart(overshoots)]),
   };
 }

@@ -4,7 +4,7 @@ import type { Table } from '../support/report.ts';
 import { type Spread, spreadOf } from '../support/rounds.ts';
 import { startServer } from '../support/server.ts';
 import type { HostState } from '../servers/custodian.ts';
-import { CAPS_MB, type Kind, KINDS, MB, RACKET_KINDS } from './kinds.ts';
+import { type Kind, MB, RACKET_KINDS, type Scope } from './kinds.ts';
 import { hasRacket, racketCharge } from './racket.ts';
 
 const ALLOCATE = fileURLToPath(new URL('../servlets/allocate.ts', import.meta.url));
@@ -28,10 +28,10 @@ const heldMb = (capMb: number): number => (capMb - IDLE_MB) / 2;
  * holds is known; what garbage it has beside that is not. So the servlet lets go of all garbage first, which takes V8's
  * `gc`, which guests have not: it is trusted.
  */
-export async function measureCharges(rounds: number): Promise<Charge[]> {
+export async function measureCharges(rounds: number, { kinds, capsMb }: Scope): Promise<Charge[]> {
   const charges: Charge[] = [];
-  for (const kind of KINDS) {
-    for (const capMb of CAPS_MB) {
+  for (const kind of kinds) {
+    for (const capMb of capsMb) {
       const errors: number[] = [];
       const racket: number[] = [];
       for (let round = 0; round < rounds; round++) {

@@ -4,7 +4,7 @@ import { treeCpuNs } from '../support/proc.ts';
 import type { Table } from '../support/report.ts';
 import { pause, quantile, type Spread, spreadOf } from '../support/rounds.ts';
 import { type Server, startServer } from '../support/server.ts';
-import { CAPS_MB, type Kind, KINDS } from './kinds.ts';
+import type { Kind, Scope } from './kinds.ts';
 
 const CHURN = fileURLToPath(new URL('../servlets/churn.ts', import.meta.url));
 const COST_MAX_PERCENT = 3;
@@ -28,9 +28,9 @@ interface Cost {
  * turns. Throughput is work for CPU time, of all threads of the host and its cell, which neighbours on the machine
  * disturb least; all of it is on one core, so that what the supervisor and the acceptor do meanwhile is paid for too.
  */
-export async function cost(rounds: number): Promise<Table> {
+export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Table> {
   const costs: Cost[] = [];
-  for (const capMb of CAPS_MB) for (const kind of KINDS) costs.push(await costOf(kind, capMb, rounds));
+  for (const capMb of capsMb) for (const kind of kinds) costs.push(await costOf(kind, capMb, rounds));
   return {
     title:
       'What accounting costs: a request that computes and replaces what it holds, on one core with all that watches it; median of ratios of four turns (quarters)',

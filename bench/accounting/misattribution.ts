@@ -4,7 +4,7 @@ import type { Table } from '../support/report.ts';
 import { spreadOf } from '../support/rounds.ts';
 import { startServer } from '../support/server.ts';
 import type { HostState } from '../servers/custodian.ts';
-import { type Kind, KINDS, RACKET_KINDS } from './kinds.ts';
+import { type Kind, RACKET_KINDS, type Scope } from './kinds.ts';
 import { hasRacket, racketTwo } from './racket.ts';
 
 const ALLOCATE = fileURLToPath(new URL('../servlets/allocate.ts', import.meta.url));
@@ -18,9 +18,9 @@ const MISATTRIBUTED_MAX_PERCENT = 5;
  * Two threads of one cell allocate at the same time. Misattributed is what one was charged that the other had taken:
  * the largest deviation of the two, in percent of what both have.
  */
-export async function misattribution(rounds: number): Promise<Table> {
+export async function misattribution(rounds: number, { kinds }: Scope): Promise<Table> {
   const rows: Table['rows'] = [];
-  for (const kind of KINDS) {
+  for (const kind of kinds) {
     const ours: number[] = [];
     const racket: number[] = [];
     for (let round = 0; round < rounds; round++) {

@@ -7,7 +7,7 @@ import type { Table } from '../support/report.ts';
 import { pause, type Spread, spreadOf } from '../support/rounds.ts';
 import { type Server, startServer } from '../support/server.ts';
 import type { HostState } from '../servers/custodian.ts';
-import { CAPS_MB, type Kind, KINDS, MB, RACKET_KINDS } from './kinds.ts';
+import { type Kind, MB, RACKET_KINDS, type Scope } from './kinds.ts';
 import { hasRacket, racketKill } from './racket.ts';
 
 const ALLOCATE = fileURLToPath(new URL('../servlets/allocate.ts', import.meta.url));
@@ -34,11 +34,11 @@ interface Kill {
 }
 
 /** A servlet grows as fast as it can, and writes down how far it got. */
-export async function measureOvershoots(rounds: number): Promise<Overshoot[]> {
+export async function measureOvershoots(rounds: number, { kinds, capsMb }: Scope): Promise<Overshoot[]> {
   const directory = mkdtempSync(join(tmpdir(), 'custodian-bench-'));
   const overshoots: Overshoot[] = [];
   try {
-    for (const capMb of CAPS_MB) {
+    for (const capMb of capsMb) {
       const server = await startServer('custodian.ts', {
         servlets: [
           { file: GROW, limits: { heapMb: capMb }, profile: 'trusted' },
@@ -47,7 +47,7 @@ export async function measureOvershoots(rounds: number): Promise<Overshoot[]> {
       });
       try {
         const idleMb = await idleMbOf(server);
-        for (const kind of KINDS) {
+        for (const kind of kinds) {
           const kills: Kill[] = [];
           const racket: Omit<Kill, 'cause'>[] = [];
           for (let round = 0; round < rounds; round++) {

@@ -28,6 +28,8 @@ export interface BenchOptions {
   rounds: number;
   seconds: number;
   kills: number;
+  /** Parts and rows of the question to be asked alone, where it has some; none: all. */
+  only: string[];
 }
 
 export function benchOptions(args: string[]): BenchOptions {
@@ -38,6 +40,7 @@ export function benchOptions(args: string[]): BenchOptions {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
       kills: { type: 'string', default: '400' },
+      only: { type: 'string', default: '' },
     },
   });
   const cores = values.cores === undefined ? [2, 1] : [Number(values.cores)];
@@ -49,6 +52,7 @@ export function benchOptions(args: string[]): BenchOptions {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     kills: Number(values.kills),
+    only: values.only.split(',').filter((word) => word !== ''),
   };
 }
 
@@ -59,7 +63,7 @@ export async function main(meta: ImportMeta, name: string, question: Question): 
   if (process.argv[1] === fileURLToPath(meta.url)) await report(name, question, benchOptions(process.argv.slice(2)));
 }
 
-/** Asks, prints the tables, and writes all samples to bench/results/. */
+/** Asks, prints the tables, and writes all samples of a whole question to bench/results/. */
 export async function report(name: string, question: Question, options: BenchOptions): Promise<void> {
   const machine = {
     node: process.versions.node,
@@ -78,6 +82,8 @@ export async function report(name: string, question: Question, options: BenchOpt
     `Node ${machine.node}, ${machine.cores} cores, ${machine.loadTool}, ${options.rounds} rounds of ${options.seconds} s, load before ${machine.loadBefore?.toFixed(1)}; median (min–max)`,
   );
   for (const table of answer.tables) printTable(table);
+  // What was asked in part does not take the place of the whole.
+  if (options.only.length > 0) return;
   const directory = new URL('../results/', import.meta.url);
   mkdirSync(directory, { recursive: true });
   const { svg, ...figures } = answer;

@@ -64,6 +64,8 @@ const pools = new Map<string, Piscina>();
 let isActive = false;
 let lastFullSample = 0;
 let lastReport = 0;
+/** Looks whose threads have not all answered. */
+let pendingLooks = 0;
 let nextAt = 0;
 let timer: NodeJS.Timeout | null = null;
 
@@ -262,11 +264,19 @@ function look(): void {
   const isAlone = watched.length === 1;
   const due = watched.filter((thread) => thread.look(rssBytes, isAlone));
   const asked = isFull ? all : due;
-  if (asked.length > 0)
-    void Promise.all(asked.map((thread) => thread.sample(rssBytes))).then(() =>
-      sampling.run(() => onSampled(asked, isFull)),
-    );
-  memory.look(rssBytes, isFull);
+  // What the threads say now explains what the process has more, so that it is laid to nobody. One in a native call does not answer.
+  const isWaiting = asked.length > 0 && pendingLooks === 0;
+  if (!isWaiting) memory.look(rssBytes, isFull);
+  if (asked.length > 0) {
+    pendingLooks++;
+    void Promise.all(asked.map((thread) => thread.sample(rssBytes))).then(() => {
+      pendingLooks--;
+      sampling.run(() => {
+        if (isWaiting) memory.look(rssBytes, isFull);
+        onSampled(asked, isFull);
+      });
+    });
+  }
   if (watched.length > 0) scheduleLook(watched);
   else schedule(isActive ? ACTIVE_MS : IDLE_MS);
 }

@@ -56,7 +56,7 @@ export class MemoryWatch {
     this.#started.delete(thread);
   }
 
-  /** At every tick, after threads were asked for samples. The process has so much memory; `isLong`: it is some time since it was so last. */
+  /** At every tick, when those that were asked have answered. The process had so much memory; `isLong`: it is some time since it was so last. */
   look(rssBytes: number, isLong: boolean): void {
     if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes))) void this.#read();
   }

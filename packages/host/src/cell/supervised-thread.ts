@@ -29,8 +29,9 @@ export interface Breach {
 /** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
 const ANSWER_MAX_MS = 50;
 
-/** So much more than was reported last is worth a report of its own. */
+/** So much more than was reported last is worth a report of its own; or this share of that, if it is more. */
 const PEAK_BYTES = 1 << 18;
+const PEAK_SHARE = 1 / 32;
 
 /** Before it has to be, a thread is asked when its process has so much more than it ever had when it was. */
 const NEWS_BYTES = 1 << 20;
@@ -207,7 +208,7 @@ export class SupervisedThread {
 
   /** Does it hold more than was told since it is watched, so that the one who must know it should? */
   get isAtPeak(): boolean {
-    return this.#isKnown && this.#heldBytes > this.#toldBytes + PEAK_BYTES;
+    return this.#isKnown && this.#heldBytes > this.#toldBytes + Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE);
   }
 
   /** For a report. */
