@@ -1,4 +1,4 @@
-import { boundNames, children, hasDirective, holdsExpression, isFunction, mayBePromise, type Node } from './ast.ts';
+import { boundNames, eachChild, hasDirective, holdsExpression, isFunction, mayBePromise, type Node } from './ast.ts';
 import { type Cursor, declareLexicals, hoistVars } from './declarations.ts';
 import { References, ownVariable } from './resolution.ts';
 import { FunctionInfo, Scope } from './scope.ts';
@@ -195,7 +195,9 @@ export function analyse(program: Node, isModule: boolean, isSaved = false): Anal
         return pattern(n, c, n.end, false);
       default: {
         let a = false;
-        for (const x of children(n)) a = visit(x, c) || a;
+        eachChild(n, (x) => {
+          a = visit(x, c) || a;
+        });
         return a;
       }
     }

@@ -43,8 +43,12 @@ export function changed(n: Node, fields: Fields): Node {
   return n;
 }
 /** One value, or lists of the same. */
-export const isSame = (a: unknown, b: unknown): boolean =>
-  a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, i) => each === b[i]));
+export function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 export const id = (name: string, from?: Node | null): Node => node('Identifier', { name }, from);
 export const lit = (value: string | number | boolean | null): Node =>
@@ -135,36 +139,46 @@ export const isClass = (n: Node): boolean => n.type === 'ClassDeclaration' || n.
 export const isAnonymous = (n: Node): boolean =>
   n.type === 'ArrowFunctionExpression' || ((n.type === 'FunctionExpression' || n.type === 'ClassExpression') && !n.id);
 
-/** The direct children of a node, in source order. */
-export function children(n: Node): Node[] {
-  const out: Node[] = [];
+/** Calls `visit` with the direct children of a node, in source order. */
+export function eachChild(n: Node, visit: (child: Node) => void): void {
   for (const key of CHILD_KEYS[n.type]!) {
     const value = n[key] as Node | (Node | string | null)[] | null | undefined;
     if (Array.isArray(value)) {
-      for (const item of value) if (item !== null && typeof item !== 'string') out.push(item);
-    } else if (value) out.push(value);
+      for (const item of value) if (item !== null && typeof item !== 'string') visit(item);
+    } else if (value) visit(value);
   }
+}
+
+/** The direct children of a node, in source order. */
+export function children(n: Node): Node[] {
+  const out: Node[] = [];
+  eachChild(n, (child) => out.push(child));
   return out;
 }
 
 /** The names that a pattern binds, as Identifier nodes. */
-export function* boundNames(pattern: Node | null): Generator<Node> {
+export function boundNames(pattern: Node | null): Node[] {
+  const out: Node[] = [];
+  bindNames(pattern, out);
+  return out;
+}
+function bindNames(pattern: Node | null, out: Node[]): void {
   if (!pattern) return;
   switch (pattern.type) {
     case 'Identifier':
-      yield pattern;
+      out.push(pattern);
       break;
     case 'ObjectPattern':
-      for (const p of pattern.properties) yield* boundNames(p.type === 'RestElement' ? p.argument : p.value);
+      for (const p of pattern.properties) bindNames(p.type === 'RestElement' ? p.argument : p.value, out);
       break;
     case 'ArrayPattern':
-      for (const e of pattern.elements) yield* boundNames(e);
+      for (const e of pattern.elements) bindNames(e, out);
       break;
     case 'AssignmentPattern':
-      yield* boundNames(pattern.left);
+      bindNames(pattern.left, out);
       break;
     case 'RestElement':
-      yield* boundNames(pattern.argument);
+      bindNames(pattern.argument, out);
       break;
   }
 }

@@ -1,4 +1,4 @@
-import { boundNames, children, isClass, isFunction, type Node } from './ast.ts';
+import { boundNames, eachChild, isClass, isFunction, type Node } from './ast.ts';
 import type { FunctionInfo, Loop, Scope } from './scope.ts';
 
 /** Where the analysis stands. */
@@ -27,11 +27,13 @@ export function hoistVars(body: Node[] | Node, c: Cursor): void {
         for (const name of boundNames(d.id)) c.scope.declare(name['name'], 'var', null);
     if (n.type.endsWith('Expression') || n.type === 'Literal') return;
     let inner = lexical;
-    if (!isTop || n.type !== 'Program') {
+    // Strict code declares no `var` for a function in a block.
+    if (!c.fn.isStrict && (!isTop || n.type !== 'Program')) {
       const own = lexicalNames(n);
       if (own.size) inner = new Set([...lexical, ...own]);
     }
-    for (const child of children(n)) walk(child, n.type === 'LabeledStatement' ? isTop : false, inner);
+    const isStillTop = isTop && n.type === 'LabeledStatement';
+    eachChild(n, (child) => walk(child, isStillTop, inner));
   };
   // Names that a function in a block must not shadow: the top level's let, const and class.
   const top = new Set<string>();
@@ -56,11 +58,11 @@ function lexicalNames(n: Node): Set<string> {
   return out;
 }
 
-function* declaredLexically(s: Node): Generator<string> {
+function declaredLexically(s: Node): string[] {
   if (s.type.startsWith('Export') && s['declaration']) s = s['declaration'];
   if (s.type === 'VariableDeclaration' && s['kind'] !== 'var')
-    for (const d of s['declarations']) for (const n of boundNames(d.id)) yield n['name'];
-  if (s.type === 'ClassDeclaration' && s['id']) yield s['id'].name;
+    return (s['declarations'] as Node[]).flatMap((d) => boundNames(d['id']).map((n) => n['name'] as string));
+  return s.type === 'ClassDeclaration' && s['id'] ? [s['id'].name] : [];
 }
 
 /** Declares what is lexical in a list of statements: `let`, `const`, `using`, classes, functions, imports. */

@@ -1,4 +1,4 @@
-import { boundNames, children, type Node } from './ast.ts';
+import { boundNames, eachChild, type Node } from './ast.ts';
 import type { FunctionInfo, Variable } from './scope.ts';
 
 /** A set of variables, as bits by their slot. */
@@ -37,7 +37,9 @@ export function liveAtAwaits(
       if (own(v)) out = bit(v);
     } else {
       if (n.$captures) for (const v of n.$captures) if (own(v)) out |= bit(v);
-      for (const c of children(n)) out |= mentions(c);
+      eachChild(n, (c) => {
+        out |= mentions(c);
+      });
     }
     cache.set(n, out);
     return out;
@@ -157,7 +159,10 @@ export function liveAtAwaits(
       const target = labels.get(n['label'].name);
       if (target) out |= n.type === 'BreakStatement' ? target.onBreak : target.onContinue;
     }
-    if (!/Expression$|^Literal|^Function|^Class/.test(n.type)) for (const c of children(n)) out |= escapes(c);
+    if (!/Expression$|^Literal|^Function|^Class/.test(n.type))
+      eachChild(n, (c) => {
+        out |= escapes(c);
+      });
     return out;
   }
 

@@ -1,4 +1,4 @@
-import { children, isFunction, isClass, type Node } from './ast.ts';
+import { eachChild, isFunction, isClass, type Node } from './ast.ts';
 
 /**
  * Numbers the awaits of a lowered function in the order of emission, from 1. Every statement that holds some gets `$low` and
@@ -21,8 +21,9 @@ export function numberAwaits(list: Node[]): Node[] {
       n.type.endsWith('WhileStatement') ||
       n.type === 'ForStatement'
     ) {
-      for (const child of children(n))
+      eachChild(n, (child) => {
         if (child.type.endsWith('Statement') || child.type.endsWith('Step')) visit(child);
+      });
     }
     if (steps.length > before) {
       n['$low'] = before + 1;

@@ -21,9 +21,6 @@ const { EXPRESSIONS_PRECEDENCE, GENERATOR, generate } = astring as unknown as {
   generate: (this: void, tree: Node, options: object) => string;
 };
 
-/** A stack frame points to a word: a callee, a property, `new`, `throw`. */
-const WORD_OR_LINE_END = /[\w$\u0080-\u2027\u2030-\uffff]+|\r\n|[\n\r\u2028\u2029]/g;
-
 /** Prints a tree, in which all that `source` has as it stands is copied from there. The map leads to `original`, which has the same positions. */
 export function print(
   tree: Node,
@@ -120,8 +117,7 @@ class Printing {
       Raw(n, state) {
         for (const part of n['parts'] as (string | Node)[])
           if (typeof part !== 'string') visit(part, state);
-          // The generator counts a line where what it writes ends with one.
-          else for (const line of part.split(/(?<=\n)/)) state.write(line);
+          else writeLines(part, state);
       },
       ForStatement: head,
       ForInStatement: head,
@@ -177,17 +173,48 @@ class Printing {
     // What to add to a place in the text to have its column, here and in the source.
     let shift = state.column;
     this.#map.add(state.line, state.column, line, column);
-    for (const { 0: word, index } of text.matchAll(WORD_OR_LINE_END)) {
-      if (/[\n\r\u2028\u2029]/.test(word)) {
+    // A stack frame points to a word: a callee, a property, `new`, `throw`.
+    let isInWord = false;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (isLineEnd(code)) {
+        if (code === CR && text.charCodeAt(i + 1) === LF) i++;
         line++;
         state.line++;
-        shift = column = -(index + word.length);
-      } else this.#map.add(state.line, shift + index, line, column + index);
+        shift = column = -(i + 1);
+        isInWord = false;
+      } else if (!isOfWord(code)) isInWord = false;
+      else if (!isInWord) {
+        this.#map.add(state.line, shift + i, line, column + i);
+        isInWord = true;
+      }
     }
     state.output += text;
     state.column = shift + text.length;
     if (isOpenEnded(n) && !text.endsWith(';')) state.write(';');
   }
+}
+
+const LF = 10;
+const CR = 13;
+const isLineEnd = (code: number): boolean => code === LF || code === CR || code === 0x2028 || code === 0x2029;
+/** A letter, a digit, `_`, `$`, or anything beyond ASCII but ends of lines and the marks of direction that follow them. */
+const isOfWord = (code: number): boolean =>
+  (code >= 97 && code <= 122) ||
+  (code >= 65 && code <= 90) ||
+  (code >= 48 && code <= 57) ||
+  code === 36 ||
+  code === 95 ||
+  (code >= 0x80 && (code < 0x2028 || code > 0x202f));
+
+/** Line by line: the generator counts one where what it writes ends with it. */
+function writeLines(text: string, state: State): void {
+  let from = 0;
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+    state.write(text.slice(from, end + 1));
+    from = end + 1;
+  }
+  if (from < text.length) state.write(text.slice(from));
 }
 
 /** Nodes of other passes are plain objects. */

@@ -15,20 +15,23 @@ export class References {
     this.#ownsArguments = ownsArguments;
   }
 
-  note(n: Node, c: Cursor, write: Partial<Pick<Ref, 'isWrite' | 'isInit' | 'end'>> = {}): void {
+  note(
+    n: Node,
+    c: Cursor,
+    { isWrite = false, isInit = false, end = n.end }: Partial<Pick<Ref, 'isWrite' | 'isInit' | 'end'>> = {},
+  ): void {
     this.names.add(n['name']);
     const ref: Ref = {
       node: n,
       variable: null,
       scope: c.scope,
       loop: c.loop,
-      isWrite: false,
-      isInit: false,
-      end: n.end,
+      isWrite,
+      isInit,
+      end,
       closure: null,
       closureStart: 0,
       closureLoop: null,
-      ...write,
     };
     n.$ref = ref;
     this.all.push(ref);

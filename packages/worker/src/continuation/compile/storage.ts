@@ -14,6 +14,8 @@ const RESERVED: readonly string[] = (
 /** Makes names that occur nowhere in the source. */
 export class Names {
   readonly #taken: Set<string>;
+  /** By base, the number of the last name that was made of it. */
+  readonly #last: Map<string, number> = new Map();
   readonly #shared: Map<string, string> = new Map();
   /** A name for something local to one function, which every function may use. */
   local(base: string): string {
@@ -25,8 +27,10 @@ export class Names {
     this.#taken = new Set([...taken, ...RESERVED]);
   }
   fresh(base: string): string {
-    let name = base;
-    for (let n = 1; this.#taken.has(name); n++) name = `${base}$${n}`;
+    let name = base,
+      n = this.#last.get(base) ?? 0;
+    while (this.#taken.has(name)) name = `${base}$${++n}`;
+    this.#last.set(base, n);
     this.#taken.add(name);
     return name;
   }
