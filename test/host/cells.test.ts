@@ -46,6 +46,20 @@ describe('cells', () => {
     expect(pids).not.toContain(process.pid);
   });
 
+  it('a spare one is not started beside the load of the servlet that took the last, but after it', async () => {
+    const slow = `await new Promise((resolve) => setTimeout(resolve, 300)); export default () => 'here';`;
+    await using started = await startTrusted({ slow }, { warmCells: 1 });
+    const described = (): string[] => started.host.custodian.describe();
+    const cellCount = (): number => described().filter((line) => /cell \d+ \(pid/.test(line)).length;
+    expect(cellCount()).toBe(1);
+    const answer = fetch(`${started.url}/slow`);
+    await eventually(described, (lines) => lines.some((line) => /lease \d+ of cell/.test(line)));
+    await sleep(20);
+    expect(cellCount()).toBe(1);
+    expect(await (await answer).text()).toBe('here');
+    await eventually(cellCount, (count) => count === 2);
+  });
+
   it('a group is never one of guests and trusted servlets', async () => {
     const here = `export default () => 'here';`;
     await using started = await StartedHost.start(

@@ -70,6 +70,8 @@ export class Cell implements Closable {
   readonly leases: Map<number, Lease> = new Map();
   /** Resolves when the supervisor takes orders; rejects when the cell died first. */
   readonly booted: Promise<void>;
+  /** Resolves when the first of its threads has loaded its servlet, or is gone. */
+  readonly begun: Promise<void>;
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>;
   /** Why it is being ended, once it is. */
@@ -116,6 +118,7 @@ export class Cell implements Closable {
   #endedAt = 0;
   #wallAtDeath = 0;
   #isActive = false;
+  #onBegun: () => void = () => {};
 
   constructor(profile: Profile, site: CellSite, view: JailedView | null) {
     this.profile = profile;
@@ -170,6 +173,7 @@ export class Cell implements Closable {
     entered?.catch(() => this.kill('abort'));
     if (entered === null) this.#statm = openStatm(this.pid);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
+    this.begun = new Promise((resolve) => (this.#onBegun = resolve));
     let onBooted: () => void = () => {};
     let onFailed: (error: Error) => void = () => {};
     this.booted = new Promise((resolve, reject) => {
@@ -241,6 +245,7 @@ export class Cell implements Closable {
         if (this.#statm >= 0) closeSync(this.#statm);
         this.#tempRemoved = removeTree(this.#tempDir);
         resolve();
+        this.#onBegun();
         this.suspects = suspectsOf(this);
         for (const lease of this.leases.values()) lease.onCellGone();
         this.leases.clear();
@@ -318,7 +323,12 @@ export class Cell implements Closable {
     this.send({ type: 'active', isActive });
   }
 
+  onLeaseReady(): void {
+    this.#onBegun();
+  }
+
   onLeaseGone(lease: Lease): void {
+    this.#onBegun();
     this.leases.delete(lease.number);
     void this.bound();
     if (this.isRetired && this.leases.size === 0) void this.close();

@@ -394,6 +394,7 @@ export class Lease implements Carrier, Closable, Holder {
         this.state = 'ready';
         this.isLoaded = true;
         if (this.isWatched) this.#unwatch();
+        this.cell.onLeaseReady();
         return this.#follower.onReady(this, readReady(buffer.toString('utf8', start, end)));
       case ToHost.LoadFailed:
         if (this.state !== 'starting') return this.#allowance.takeStray();

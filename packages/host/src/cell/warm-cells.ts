@@ -1,5 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Profile } from '../options.ts';
 import { Cell, type CellSite, type JailedView } from './cell.ts';
+
+/** A servlet that takes longer to load does not keep others from a spare cell. */
+const LOAD_MAX_MS = 1000;
+/** For the first answer of one that is loaded: to start a process keeps the acceptor from its sockets. */
+const ANSWER_MS = 100;
 
 /** Cells that are booted and empty, so that a servlet that needs a new one does not wait for a process to start. */
 export class WarmCells {
@@ -31,11 +37,15 @@ export class WarmCells {
     if (profile === 'jail') return this.#boot(profile, view);
     const cells = this.#cellsOf(profile);
     const cell = cells.shift() ?? this.#boot(profile);
-    if (!this.#site.custodian.isShut) {
-      // Not in this turn: the one who waits goes first.
-      setImmediate(() => void this.prepare(profile).catch(() => {}));
-    }
+    // The one who waits goes first: a boot takes one core as long as loading his servlet does, and that takes another.
+    void this.#replace(cell, profile).catch(() => {});
     return cell;
+  }
+
+  async #replace(taken: Cell, profile: Profile): Promise<void> {
+    await Promise.race([taken.begun, delay(LOAD_MAX_MS, undefined, { ref: false })]);
+    await delay(ANSWER_MS, undefined, { ref: false });
+    await this.prepare(profile);
   }
 
   #cellsOf(profile: Profile): Cell[] {
