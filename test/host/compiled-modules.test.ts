@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -48,6 +48,17 @@ describe('CompiledModules', () => {
   test('a servlet none of whose modules asks for continuations is not compiled', () => {
     expect(orderFor(open(), 'plain.ts')).toBeNull();
     expect(orderFor(open(), 'plain-too.mjs')).toBeNull();
+  });
+
+  test('a module that Node knows by another URL than its import says is compiled by each thread', async () => {
+    directory.write('linking.ts', `import { ask } from './link.ts';\nexport default () => ask();`);
+    symlinkSync(join(directory.path, 'ask.ts'), join(directory.path, 'link.ts'));
+    const compiled = ['linking.ts', 'link.ts'].map((name) => ({ url: urlOf(name), code: name, warnings: [] }));
+    await offer(orderFor(open(), 'linking.ts')!, compiled, 2);
+    const { code, port } = orderFor(open(), 'linking.ts')!;
+    expect(code).toEqual({ [urlOf('linking.ts')]: 'linking.ts' });
+    expect(port).not.toBeNull();
+    port?.close();
   });
 
   test('what a thread has compiled is given to the next one, with its warnings once a cell', async () => {

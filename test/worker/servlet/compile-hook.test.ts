@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -85,10 +85,12 @@ describe('installCompiler()', () => {
     );
   });
 
-  test('what was compiled before runs as it is, and is offered no more', async () => {
+  test('what was compiled before runs as it is without a look at the disk, and is offered no more', async () => {
     const { compiled } = await run({});
     const code = Object.fromEntries(compiled.map((module) => [module.url, module.code]));
-    const again = await run(code);
+    const [part, away] = [join(directory, 'own/part.ts'), join(directory, 'part-away.ts')];
+    renameSync(part, away);
+    const again = await run(code).finally(() => renameSync(away, part));
     expect(again.compiled).toEqual([]);
     expect(again.stack).toMatch(/Error: late x\n.*fail.*part\.ts:4:9\)?\n.*main\.ts:9:3/);
   });

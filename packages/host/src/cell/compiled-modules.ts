@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LeaseOrder, Persistence } from '@custodian/protocol';
 import type { ModuleSources } from './module-sources.ts';
@@ -88,7 +89,7 @@ export class CompiledModules {
     const missing = new Map<string, string>();
     for (const [url, text] of own) {
       const file = this.#fileFor([servletName, url, text, persistence ?? 'kept']);
-      const compiled = readCompiled(file);
+      const compiled = isNodesUrl(url) ? readCompiled(file) : null;
       if (compiled === null) missing.set(url, file);
       else {
         order.code[url] = compiled.code;
@@ -141,6 +142,12 @@ function checkedWarnings(warnings: unknown): string[] {
     .slice(0, WARNINGS_MAX_COUNT)
     .filter((warning) => typeof warning === 'string')
     .map((warning: string) => warning.slice(0, WARNING_MAX_CHARS));
+}
+
+/** Node knows a module by where its file really is. The thread asks it for none of those that it is given. */
+function isNodesUrl(url: string): boolean {
+  const { search, hash } = new URL(url);
+  return `${pathToFileURL(realpathSync(fileURLToPath(url))).href}${search}${hash}` === url;
 }
 
 function readCompiled(file: string): Compiled | null {

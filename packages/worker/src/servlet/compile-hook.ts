@@ -15,7 +15,7 @@ export interface CompileTask {
   compiledPackages: readonly string[];
   /** Where the compiler's own packages are, by name. */
   packages: Readonly<Record<string, string>>;
-  /** What was compiled before, by URL. */
+  /** What was compiled before, by the URL that Node knows the module by. */
   code: Record<string, string>;
   /** What was said about it. */
   warnings: string[];
@@ -50,11 +50,9 @@ export function installCompiler(task: CompileTask): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
       const url = packages[specifier];
-      if (isOldVersion) {
-        // Its file may be gone.
-        const old = oldUrl(specifier, context.parentURL);
-        if (old !== null && code[old] !== undefined) return { url: old, shortCircuit: true };
-      }
+      // Node would look for each on disk, at every directory above it too; and the file of an old version may be gone.
+      const own = ownUrl(specifier, context.parentURL);
+      if (own !== null && code[own] !== undefined) return { url: own, format: 'module', shortCircuit: true };
       return url !== undefined && context.parentURL?.startsWith(RUNTIME)
         ? { url, shortCircuit: true }
         : nextResolve(specifier, context);
@@ -84,7 +82,8 @@ export function installCompiler(task: CompileTask): void {
   });
 }
 
-function oldUrl(specifier: string, parent: string | undefined): string | null {
+/** What a relative specifier, or an URL, comes to if its file is no link. */
+function ownUrl(specifier: string, parent: string | undefined): string | null {
   return /^(?:\.{1,2}\/|file:)/.test(specifier) ? (URL.parse(specifier, parent)?.href ?? null) : null;
 }
 
