@@ -15,7 +15,7 @@ const NEWS_EVERY_MS = 50;
 
 /** What becomes of what is found. */
 export interface MemoryFindings {
-  /** What these are charged with has changed. */
+  /** These are charged with more than was told of them. */
   onCharged(threads: SupervisedThread[]): void;
   /** One is over its cap with what its statistics don't show. */
   onBreach(thread: SupervisedThread, bytes: number, maxBytes: number): void;
@@ -107,14 +107,13 @@ export class MemoryWatch {
 
   /** The ledger has it with what the threads' own statistics say. */
   #tell(unsureBytes: number): void {
-    const changed = [...this.#threads.values()].filter((thread) => {
+    for (const thread of this.#threads.values()) {
       const bytes = Math.round(this.#memory.chargedTo(thread) - unsureBytes);
-      const told = bytes < NOISE_BYTES ? 0 : bytes;
-      const isNews = told !== thread.lastSample.unexplainedBytes;
-      thread.onUnexplained(told);
-      return isNews;
-    });
-    if (changed.length > 0) this.#findings.onCharged(changed);
+      thread.onUnexplained(bytes < NOISE_BYTES ? 0 : bytes);
+    }
+    // What has become less is told with the next report.
+    const more = [...this.#threads.values()].filter((thread) => thread.isAtPeak);
+    if (more.length > 0) this.#findings.onCharged(more);
   }
 
   #suspects(): SupervisedThread[] {
