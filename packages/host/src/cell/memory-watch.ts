@@ -91,10 +91,10 @@ export class MemoryWatch {
   #onRead(beforeBytes: number): void {
     const whole = processReading();
     const readings = this.#readings();
-    const threads = [...this.#threads.values()];
-    // What was found to be nobody's raises no further question. What a request has taken that is not watched yet is no such thing.
-    if (threads.some((thread) => thread.isSuspect)) this.#memory.advance(whole, readings);
-    else if (!threads.some((thread) => thread.isWorking)) this.#memory.rest(whole, readings);
+    const isAtRest = this.#suspects().length === 0;
+    // What was found to be nobody's raises no further question.
+    if (isAtRest) this.#memory.rest(whole, readings);
+    else this.#memory.advance(whole, readings);
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.

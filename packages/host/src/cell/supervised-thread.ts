@@ -189,12 +189,11 @@ export class SupervisedThread {
 
   /** May memory that comes now be its doing? Between two requests it does nothing. */
   get isSuspect(): boolean {
-    return this.isWatched && !this.isEnding && (this.isStarting || this.order.unit === 'servlet' || this.isWorking);
-  }
-
-  /** Does it run a request, watched or not? Never known of requests that share it. */
-  get isWorking(): boolean {
-    return this.order.unit !== 'servlet' && this.running.current !== 0;
+    return (
+      this.isWatched &&
+      !this.isEnding &&
+      (this.isStarting || this.order.unit === 'servlet' || this.running.current !== 0)
+    );
   }
 
   /** By its statistics. */
