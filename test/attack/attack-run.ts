@@ -184,10 +184,12 @@ export class Target implements AsyncDisposable {
   async settle({ hasStrays = false }: { hasStrays?: boolean } = {}): Promise<Left> {
     const { pid } = this.process;
     await this.process.ask({ type: 'retire' });
-    const look = (): Omit<Left, 'growthBytes'> => {
+    const look = (): Omit<Left, 'growthBytes'> & { isSpareBack: boolean } => {
       const children = childProcesses(pid);
       const directories = this.#tempDirectories();
       return {
+        // The acceptor has both ends of a cell's channels while it starts it, and it starts a spare one when the one before is in use.
+        isSpareBack: children.length >= this.#calm.children,
         leftDescriptors: descriptorsOf(pid).length - this.#calm.descriptors,
         leftProcesses: [
           ...(children.length > this.#calm.children ? children.map(({ command }) => command) : []),
@@ -197,7 +199,10 @@ export class Target implements AsyncDisposable {
       };
     };
     const isCalm = (left: ReturnType<typeof look>): boolean =>
-      left.leftDescriptors <= 0 && (hasStrays || left.leftProcesses.length === 0) && left.leftDirectories.length === 0;
+      left.isSpareBack &&
+      left.leftDescriptors <= 0 &&
+      (hasStrays || left.leftProcesses.length === 0) &&
+      left.leftDirectories.length === 0;
     await eventually(look, isCalm, { ms: CALM_MAX_MS }).catch(() => {});
     await this.process.ask({ type: 'collect' });
     return { ...look(), growthBytes: residentBytes(pid).now - this.#calm.bytes };
