@@ -242,6 +242,17 @@ export const HEAP: readonly Attack[] = family(
     memory('asynchronous resources', `for (;;) hoard.push(new AsyncResource('x'));`, {
       prelude: `import { AsyncResource } from 'node:async_hooks';`,
     }),
+    // Watched less closely while it does nothing, and while its heap has pages to spare.
+    memory(
+      'objects, after a wait',
+      `await new Promise((resolve) => setTimeout(resolve, 400)); for (let i = 0; ; i++) hoard.push({ i, a: 1, b: 2, c: 3 });`,
+    ),
+    memory(
+      'objects in the pages of those before',
+      `const fill = (mb) => { for (let i = 0; i < mb * 12_000; i++) hoard.push({ i, a: 1, b: 2, c: 3 }); };
+       for (let turn = 0; turn < 4; turn++) { fill(20); await new Promise((resolve) => setTimeout(resolve, 150)); hoard.length = 0; await new Promise((resolve) => setTimeout(resolve, 300)); }
+       fill(200); return String(hoard.length);`,
+    ),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );

@@ -240,6 +240,15 @@ export const OFF_HEAP: readonly Attack[] = family(
       /^it held 14$/,
       { ...UNHURRIED, isOpen: true },
     ),
+    // Watched less closely while it does nothing.
+    memory(
+      'buffers, after a wait',
+      `await new Promise((resolve) => setTimeout(resolve, 400)); for (;;) hoard.push(Buffer.alloc(1 << 20, 1));`,
+    ),
+    memory(
+      'shared buffers, after a wait',
+      `await new Promise((resolve) => setTimeout(resolve, 400)); for (;;) hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));`,
+    ),
   ],
   { cpuMs: 6000, wallMs: 10_000 },
 );
