@@ -33,6 +33,10 @@ async function onOrder(order: HostProcessOrder): Promise<HostProcessAnswer> {
       return { obituaries: [...(host?.ledger.obituaries ?? [])] };
     case 'servlets':
       return { servlets: [...(host?.servlets ?? [])] };
+    case 'deaths': {
+      const deaths = host?.ledger.accounts.get(order.servlet)?.deaths ?? {};
+      return { deaths: Object.values(deaths).reduce((sum, count) => sum + count, 0) };
+    }
     case 'retire':
       await Promise.all(leasedCells().flatMap((cell) => (kept.has(cell) ? [] : [cell.shutdownAll()])));
       return {};

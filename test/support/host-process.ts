@@ -10,6 +10,7 @@ export type HostProcessOrder =
   | { type: 'serve'; options: Partial<ServeOptions> }
   | { type: 'obituaries' }
   | { type: 'servlets' }
+  | { type: 'deaths'; servlet: string }
   /** Closes the cells of all servlets that were loaded since the start. */
   | { type: 'retire' }
   | { type: 'collect' }
@@ -21,6 +22,7 @@ export interface HostProcessAnswer {
   port?: number;
   obituaries?: Obituary[];
   servlets?: ServletStatus[];
+  deaths?: number;
   held?: string[];
 }
 
@@ -76,6 +78,11 @@ export class HostProcess implements AsyncDisposable {
 
   async servlets(): Promise<ServletStatus[]> {
     return (await this.ask({ type: 'servlets' })).servlets ?? [];
+  }
+
+  /** Of that servlet's threads and cells, since the start. */
+  async deaths(servlet: string): Promise<number> {
+    return (await this.ask({ type: 'deaths', servlet })).deaths ?? 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
