@@ -93,6 +93,26 @@ describe('MemoryWatch', () => {
     expect(full! - empty!).toBeLessThan(16);
   });
 
+  it('MemoryWatch charges a request with nothing that the one right before it had', async () => {
+    await using started = await StartedHost.start(
+      {
+        hold: `export default async (request) => {
+          const mb = Number(request.query.get('mb'));
+          const held = Array.from({ length: mb }, () => new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          return String(held.length);
+        };`,
+      },
+      { limits: { heapMb: 100, rssMb: 2000 } },
+    );
+    // The next one runs already when the process is found at rest, and is not watched yet.
+    await started.warm('/hold?mb=0', '/hold?mb=0', '/hold?mb=30', '/hold?mb=0', '/hold?mb=0');
+    const [, empty, full, ...after] = started.host.ledger.recent.map(({ peakBytes }) => peakBytes / 1048576);
+    expect(full! - empty!).toBeGreaterThan(27);
+    expect(after).toHaveLength(2);
+    for (const peakMb of after) expect(peakMb - empty!).toBeLessThan(3);
+  });
+
   it('MemoryWatch ends a thread that hoards while it is loaded', async () => {
     await using started = await StartedHost.start(
       { hoard: `const hoard = []; for (;;) hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));` },
