@@ -32,7 +32,8 @@ describe('FileBoxService', () => {
     connectAsks('shop', [new FileBoxService(join(root, 'boxes'))]);
     expect((await ask('file-box', { get: 'a' })).json()).toEqual({ version: null });
     const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
-    expect(files).toHaveLength(names.length);
+    const boxes = files.filter(({ name }) => !name.endsWith('.lock'));
+    expect(boxes).toHaveLength(names.length);
     for (const file of files) expect(statSync(join(file.parentPath, file.name)).mode & 0o777).toBe(0o600);
   });
 
@@ -51,6 +52,39 @@ describe('FileBoxService', () => {
     const winners = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
     expect(winners).toHaveLength(1);
     expect(await get('n')).toBe(String(winners[0]));
+  });
+
+  test('two hosts with one state directory lose no change of each other’s, and count what both have set', async () => {
+    const services = [new FileBoxService(join(root, 'boxes')), new FileBoxService(join(root, 'boxes'))];
+    let at = 0;
+    faults = connectAsks('shop/cart', [
+      {
+        name: 'file-box',
+        // By turns, as a balancer gives requests to hosts.
+        answer: (asked) => services[at++ % 2]!.answer(asked),
+      },
+    ]);
+    await set('n', '0');
+    const add = async (): Promise<void> => {
+      for (;;) {
+        const answer = await ask('file-box', { get: 'n' });
+        const { version } = answer.json() as { version: string };
+        const n = Number(Buffer.from(await answer.bytes(100)).toString());
+        try {
+          await set('n', String(n + 1), version);
+          return;
+        } catch (error) {
+          if ((error as { code: unknown }).code !== 'FILE_BOX_CONFLICT') throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 24 }, add));
+    expect(await get('n')).toBe('24');
+    const megabyte = 'x'.repeat((1 << 20) - 1024);
+    for (let n = 0; n < 15; n++) await set(`n${n}`, megabyte);
+    for (let n = 0; n < 2; n++)
+      await expect(set(`more${n}`, megabyte)).rejects.toMatchObject({ code: 'LIMIT_FILE_BOX' });
+    for (const service of services) await service.close();
   });
 
   test('all boxes of a servlet together have a limit, which counts what is set anew once', async () => {

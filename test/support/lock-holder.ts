@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FileLocks } from '../../packages/host/src/store/file-locks.ts';
+import { FileLocks } from '../../packages/host/src/file-locks.ts';
 
 const [mode, directory = '', name = '', file = '', times = '0'] = process.argv.slice(2);
 const locks = new FileLocks(directory);

@@ -34,6 +34,7 @@ import { faultText, type Service, Services } from './service/service.ts';
 import { listServlets } from './servlet-list.ts';
 import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
+import { PatientStore } from './store/patient-store.ts';
 import { StoreService } from './store/store-service.ts';
 import { TempRoot } from './temp-root.ts';
 import { Certificate } from './tls.ts';
@@ -98,7 +99,7 @@ export class ServletHost implements Host {
     this.#cacheDir = cacheDir;
     mkdirSync(cacheDir, { recursive: true });
     mkdirSync(emptyDir, { recursive: true, mode: 0o555 });
-    const store = openStore(options.store ?? 'sqlite', this.#stateDir);
+    const store = new PatientStore(openStore(options.store ?? 'sqlite', this.#stateDir));
     const stores = this.custodian.own(new StoreService(store, (error) => this.#log?.warn(faultText('store', error))));
     this.#services = new Services([
       stores,
@@ -106,7 +107,7 @@ export class ServletHost implements Host {
       new AccountService(this.ledger),
       this.custodian.own(new FetchService(this.ledger, options.fetchDispatcher ?? null)),
       new KeyService(keyRing(options.keyFile, this.#stateDir)),
-      new FileBoxService(join(this.#stateDir, 'file-boxes')),
+      this.custodian.own(new FileBoxService(join(this.#stateDir, 'file-boxes'))),
       ...services,
     ]);
     const tempDir = this.custodian.own(new TempRoot(this.#stateDir)).path;

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProtocolError } from '@custodian/protocol';
+import type { Closable } from '../custodian.ts';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
+import { FileLocks } from '../file-locks.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 
 const MB = 1 << 20;
@@ -17,16 +19,18 @@ const BOX_COST_BYTES = 1024;
  * bytes, or `{ version: null }`. `{ set: name, if: version }` with the bytes as a body replaces what has that version
  * (null: nothing; absent: whatever there is), whole and synced, and is answered with the new `{ version }`.
  */
-export class FileBoxService implements Service {
+export class FileBoxService implements Service, Closable {
   readonly name = 'file-box';
+  readonly label = 'file boxes';
   readonly #root: string;
-  /** What a box, or the sum of a servlet's boxes, is changed by: one after another. */
-  readonly #turns = new Map<string, Promise<unknown>>();
-  readonly #usage = new Map<string, number>();
+  /** A servlet's boxes are changed one after another: two hosts may have the same state directory. */
+  readonly #locks: FileLocks;
+  readonly #usage = new Map<string, Usage>();
 
   /** @param root made when a box is set first, for its owner only */
   constructor(root: string) {
     this.#root = root;
+    this.#locks = new FileLocks(join(root, 'locks'));
   }
 
   answer(ask: Ask): Promise<Answer> {
@@ -46,28 +50,24 @@ export class FileBoxService implements Service {
     const bytes = await bodyOf(ask);
     const directory = this.#directory(ask);
     const path = this.#path(ask, name);
-    return this.#inTurn(directory, async () => {
+    return this.#locks.hold(directory, async () => {
       const before = await readOrNull(path);
       if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
         throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
       const cost = bytes.length + BOX_COST_BYTES - (before === null ? 0 : before.length + BOX_COST_BYTES);
-      const usage = (this.#usage.get(directory) ?? (await usageOf(directory))) + cost;
+      const usage = (await this.#usageOf(directory)) + cost;
       if (cost > 0 && usage > ask.servlet.limits.fileBoxMb * MB)
         throw new ServiceError('LIMIT_FILE_BOX', 'Cannot set a file box: the servlet’s boxes take too much together');
       await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
-      this.#usage.set(directory, usage);
+      this.#usage.set(directory, { bytes: usage, changedAt: await changedAt(directory) });
       return { head: { version: versionOf(bytes) } };
     });
   }
 
-  #inTurn<Result>(key: string, run: () => Promise<Result>): Promise<Result> {
-    const running = (this.#turns.get(key) ?? Promise.resolve()).then(run, run);
-    this.#turns.set(key, running);
-    const over = (): void => {
-      if (this.#turns.get(key) === running) this.#turns.delete(key);
-    };
-    running.then(over, over);
-    return running;
+  /** Of all boxes of a servlet. Counted again when another process has put one there since. */
+  async #usageOf(directory: string): Promise<number> {
+    const known = this.#usage.get(directory);
+    return known !== undefined && known.changedAt === (await changedAt(directory)) ? known.bytes : countIn(directory);
   }
 
   #directory({ servlet }: Ask): string {
@@ -77,6 +77,17 @@ export class FileBoxService implements Service {
   #path(ask: Ask, name: string): string {
     return join(this.#directory(ask), fileName(name));
   }
+
+  /** When what is being set is. */
+  close(): Promise<void> {
+    return this.#locks.close();
+  }
+}
+
+interface Usage {
+  bytes: number;
+  /** Of their directory: each box that is set changes it. */
+  changedAt: bigint | null;
 }
 
 function isName(value: unknown): value is string {
@@ -97,7 +108,11 @@ async function readOrNull(path: string): Promise<Buffer | null> {
   return (await readFile(path).catch(ignoreMissing)) ?? null;
 }
 
-async function usageOf(directory: string): Promise<number> {
+async function changedAt(directory: string): Promise<bigint | null> {
+  return (await stat(directory, { bigint: true }).catch(ignoreMissing))?.mtimeNs ?? null;
+}
+
+async function countIn(directory: string): Promise<number> {
   let bytes = 0;
   for (const name of (await readdir(directory).catch(ignoreMissing)) ?? [])
     bytes += (await stat(join(directory, name))).size + BOX_COST_BYTES;

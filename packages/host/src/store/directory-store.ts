@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ignoreMissing, sweepPartials, writeDurably } from '../durable-file.ts';
-import { FileLocks } from './file-locks.ts';
+import { FileLocks } from '../file-locks.ts';
 import { ENTRY_TAG_BYTES } from '@custodian/protocol';
 import {
   available,

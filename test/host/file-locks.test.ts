@@ -7,9 +7,9 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { FileLocks } from '../../../packages/host/src/store/file-locks.ts';
+import { FileLocks } from '../../packages/host/src/file-locks.ts';
 
-const HOLDER = fileURLToPath(new URL('../../support/lock-holder.ts', import.meta.url));
+const HOLDER = fileURLToPath(new URL('../support/lock-holder.ts', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'custodian-locks-'));
 type Holder = ChildProcessByStdio<Writable, Readable, null>;
 const holders: Holder[] = [];
