@@ -63,6 +63,16 @@ describe('F. stateless servlets and stuffers', () => {
           export default async function start() { return 'sum=' + ((await ask('First')) + (await ask('Second'))); }`,
           'sendSuspendHidden',
         ),
+        attachment: servlet(
+          `import { randomBytes } from 'node:crypto';
+          export default async function start() {
+            const draft = randomBytes(30_000).toString('latin1');
+            const sent = await sendSuspendHidden((url, field) =>
+              html\`<form action="\${url}" method="post" enctype="multipart/form-data">\${field}<input type="file" name="file"></form>\`);
+            return draft.length + ' characters and ' + sent.bindings.files('file')[0].size;
+          }`,
+          'sendSuspendHidden',
+        ),
         dispatch: servlet(
           `export default async function start() {
             const which = await sendSuspendDispatch((embedUrl) =>
@@ -180,6 +190,16 @@ describe('F. stateless servlets and stuffers', () => {
     expect((await visitor.get('/hidden', { method: 'POST', body })).text).toBe('sum=7');
     const query = new URLSearchParams({ kont: fieldOf(second), number: '6' }).toString();
     expect((await visitor.get(`/hidden?${query}`)).text).toBe('sum=9');
+  });
+
+  test('C067 a hidden field of a form with files holds as much state as one without', async () => {
+    const page = await visitor.get('/attachment');
+    const [, state] = /name="kont" value="([^"]+)"/.exec(page.text)!;
+    expect(state!.length).toBeGreaterThan(30_000);
+    const body = new FormData();
+    body.set('kont', state!);
+    body.set('file', new Blob(['12345']), 'five.txt');
+    expect((await visitor.get('/attachment', { method: 'POST', body })).text).toBe('30000 characters and 5');
   });
 
   test('C068 two embedded functions in one page are two ways on', async () => {

@@ -33,7 +33,7 @@ async function read(pieces: readonly Uint8Array[], limits: Partial<Limits> = {},
     onMemorySpent: () => {},
     onDrain: () => drained.resolve(),
   });
-  for (const piece of pieces) {
+  for (const piece of pieces.flatMap(asSocketsGive)) {
     const isTaken = reader.push(piece);
     if (!isTaken) await drained.promise;
     await new Promise((resolve) => setImmediate(resolve));
@@ -51,6 +51,13 @@ async function read(pieces: readonly Uint8Array[], limits: Partial<Limits> = {},
   }
   await spool.close();
   return problem === null ? { parts } : { problem };
+}
+
+/** No socket gives more at once. */
+function asSocketsGive(piece: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < piece.length || at === 0; at += 65_536) parts.push(piece.subarray(at, at + 65_536));
+  return parts;
 }
 
 function text(...lines: string[]): Buffer {
@@ -140,6 +147,8 @@ describe('FormReader', () => {
     ['formFilesMaxCount', 2, 'LIMIT_FORM_FILES', text(...file('a', ''), ...file('b', ''), ...file('c', ''), '--B--')],
     ['formPartsMaxCount', 2, 'LIMIT_FORM_PARTS', text(...field('a', ''), ...file('b', ''), ...field('c', ''), '--B--')],
     ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('a', '123456'), '--B--')],
+    ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('kont', 'x'.repeat(65_537)), '--B--')],
+    ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('kont2', '123456'), '--B--')],
     ['formFileMaxBytes', 5, 'LIMIT_FORM_FILE', text(...file('a', '123456'), '--B--')],
     [
       'formPartHeadMaxBytes',
@@ -156,6 +165,8 @@ describe('FormReader', () => {
     ['formFilesMaxCount', 2, text(...file('a', ''), ...field('b', ''), ...file('c', ''), '--B--')],
     ['formPartsMaxCount', 3, text(...field('a', ''), ...file('b', ''), ...field('c', ''), '--B--')],
     ['formFieldMaxBytes', 6, text(...field('a', '123456'), '--B--')],
+    ['formFieldMaxBytes', 6, text(...field('kont', 'x'.repeat(65_536)), '--B--')],
+    ['formFieldMaxBytes', 70_000, text(...field('kont', 'x'.repeat(70_000)), '--B--')],
     ['formFileMaxBytes', 6, text(...file('a', '123456'), '--B--')],
   ] as const)('FormReader lets a form be that is at %s', async (limit, value, body) => {
     expect(await read([body], { [limit]: value })).toHaveProperty('parts');

@@ -78,6 +78,11 @@ export function withVersion(target: string, version: string): string {
   return `${withoutVersion(path)};v=${version}${target.slice(path.length)}`;
 }
 
+/** The field of a form that holds a page's state in the place of its URL; a visitor's own data can have another name. */
+export const STATE_FIELD = 'kont';
+/** It may be longer than a URL, and than other fields of a form with files; what is longer still goes to the store. */
+export const STATE_FIELD_MAX_CHARS = 65_536;
+
 /** The payload in a request target, one character a byte; `null` when there is none. */
 export function readPayload(target: string): string | null {
   if (!target.includes(';c=')) return null;

@@ -17,6 +17,8 @@ export {
   placeOfHome,
   readToken,
   readVersion,
+  STATE_FIELD,
+  STATE_FIELD_MAX_CHARS,
   withoutVersion,
   withVersion,
   withoutPayload,

@@ -1,5 +1,5 @@
 import { Dicer } from '@fastify/busboy';
-import type { ReadPart } from '@custodian/protocol';
+import { type ReadPart, STATE_FIELD, STATE_FIELD_MAX_CHARS } from '@custodian/protocol';
 import type { ErrorPage } from '../http/error-page.ts';
 import type { LimitName, Limits } from '../limits.ts';
 import { parseParameterized, partNames } from './parameters.ts';
@@ -159,7 +159,7 @@ export class FormReader {
       if (part === null) return;
       part.bytes += piece.length;
       const isFile = part.filename !== null;
-      if (part.bytes > (isFile ? this.#limits.formFileMaxBytes : this.#limits.formFieldMaxBytes)) {
+      if (part.bytes > this.#maxBytesOf(part)) {
         if (isFile) this.#failLimit('File too large', 'formFileMaxBytes', 'LIMIT_FORM_FILE');
         else this.#failLimit('Field too long', 'formFieldMaxBytes', 'LIMIT_FORM_FIELD');
         return;
@@ -178,6 +178,12 @@ export class FormReader {
     if (part === null) return;
     if (part.filename === null) part.value = Buffer.concat(pieces);
     this.parts.push(part);
+  }
+
+  #maxBytesOf({ name, filename }: StoredPart): number {
+    const { formFileMaxBytes, formFieldMaxBytes } = this.#limits;
+    if (filename !== null) return formFileMaxBytes;
+    return name === STATE_FIELD ? Math.max(formFieldMaxBytes, STATE_FIELD_MAX_CHARS) : formFieldMaxBytes;
   }
 
   /** @returns null when the form has failed */

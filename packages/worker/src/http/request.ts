@@ -1,4 +1,4 @@
-import { RequestHead, withoutPayload } from '@custodian/protocol';
+import { RequestHead, STATE_FIELD, withoutPayload } from '@custodian/protocol';
 import { parseCookies, RequestCookies } from '../cookie/request-cookies.ts';
 import { Bindings, FormBinding, parseUrlencoded } from './bindings.ts';
 import type { MultipartForm } from './multipart-form.ts';
@@ -13,9 +13,6 @@ export interface SavedRequest {
   head: string;
   form: string | null;
 }
-
-/** In a stateless page's form the state stands in this field. */
-export const STATE_FIELD = 'kont';
 
 /**
  * A request as a servlet sees it. Nothing is parsed before it is asked for.

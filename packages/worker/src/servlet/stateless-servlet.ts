@@ -1,10 +1,18 @@
-import { readPayload, readToken, withoutPayload, withoutVersion, withPayload } from '@custodian/protocol';
+import {
+  readPayload,
+  readToken,
+  STATE_FIELD,
+  STATE_FIELD_MAX_CHARS,
+  withoutPayload,
+  withoutVersion,
+  withPayload,
+} from '@custodian/protocol';
 import type { Saved } from '../continuation/serialize/saved.ts';
 import type { CodeChangedError } from '../continuation/serialize/errors.ts';
 import { decode, encode } from '../continuation/serialize/saved.ts';
 import { html, type Html } from '../http/html.ts';
 import type { Reply } from '../http/reply.ts';
-import { type ServletRequest, STATE_FIELD } from '../http/request.ts';
+import type { ServletRequest } from '../http/request.ts';
 import type { ContinuationManager } from '../manager/manager.ts';
 import { createDefaultStuffer } from '../stuffer/default-stuffer.ts';
 import { useSerializer } from '../stuffer/serialize.ts';
@@ -19,9 +27,6 @@ import { toOldVersion } from '../version/versions.ts';
 import { changedPage, expiredPage, oldModulePage, unavailablePage } from './visitor-pages.ts';
 
 useSerializer({ encode, decode });
-
-/** A field may be longer than a URL; what is longer still goes to the store. */
-const FIELD_MAX_CHARS = 65_536;
 
 /** Errors of links that are not, or not any more, this servlet's for this visitor: one page for all of them. */
 const BAD_LINK_CODES: ReadonlySet<unknown> = new Set([
@@ -72,7 +77,7 @@ export class StatelessServlet extends ContinuationServlet {
 
   override keepForForm(captured: Captured): { url: string; field: Html } {
     if (captured.continuation.parked !== null) return super.keepForForm(captured);
-    const { payload, near } = this.#stuff(captured, null, 0, FIELD_MAX_CHARS);
+    const { payload, near } = this.#stuff(captured, null, 0, STATE_FIELD_MAX_CHARS);
     const base = withoutPayload(baseOf(captured.context.request));
     const url = near === null ? base : `${base};at=${near}`;
     return { url, field: html`<input type="hidden" name="${STATE_FIELD}" value="${payload}" />` };
