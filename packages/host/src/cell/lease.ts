@@ -2,17 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   type Failure,
-  FrameReader,
   FrameWriter,
   placeOfHome,
-  ProtocolError,
+  type ProtocolError,
   readFailure,
-  readReply,
-  readUsage,
   RunningRequest,
   type Ready,
   type ThreadSample,
-  ToHost,
   ToWorker,
   UnderWay,
   type Usage,
@@ -22,12 +18,11 @@ import { type Closable, Custodian } from '../custodian.ts';
 import type { Carrier, Exchange } from '../http/exchange.ts';
 import { LeaseAsks } from '../service/lease-asks.ts';
 import type { Holder, Services } from '../service/service.ts';
-import { Allowance } from './allowance.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './held-servlet.ts';
 import type { DeathCause } from './obituary.ts';
-import { readReady } from './read-ready.ts';
 import { Revocation } from './revocation.ts';
+import { ThreadFrames } from './thread-frames.ts';
 import { ThreadMeter } from './thread-meter.ts';
 import { ToldHoldings } from './told-holdings.ts';
 
@@ -115,7 +110,7 @@ export class Lease implements Carrier, Closable, Holder {
   readonly #revocation = new Revocation();
   #heapSnapshot: PromiseWithResolvers<void> | null = null;
   #nextId = 1;
-  readonly #allowance: Allowance;
+  readonly #frames: ThreadFrames;
   /** null: the thread has asked for nothing yet. */
   #asks: LeaseAsks | null = null;
   #endingSince = 0;
@@ -140,18 +135,21 @@ export class Lease implements Carrier, Closable, Holder {
     this.#channel = channel;
     this.#follower = follower;
     this.#writer = new FrameWriter(channel);
-    this.#allowance = new Allowance(channel, this.#writer);
     this.holdings = new ToldHoldings(this.#writer);
     this.custodian = new Custodian(`lease ${number} of cell ${cell.number}`, cell.custodian);
     this.custodian.own(this);
-    const reader = new FrameReader((type, id, buffer, start, end) => this.#onFrame(type, id, buffer, start, end));
-    channel.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        this.#onMalformed(error);
-      }
+    this.#frames = new ThreadFrames(channel, this.#writer, {
+      exchanges: this.exchanges,
+      holdings: this.holdings,
+      onReady: (ready) => this.#onReady(ready),
+      onLoadFailed: (failure) => this.#onLoadFailed(failure),
+      onAnswered: (exchange, usage, failure) => this.#onAnswered(exchange, usage, failure),
+      onNotStarted: (id) => this.#onNotStarted(id),
+      onNobodys: (id, isOver) => this.#onNobodys(id, isOver),
+      onHolding: () => follower.onHolding(this),
+      onAsk: (type, id, buffer, start, end) => this.#onAsk(type, id, buffer, start, end),
+      onLog: (level, text) => follower.onLog(this, level, text),
+      onMalformed: (error) => this.#onMalformed(error),
     });
     channel.once('close', () => {
       this.#isChannelClosed = true;
@@ -375,81 +373,25 @@ export class Lease implements Carrier, Closable, Holder {
     this.#goneWhenAll();
   }
 
-  // -- What the thread says: hostile input ---------------------------------------------------------------------------
+  // -- What the thread says ------------------------------------------------------------------------------------------
 
-  #onFrame(type: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.state === 'gone') return;
-    if (type === ToHost.Reply) {
-      const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return this.#onNobodys(type, id);
-      const reply = readReply(buffer, start, end);
-      if (exchange.isHeadSent && !exchange.isDone) throw new ProtocolError('Cannot read a response: it comes twice');
-      if (!exchange.isDone) exchange.answer(reply, buffer, end);
-      this.#answered(exchange, reply, null);
-      return;
-    }
-    switch (type) {
-      case ToHost.Ready:
-        if (this.state !== 'starting') return this.#allowance.takeStray();
-        this.state = 'ready';
-        this.isLoaded = true;
-        if (this.isWatched) this.#unwatch();
-        this.cell.onLeaseReady();
-        return this.#follower.onReady(this, readReady(buffer.toString('utf8', start, end)));
-      case ToHost.LoadFailed:
-        if (this.state !== 'starting') return this.#allowance.takeStray();
-        return this.#follower.onLoadFailed(this, readFailure(buffer.toString('utf8', start, end)));
-      case ToHost.Log:
-        return this.#onLog(buffer, start, end);
-      case ToHost.NotStarted:
-        return this.#onNotStarted(id);
-      case ToHost.Holding:
-        this.holdings.onCounted(buffer, start, end);
-        return this.#follower.onHolding(this);
-      case ToHost.Holdings:
-        if (!this.holdings.onTold(buffer.subarray(start, end))) this.#allowance.takeStray();
-        return;
-      case ToHost.Ask:
-      case ToHost.AskBody:
-      case ToHost.AskEnd:
-      case ToHost.AskOver:
-      case ToHost.AnswerCredit:
-        return this.#onAsk(type, id, buffer, start, end);
-    }
-    const exchange = this.exchanges.get(id);
-    if (exchange === undefined) return this.#onNobodys(type, id);
-    switch (type) {
-      case ToHost.Head: {
-        const reply = readReply(buffer, start, end);
-        if (exchange.isHeadSent && !exchange.isDone)
-          throw new ProtocolError('Cannot read a response: its head comes twice');
-        if (!exchange.isDone) exchange.beginAnswer(reply);
-        return;
-      }
-      case ToHost.Chunk:
-        if (!exchange.isHeadSent && !exchange.isDone)
-          throw new ProtocolError('Cannot read a response: its body comes before its head');
-        return exchange.sendChunk(buffer, start, end);
-      case ToHost.End: {
-        if (!exchange.isHeadSent && !exchange.isDone)
-          throw new ProtocolError('Cannot read a response: its end comes before its head');
-        const usage = readUsage(buffer, start, end);
-        exchange.endAnswer(usage);
-        return this.#answered(exchange, usage, null);
-      }
-      case ToHost.Fail: {
-        const usage = readUsage(buffer, start, end);
-        return this.#answered(exchange, usage, readFailure(buffer.toString('utf8', start + 8, end)));
-      }
-      case ToHost.Credit:
-        if (end - start < 4) throw new ProtocolError('Cannot read a credit: it is cut short');
-        return exchange.intake().onCredit(buffer.readUInt32BE(start));
-      default:
-        throw new ProtocolError(`Cannot read a frame: its type is ${type}`);
-    }
+  #onReady(ready: Ready): boolean {
+    if (this.state !== 'starting') return false;
+    this.state = 'ready';
+    this.isLoaded = true;
+    if (this.isWatched) this.#unwatch();
+    this.cell.onLeaseReady();
+    this.#follower.onReady(this, ready);
+    return true;
   }
 
-  #answered(exchange: Exchange, usage: Usage, failure: Failure | null): void {
+  #onLoadFailed(failure: Failure): boolean {
+    if (this.state !== 'starting') return false;
+    this.#follower.onLoadFailed(this, failure);
+    return true;
+  }
+
+  #onAnswered(exchange: Exchange, usage: Usage, failure: Failure | null): void {
     this.exchanges.delete(exchange.requestId);
     exchange.carrier = null;
     this.#asks?.onRequestOver(exchange.requestId);
@@ -468,20 +410,21 @@ export class Lease implements Carrier, Closable, Holder {
     this.cell.send({ type: 'unwatch', lease: this.number });
   }
 
-  #onNotStarted(id: number): void {
+  #onNotStarted(id: number): boolean {
     if (!this.#revocation.moved.delete(id)) {
       const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return this.#allowance.takeStray();
+      if (exchange === undefined) return false;
       // The claim was refused while the supervisor took it for running: it comes back now.
       this.exchanges.delete(id);
       exchange.takeBack();
       this.#restoreWhenBack();
       this.#follower.onReturned(this, [exchange]);
-      return;
+      return true;
     }
     this.#restoreWhenBack();
     // Who waits for this very thread must hear of it.
     if (this.state === 'ready') this.#follower.onReturned(this, []);
+    return true;
   }
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
@@ -498,8 +441,8 @@ export class Lease implements Carrier, Closable, Holder {
     this.#follower.onEnding(this);
   }
 
-  #onAsk(type: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.state === 'ending') return;
+  #onAsk(type: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    if (this.state === 'ending') return false;
     this.#asks ??= new LeaseAsks(this.#writer, {
       services: this.#follower.services,
       servlet: this.#follower.servlet,
@@ -509,7 +452,7 @@ export class Lease implements Carrier, Closable, Holder {
       onFault: (service, error) => this.#follower.onServiceFault(this, service, error),
     });
     this.#asks.onFrame(type, id, buffer, start, end);
-    if (type === ToHost.Ask) this.#allowance.takeAsk();
+    return true;
   }
 
   /** The channel can't be read any further, and the thread that broke it shares its process with the supervisor. */
@@ -519,18 +462,13 @@ export class Lease implements Carrier, Closable, Holder {
     this.#channel.destroy();
   }
 
-  #onLog(buffer: Buffer, start: number, end: number): void {
-    this.#allowance.takeLog(end - start);
-    if (end > start) this.#follower.onLog(this, buffer[start] as number, buffer.toString('utf8', start + 1, end));
-  }
-
-  /** A frame for a request that this thread does not have (any more). */
-  #onNobodys(type: number, id: number): void {
-    if (!this.#revocation.moved.has(id)) return this.#allowance.takeStray();
-    // It was answered by another thread meanwhile.
-    if (type !== ToHost.Reply && type !== ToHost.End && type !== ToHost.Fail) return;
+  /** What was given to another thread meanwhile is answered there; this one has answered it as well. */
+  #onNobodys(id: number, isOver: boolean): boolean {
+    if (!this.#revocation.moved.has(id)) return false;
+    if (!isOver) return true;
     this.#revocation.moved.delete(id);
     this.#restoreWhenBack();
+    return true;
   }
 
   #goneWhenAll(): void {
@@ -543,6 +481,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.onHeapSnapshot('the thread is gone');
     this.holdings.close();
     this.deathCause ??= this.cell.deathCause ?? 'crash';
+    this.#frames.close();
     this.#channel.destroy();
     this.cell.onLeaseGone(this);
     void this.custodian.shutdownAll().catch(() => {});
