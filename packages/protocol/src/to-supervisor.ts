@@ -25,4 +25,6 @@ export interface ThreadSample {
   unexplainedBytes: number;
   /** CPU time of the thread so far, in ms. */
   cpuMs: number;
+  /** The request that it runs; 0: none. */
+  running: number;
 }

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
+import { FrameWriter, type ThreadSample, ToHost } from '@custodian/protocol';
+import { describe, expect, test } from 'vitest';
 import type { Cell } from '../../../packages/host/src/cell/cell.ts';
 import { Lease, type LeaseFollower } from '../../../packages/host/src/cell/lease.ts';
 import { Custodian } from '../../../packages/host/src/custodian.ts';
+import type { Exchange } from '../../../packages/host/src/http/exchange.ts';
 
 /** Both ends of a thread's channel. */
 async function channel(): Promise<[near: Socket, far: Socket]> {
@@ -32,4 +34,86 @@ test('Lease has the cause that its supervisor gives, also when the end of its ch
   lease.onThreadExit(1, null);
   await gone.promise;
   expect([lease.deathCause, lease.deathDetail]).toEqual(['cpu', '1148 ms of CPU time']);
+});
+
+describe('Lease.revoke()', () => {
+  /** A thread that has one request, as its acceptor sees it. */
+  async function atOne(): Promise<{
+    lease: Lease;
+    asked: string[];
+    see: (running: number) => void;
+    answer: () => Promise<void>;
+  }> {
+    const [near, far] = await channel();
+    // The test ends it.
+    near.on('error', () => {});
+    const custodian = new Custodian('cell', null);
+    const asked: string[] = [];
+    const cell = { number: 1, custodian, send: ({ type }: { type: string }) => asked.push(type), onLeaseReady() {} };
+    const ready = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    const follower = {
+      onReady: () => ready.resolve(),
+      onAnswered: () => answered.resolve(),
+      onEnding() {},
+      onCpu() {},
+      onReturned() {},
+    };
+    const lease = new Lease(1, near, cell as unknown as Cell, true, 50 << 20, follower as unknown as LeaseFollower);
+    const writer = new FrameWriter(far);
+    writer.frame(ToHost.Ready, 0, Buffer.from('{"kind":"servlet"}'));
+    await ready.promise;
+    const connection = { clientIp: '127.0.0.1', hostIp: '127.0.0.1', hostPort: 80, isSecure: false };
+    const exchange = { method: 'GET', url: '/', connection, decodedHeaders: [], carriedBy() {} } as unknown as Exchange;
+    lease.run(exchange);
+    return {
+      lease,
+      asked,
+      see(running) {
+        const sample: ThreadSample = {
+          lease: 1,
+          heapBytes: 0,
+          offHeapBytes: 0,
+          unexplainedBytes: 0,
+          cpuMs: 0,
+          running,
+        };
+        lease.onSample(sample);
+      },
+      async answer() {
+        writer.frame(
+          ToHost.Fail,
+          exchange.requestId,
+          Buffer.concat([Buffer.alloc(8), Buffer.from('{"name":"Error"}')]),
+        );
+        await answered.promise;
+        far.destroy();
+      },
+    };
+  }
+
+  test('Lease.revoke() asks for nothing when the thread was seen at its only request, and it is ready with the answer', async () => {
+    const { lease, asked, see, answer } = await atOne();
+    see(1);
+    lease.revoke();
+    see(1);
+    expect([lease.state, asked]).toEqual(['stalled', []]);
+    await answer();
+    expect([lease.state, asked]).toEqual(['ready', []]);
+  });
+
+  test('Lease.revoke() asks back the only request of a thread that was not seen at it, or is found to be at it no more', async () => {
+    const unseen = await atOne();
+    unseen.lease.revoke();
+    const moved = await atOne();
+    moved.see(1);
+    moved.lease.revoke();
+    moved.see(0);
+    for (const { lease, asked, answer } of [unseen, moved]) {
+      expect([lease.state, asked]).toEqual(['stalled', ['revoke']]);
+      lease.onRevoked(1, 1, false);
+      await answer();
+      expect([lease.state, asked]).toEqual(['stalled', ['revoke', 'restore']]);
+    }
+  });
 });

@@ -133,7 +133,7 @@ describe('ThreadMeter', () => {
   it('ThreadMeter charges a request with what it was seen with, and not with what the one before it had', () => {
     const meter = new ThreadMeter();
     const seen = (heapBytes: number, unexplainedBytes: number): void => {
-      meter.onSample({ lease: 1, heapBytes, offHeapBytes: 0, unexplainedBytes, cpuMs: 1 });
+      meter.onSample({ lease: 1, heapBytes, offHeapBytes: 0, unexplainedBytes, cpuMs: 1, running: 0 });
     };
     meter.beginRequest();
     seen(20 * MB, 60 * MB);
@@ -145,7 +145,7 @@ describe('ThreadMeter', () => {
 
   it('ThreadMeter charges a request that was over before a sample with what was seen last', () => {
     const meter = new ThreadMeter();
-    meter.onSample({ lease: 1, heapBytes: 12 * MB, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 1 });
+    meter.onSample({ lease: 1, heapBytes: 12 * MB, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 1, running: 0 });
     meter.beginRequest();
     expect(meter.requestPeakBytes).toBe(12 * MB);
   });

@@ -114,6 +114,8 @@ export class Lease implements Carrier, Closable, Holder {
   /** null: the thread has asked for nothing yet. */
   #asks: LeaseAsks | null = null;
   #endingSince = 0;
+  /** The request that its supervisor saw it at, last. */
+  #seenRunning = 0;
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
 
@@ -256,11 +258,11 @@ export class Lease implements Carrier, Closable, Holder {
     this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
   }
 
-  /** The thread takes its time: what waits behind the running request is asked back. */
+  /** The thread takes its time: it is given nothing more, and what waits behind the running request is asked back. */
   revoke(): void {
     if (this.state !== 'ready') return;
     this.state = 'stalled';
-    this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
+    this.#askBack();
   }
 
   /** The thread's memory cap is another from now on. One that holds more is asked to collect, and ended if that does not help. */
@@ -301,6 +303,9 @@ export class Lease implements Carrier, Closable, Holder {
   // -- What the supervisor says --------------------------------------------------------------------------------------
 
   onSample(sample: ThreadSample): void {
+    this.#seenRunning = Number(sample.running);
+    // What was given to it is behind something else, or its answer is.
+    if (this.state === 'stalled' && this.exchanges.size > 0 && this.#revocation.isNone) this.#askBack();
     const usedMs = this.meter.onSample(sample);
     if (usedMs > 0) this.#follower.onCpu(usedMs);
   }
@@ -427,9 +432,18 @@ export class Lease implements Carrier, Closable, Holder {
     return true;
   }
 
+  /** There is nothing to ask back of a thread that its supervisor sees at the only request that it was given. */
+  #askBack(): void {
+    if (this.exchanges.size === 1 && this.oldest?.requestId === this.#seenRunning) return;
+    this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
+  }
+
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
   #restoreWhenBack(): void {
-    const round = this.exchanges.size > 0 ? null : this.#revocation.restore();
+    if (this.exchanges.size > 0) return;
+    // Nothing was asked back.
+    if (this.state === 'stalled' && this.#revocation.isNone) this.state = 'ready';
+    const round = this.#revocation.restore();
     if (round !== null) this.cell.send({ type: 'restore', lease: this.number, round });
   }
 

@@ -49,8 +49,10 @@ const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RA
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
 /** While a request takes longer than a glance, its thread is first read so soon, and then as often as it has to be; the others are read now and then. */
 const WATCH_MS = 10;
-/** What is read is reported this often, and new peaks at once: each report wakes the acceptor. */
-const REPORT_MS = 100;
+/** What is read is reported this often, and new peaks and what the last ones come to at once: each report wakes the acceptor. */
+const REPORT_MS = 250;
+/** Sooner, where a thread does not say what it holds. */
+const UNANSWERED_REPORT_MS = 200;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
 
@@ -106,9 +108,11 @@ function onOrder(message: ToCell): void {
       threads.get(message.lease)?.running.restore();
       send({ type: 'restored', lease: message.lease, round: message.round });
       return;
-    case 'kill':
-      threads.get(message.lease)?.end();
+    case 'kill': {
+      const thread = threads.get(message.lease);
+      if (thread !== undefined) end(thread);
       return;
+    }
     case 'adjust':
       threads.get(message.lease)?.adjust(message.heapMaxBytes);
       return;
@@ -259,20 +263,22 @@ function look(): void {
   const all = [...threads.values()];
   const watched = all.filter((thread) => thread.isWatched);
   // One that does not answer keeps nothing back of the others.
-  if (now - lastReport >= 2 * REPORT_MS) report(watched);
+  if (now - lastReport >= UNANSWERED_REPORT_MS && pendingLooks > 0) report(watched);
+  const moved = watched.filter((thread) => thread.hasMoved);
+  if (moved.length > 0) report(moved);
   const rssBytes = residentBytes();
   const isAlone = watched.length === 1;
   const due = watched.filter((thread) => thread.look(rssBytes, isAlone));
   const asked = isFull ? all : due;
   // What the threads say now explains what the process has more, so that it is laid to nobody. One in a native call does not answer.
   const isWaiting = asked.length > 0 && pendingLooks === 0;
-  if (!isWaiting) memory.look(rssBytes, isFull);
+  if (!isWaiting) memory.look(rssBytes, isFull, []);
   if (asked.length > 0) {
     pendingLooks++;
     void Promise.all(asked.map((thread) => thread.sample(rssBytes))).then(() => {
       pendingLooks--;
       sampling.run(() => {
-        if (isWaiting) memory.look(rssBytes, isFull);
+        if (isWaiting) memory.look(rssBytes, isFull, asked);
         onSampled(asked, isFull);
       });
     });
@@ -301,6 +307,14 @@ function report(reported: readonly SupervisedThread[]): void {
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {
   if (thread.isEnding) return;
   send({ type: 'breach', lease: thread.order.lease, cause, value: Math.round(value), max });
+  end(thread);
+}
+
+/** What it has used until then is charged to what it ran. */
+function end(thread: SupervisedThread): void {
+  if (thread.isEnding) return;
+  thread.askKernel();
+  report([thread]);
   thread.end();
 }
 

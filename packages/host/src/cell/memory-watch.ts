@@ -1,7 +1,7 @@
 import { sampling } from './cpu-meter.ts';
 import { residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
-import { readFaults } from './task-stat.ts';
+import { readAllFaults } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
@@ -48,7 +48,7 @@ export class MemoryWatch {
   onStarted(thread: SupervisedThread): void {
     if (!this.#memory.isOpen) return;
     this.#started.add(thread);
-    void this.#read();
+    this.#read(residentBytes(), []);
   }
 
   onGone(thread: SupervisedThread): void {
@@ -56,9 +56,12 @@ export class MemoryWatch {
     this.#started.delete(thread);
   }
 
-  /** At every tick, when those that were asked have answered. The process had so much memory; `isLong`: it is some time since it was so last. */
-  look(rssBytes: number, isLong: boolean): void {
-    if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes))) void this.#read();
+  /**
+   * At every tick, when those that were `asked` in it have answered. The process had so much memory before they were; `isLong`: it
+   * is some time since it was looked at last.
+   */
+  look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {
+    if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes))) this.#read(rssBytes, asked);
   }
 
   #hasNews(rssBytes: number): boolean {
@@ -71,24 +74,20 @@ export class MemoryWatch {
     });
   }
 
-  async #read(): Promise<void> {
+  /** `asked`: need not be asked again. */
+  #read(beforeBytes: number, asked: readonly SupervisedThread[]): void {
     if (this.#isReading) return;
+    const others = [...this.#threads.values()].filter((thread) => !asked.includes(thread));
+    if (others.length === 0) return this.#onRead(beforeBytes);
     this.#isReading = true;
-    const beforeBytes = residentBytes();
-    await this.#sampled();
-    this.#isReading = false;
-    this.#readAt = performance.now();
-    sampling.run(() => this.#onRead(beforeBytes));
-  }
-
-  async #sampled(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, SAMPLED_MAX_MS);
-    await Promise.race([promise, Promise.all(Array.from(this.#threads.values(), (thread) => thread.sample()))]);
-    clearTimeout(timer);
+    void sampled(others, beforeBytes).then(() => {
+      this.#isReading = false;
+      sampling.run(() => this.#onRead(beforeBytes));
+    });
   }
 
   #onRead(beforeBytes: number): void {
+    this.#readAt = performance.now();
     const whole = processReading();
     const readings = this.#readings();
     const isAtRest = this.#suspects().length === 0;
@@ -125,8 +124,16 @@ export class MemoryWatch {
   }
 }
 
+/** Resolves when they have said what they hold, or it can't be waited for any longer. */
+async function sampled(threads: readonly SupervisedThread[], rssBytes: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, SAMPLED_MAX_MS);
+  await Promise.race([promise, Promise.all(threads.map((thread) => thread.sample(rssBytes)))]);
+  clearTimeout(timer);
+}
+
 function processReading(): ProcessReading {
-  return { rssBytes: residentBytes(), faults: readFaults(null) };
+  return { rssBytes: residentBytes(), faults: readAllFaults() };
 }
 
 function maxOf({ heapMaxBytes, isStarting }: SupervisedThread): number {

@@ -9,6 +9,11 @@ export class Revocation {
   #state: 'none' | 'asked' | 'revoked' | 'restoring' = 'none';
   #round = 0;
 
+  /** Its intake is open, and nobody has asked for anything. */
+  get isNone(): boolean {
+    return this.#state === 'none';
+  }
+
   /** @returns the round that is to be answered */
   ask(): number {
     this.#state = 'asked';

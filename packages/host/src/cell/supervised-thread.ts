@@ -33,7 +33,7 @@ const ANSWER_MAX_MS = 50;
 const PEAK_BYTES = 1 << 18;
 const PEAK_SHARE = 1 / 32;
 
-/** Before it has to be, a thread is asked when its process has so much more than it ever had when it was. */
+/** Before it has to be, a thread is asked when its process has so much more than it ever had when it was; or that share of what it holds. */
 const NEWS_BYTES = 1 << 20;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
 const ASK_AGAIN_MS = 100;
@@ -94,7 +94,7 @@ export class SupervisedThread {
     this.#pace = new LookPace(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
-    this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0 };
+    this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0, running: 0 };
     const { port1, port2 } = new MessageChannel();
     this.#collector = port1;
     this.collectorPort = port2;
@@ -210,9 +210,15 @@ export class SupervisedThread {
     return this.#isKnown && this.#heldBytes > this.#toldBytes + Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE);
   }
 
+  /** Is it at another request than it was said to be, or at none? */
+  get hasMoved(): boolean {
+    return this.#isKnown && this.running.current !== this.lastSample.running;
+  }
+
   /** For a report. */
   tell(): ThreadSample {
     this.#toldBytes = Math.max(this.#toldBytes, this.#heldBytes);
+    this.lastSample.running = this.running.current;
     return this.lastSample;
   }
 
@@ -238,7 +244,7 @@ export class SupervisedThread {
       !this.#isKnown ||
       !isAlone ||
       this.#cap.isPending ||
-      rssBytes > this.#highRssBytes + NEWS_BYTES ||
+      rssBytes > this.#highRssBytes + Math.max(NEWS_BYTES, this.#heldBytes * PEAK_SHARE) ||
       this.#statedBytes + this.#grownBytes > this.heapMaxBytes ||
       this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
       this.#cpuLeftMs <= 0
@@ -271,7 +277,9 @@ export class SupervisedThread {
     const worker = this.#worker;
     if (worker === null || this.isEnding) return Promise.resolve();
     if (this.#sampling !== null) {
-      if (this.isWatched && this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS) this.#askKernelForCpu();
+      const isLate = this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS;
+      // A native call of a minute would else be the wall clock's, which gives it more time.
+      if (this.isWatched && isLate && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
       return this.#sampling;
     }
     this.#askedForSampleAt = this.#now();
@@ -281,9 +289,9 @@ export class SupervisedThread {
 
   async #sampleOnce(worker: Worker, rssBytes: number, askedAt: number): Promise<void> {
     try {
-      const heap = await worker.getHeapStatistics();
-      const told = this.#kernelCpuMs();
-      const cpuMs = told ?? (await cpuMsOf(worker));
+      const own = this.#task === null ? cpuMsOf(worker) : null;
+      const [heap, ownCpuMs] = await Promise.all([worker.getHeapStatistics(), own]);
+      const cpuMs = ownCpuMs ?? this.#kernelCpuMs() ?? (await cpuMsOf(worker));
       sampling.run(() => {
         this.#sampledRssBytes = rssBytes;
         this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
@@ -308,12 +316,12 @@ export class SupervisedThread {
     this.#isKnown = true;
   }
 
-  /** A native call of a minute would else be the wall clock's, which gives it more time. */
-  #askKernelForCpu(): void {
+  /** How much CPU time it has used, without asking it. @returns false: nothing new, or the kernel does not tell */
+  askKernel(): boolean {
     const cpuMs = this.#kernelCpuMs();
-    if (cpuMs === null || cpuMs <= this.lastSample.cpuMs) return;
+    if (cpuMs === null || cpuMs <= this.lastSample.cpuMs) return false;
     this.lastSample.cpuMs = cpuMs;
-    this.#holdToCpu(cpuMs);
+    return true;
   }
 
   /** null: it does not tell. */

@@ -1,17 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { readProcFile } from './proc-file.ts';
 
 const TASKS = '/proc/self/task';
 /** Of the numbers behind the name: minflt (proc_pid_stat(5)). */
 const FAULTS_AT = 7;
 const NS_PER_MS = 1e6;
+const hasTasks = process.platform === 'linux';
 
-/**
- * Pages that a thread of this process, or for null all of them together, was given when it touched them, since it began.
- * Null where there is no /proc, or when it is gone.
- */
-export function readFaults(task: number | null): number | null {
+/** Pages that the threads of this process, all that there ever were, were given when they touched them. Null where it is not told of each. */
+export function readAllFaults(): number | null {
+  return hasTasks ? process.resourceUsage().minorPageFault : null;
+}
+
+/** Pages that a thread of this process was given when it touched them, since it began. Null where there is no /proc, or when it is gone. */
+export function readFaults(task: number): number | null {
   try {
-    const text = readFileSync(task === null ? '/proc/self/stat' : `${TASKS}/${task}/stat`, 'latin1');
+    const text = readProcFile(`${TASKS}/${task}/stat`);
     // The name is in brackets, and may have some of its own.
     return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[FAULTS_AT]);
   } catch {
@@ -22,7 +26,7 @@ export function readFaults(task: number | null): number | null {
 /** CPU time of a thread in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
 export function readCpuMs(task: number): number | null {
   try {
-    return Number.parseInt(readFileSync(`${TASKS}/${task}/schedstat`, 'latin1')) / NS_PER_MS;
+    return Number.parseInt(readProcFile(`${TASKS}/${task}/schedstat`)) / NS_PER_MS;
   } catch {
     return null;
   }
