@@ -22,6 +22,8 @@ const tone = createParameter('plain');
 const places = Object.freeze({ here: () => ran++, there: Symbol('there') });
 export class Money { #cents; constructor(cents) { this.#cents = cents; } get cents() { return this.#cents; } }
 registerSerializable(Money, (money) => money.cents, (cents) => new Money(cents), { name: 'fuzz.Money' });
+class Tray { constructor(load) { this.load = load; } }
+registerSerializable(Tray, (tray) => tray.load, (load) => new Tray(load), { name: 'fuzz.Tray' });
 class Named { static get name() { ran++; return 'no'; } constructor() { this.n = 1; } }
 class Wrong extends Error { get message() { ran++; return 'no'; } }
 class Cart {
@@ -79,6 +81,7 @@ export function list() {
     Object.freeze({ a: 1 }), Object.create(null), Object.create({ up: 1 }), [1, , 3], Object.assign([1], { more: 1 }), { 1000: 1 }, { get x() { ran++; return 1; }, y: 2 },
     new TypeError('no', { cause: shared }), new Wrong('w'), new Money(5), new Named(), Named, Cart.of, Math.max, Map.prototype, Math, places.here, trap, JSON.parse('{ "__proto__": 1 }'),
     (function () { return arguments; })(1, 2), Cart.prototype,
+    [shared, cycle, new Tray({ shared, cycle }), new Tray(shared.b), [new Tray(cycle)]],
   ];
 }
 export async function values() { const all = list(); await ask('values'); return all.length; }

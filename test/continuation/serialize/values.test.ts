@@ -1,6 +1,31 @@
 import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
 import { decodeGraph, encodeGraph } from '../../../packages/worker/src/continuation/serialize/graph.ts';
+import { registerSerializable } from '../../../packages/worker/src/continuation/serialize/registered.ts';
+
+/** What `from` was given, as it was then. */
+const seen: string[] = [];
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_, each: unknown) =>
+    each instanceof Map ? [...each] : each instanceof Priced ? 'Priced' : each,
+  );
+class Priced {
+  readonly data: unknown;
+  constructor(data: unknown) {
+    this.data = data;
+  }
+}
+registerSerializable(
+  Priced,
+  ({ data }) => data,
+  (data) => {
+    // What leads to it holds itself.
+    if (typeof data !== 'object' || !Object.hasOwn(data as object, 'name')) seen.push(text(data));
+    return new Priced(data);
+  },
+);
+const WHOLE = '{"rates":[1,{"euro":2}],"by":[["de",{"name":"Germany"}]]}';
+const WITH_OTHER = `{"of":"Priced","full":${WHOLE},"country":{"name":"Germany"}}`;
 
 /** Made anew from bytes. */
 function again<T>(value: T): T {
@@ -103,6 +128,49 @@ describe('encodeGraph() and decodeGraph()', () => {
     expect((first['right'] as unknown[])[0]).toBe(third);
     expect(second.get(first)).toBe(third);
     expect(second.get(second)).toBe(second);
+  });
+
+  test('registerSerializable() gives `from` data that is whole, whatever else holds a part of it, and in whatever order', () => {
+    const full = { rates: [1, { euro: 2 }], by: new Map([['de', { name: 'Germany' }]]) };
+    const [first, country] = [full.rates[1], full.by.get('de')];
+    const priced = new Priced(full),
+      other = new Priced({ of: priced, full, country });
+    const orders: unknown[] = [
+      [full, priced],
+      [first, country, full, priced, other],
+      { full, deep: { priced } },
+      { a: { b: full }, c: { d: { e: other } }, priced },
+      new Map<unknown, unknown>([
+        [full, priced],
+        [country, other],
+      ]),
+      // The first has begun when the second comes, and does not lead to it.
+      { left: { mine: new Priced('left'), full }, right: [new Priced(full), { full }, other] },
+    ];
+    for (const value of orders) {
+      seen.length = 0;
+      const read = again(value);
+      assert.deepStrictEqual(read, value);
+      expect(seen.length).toBeGreaterThan(0);
+      for (const each of seen) expect(['"left"', WHOLE, WITH_OTHER]).toContain(each);
+    }
+  });
+
+  test('registerSerializable() is given what leads to it as far as it is there', () => {
+    const parent: Record<string, unknown> = { name: 'parent' };
+    parent['child'] = new Priced(parent);
+    const read = again(parent);
+    expect((read['child'] as Priced).data).toBe(read);
+  });
+
+  test('registerSerializable(): many instances that share much take no more than a little longer each', () => {
+    const shared = Array.from({ length: 2000 }, (_, i) => ({ i }));
+    const value = [shared, Array.from({ length: 2000 }, (_, i) => new Priced({ i, shared }))];
+    const before = process.cpuUsage();
+    const [list, many] = again(value) as [unknown[], Priced[]];
+    expect((many[1999]!.data as { shared: unknown }).shared).toBe(list);
+    // Some 10 ms each, if each looked through all of it.
+    expect(process.cpuUsage(before).user).toBeLessThan(3e6);
   });
 
   test('encodeGraph() keeps errors, their causes and properties, not their stacks', () => {

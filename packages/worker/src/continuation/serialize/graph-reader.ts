@@ -16,6 +16,14 @@ const DEPTH_MAX = 1100;
 const HASH_BYTES = 9;
 const AGAIN_MAX_CHARS = 512;
 
+/** A node that was made. */
+interface Made {
+  readonly codec: Codec;
+  readonly node: object;
+  readonly state: unknown;
+  isBegun: boolean;
+}
+
 /**
  * Reads what a {@link GraphWriter} wrote. It makes nothing but data, and closures of the code of modules that are loaded, whose hash is the
  * one that was written. Whatever the bytes are: it does not recurse without bound, takes no more time and memory than in proportion to
@@ -26,11 +34,11 @@ export class GraphReader {
   readonly shapes: ReadShape[] = [];
   readonly frames: Frame[] = [];
   readonly #modules: ServletModule[] = [];
-  readonly #nodes: object[] = [];
+  readonly #nodes: Made[] = [];
   readonly #strings: string[] = [];
   /** What a codec leaves for itself between making and filling. */
   state: unknown = null;
-  #unfilled: { codec: Codec; node: object; state: unknown }[] = [];
+  #unfilled: Made[] = [];
   readonly #last: (() => void)[] = [];
   #filled = 0;
   #depth = 0;
@@ -110,8 +118,10 @@ export class GraphReader {
 
   fill(): void {
     for (; this.#filled < this.#unfilled.length; this.#filled++) {
-      const { codec, node, state } = this.#unfilled[this.#filled]!;
-      codec.refill!(this, node, state);
+      const made = this.#unfilled[this.#filled]!;
+      if (made.isBegun) continue;
+      made.isBegun = true;
+      made.codec.refill!(this, made.node, made.state);
     }
   }
 
@@ -133,8 +143,12 @@ export class GraphReader {
   }
 
   read(): unknown {
-    const { bytes } = this,
+    const { bytes } = this;
+    let first = bytes.u8();
+    while (first === Value.FillingHere) {
+      this.#fillHere();
       first = bytes.u8();
+    }
     if (first >= FIRST_SHORT_STRING) return this.#remember(bytes.latin1(first - FIRST_SHORT_STRING));
     if (first >= FIRST_NODE_AGAIN) return this.#again(first - FIRST_NODE_AGAIN);
     if (first >= FIRST_SMALL_INTEGER) return first - FIRST_SMALL_INTEGER;
@@ -226,15 +240,25 @@ export class GraphReader {
     this.state = null;
     const node = codec.remake(this);
     this.#depth--;
-    this.#nodes.push(node);
-    if (codec.refill !== undefined) this.#unfilled.push({ codec, node, state: this.state });
+    const made: Made = { codec, node, state: this.state, isBegun: codec.refill === undefined };
+    this.#nodes.push(made);
+    if (!made.isBegun) this.#unfilled.push(made);
     return node;
   }
 
   #again(id: number): object {
-    const node = this.#nodes[id];
-    if (node === undefined) throw this.bad('a node is not there yet');
-    return node;
+    const made = this.#nodes[id];
+    if (made === undefined) throw this.bad('a node is not there yet');
+    return made.node;
+  }
+
+  /** What is inside those nodes follows where the present value is filled, and is passed over where they were made. */
+  #fillHere(): void {
+    for (let count = this.bytes.count(); count > 0; count--) {
+      const made = this.#nodes[this.bytes.varint()];
+      if (made === undefined || made.isBegun) throw this.bad('a node that is to be filled is not there, or is filled');
+      this.#unfilled.push(made);
+    }
   }
 
   #remember(text: string): string {

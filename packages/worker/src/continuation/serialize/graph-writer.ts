@@ -15,6 +15,7 @@ import {
   Value,
 } from './tags.ts';
 import { wellKnownSymbols } from './symbols.ts';
+import { Ways, WaysNeeded } from './ways.ts';
 
 /** What exists only when something else does (a closure and what it captured) nests; anything else does not. */
 const DEPTH_MAX = 1000;
@@ -31,6 +32,15 @@ export class Shape {
     if (next === undefined) this.#next.set(key, (next = new Shape()));
     return next;
   }
+}
+
+/** A node that was made. */
+interface Made {
+  readonly codec: Codec;
+  readonly node: object;
+  readonly state: unknown;
+  /** What is inside it: */
+  filling: 'unfilled' | 'begun' | 'filled';
 }
 
 /** Where a node was met first: in which other one, and at what. */
@@ -52,19 +62,25 @@ export class GraphWriter {
   at: unknown = null;
   /** Where each node was met, if somebody wants to know. */
   readonly found: Map<object, Found> | null;
+  /** A page hardly ever has what makes it worth the memory. */
+  readonly #ways: Ways | null;
   readonly #ids = new Map<object, number>();
-  #idsCount = 0;
+  readonly #nodes: Made[] = [];
   readonly #strings = new Map<string, number>();
   readonly #modules = new Map<ServletModule, number>();
   /** What a codec leaves for itself between making and filling. */
   state: unknown = null;
-  #unfilled: { codec: Codec; node: object; state: unknown }[] = [];
+  #unfilled: Made[] = [];
   #filled = 0;
+  /** Nodes before this one are no part of what is being written whole. */
+  #wholeFrom = 0;
   #depth = 0;
   #growthLeft = GROWTH_MAX_BYTES;
 
-  constructor(found: Map<object, Found> | null = null) {
+  /** @param options `knowsWays`: it remembers which nodes lead where; the bytes are the same, if it gets so far without */
+  constructor({ found = null, knowsWays = false }: { found?: Map<object, Found> | null; knowsWays?: boolean } = {}) {
     this.found = found;
+    this.#ways = knowsWays ? new Ways() : null;
   }
 
   /** Everything, once the roots have been written. */
@@ -124,22 +140,51 @@ export class GraphWriter {
   /** Writes what is inside the nodes that were made, and the nodes that are found there. */
   fill(): void {
     for (; this.#filled < this.#unfilled.length; this.#filled++) {
-      const { codec, node, state } = this.#unfilled[this.#filled]!;
-      this.holder = node;
-      codec.fill!(this, node, state);
+      const made = this.#unfilled[this.#filled]!;
+      // It was needed whole meanwhile.
+      if (made.filling === 'unfilled') this.#fillOne(made);
     }
   }
 
-  /** Writes a value and all that is inside it, before anything else. */
+  #fillOne(made: Made): void {
+    const { codec, node, state } = made;
+    made.filling = 'begun';
+    this.holder = node;
+    const ways = this.#ways;
+    if (ways === null) codec.fill!(this, node, state);
+    else ways.during(() => codec.fill!(this, node, state), ways.from(this.#ids.get(node)!));
+    made.filling = 'filled';
+  }
+
+  /**
+   * Writes a value and all that it leads to, before anything else. Only what leads to this value itself can't be whole yet.
+   * @throws WaysNeeded
+   */
   whole(value: unknown): void {
     const unfilled = this.#unfilled,
-      filled = this.#filled;
+      filled = this.#filled,
+      from = this.#wholeFrom;
     this.#unfilled = [];
     this.#filled = 0;
+    this.#wholeFrom = this.#nodes.length;
     this.write(value);
     this.fill();
+    this.#wholeFrom = from;
     this.#unfilled = unfilled;
     this.#filled = filled;
+  }
+
+  /** A node that is needed whole was made before: what is inside it, and waits to be written elsewhere, is to be written here. */
+  #complete(id: number): void {
+    if (this.#ways === null) throw new WaysNeeded();
+    const missing = this.#ways.unfilledFrom(id, (each) => this.#nodes[each]!.filling);
+    if (missing.length === 0) return;
+    this.bytes.u8(Value.FillingHere);
+    this.bytes.varint(missing.length);
+    for (const each of missing) {
+      this.bytes.varint(each);
+      this.#unfilled.push(this.#nodes[each]!);
+    }
   }
 
   #node(node: object): void {
@@ -147,6 +192,8 @@ export class GraphWriter {
       known = this.#ids.get(node);
     if (known !== undefined) {
       if (known < 0) throw new Refusal(node, 'holds itself in a place where nothing can be put later');
+      if (known < this.#wholeFrom) this.#complete(known);
+      this.#ways?.to(known);
       if (known < SHORT_COUNT) bytes.u8(FIRST_NODE_AGAIN + known);
       else {
         bytes.u8(Value.Again);
@@ -158,13 +205,19 @@ export class GraphWriter {
     const codec = codecOf(node);
     bytes.u8(codec.tag);
     this.state = null;
-    if (codec.nests === true) this.#makeNested(codec, node);
-    else codec.make?.(this, node);
-    this.#ids.set(node, this.#idsCount++);
-    if (codec.fill !== undefined) this.#unfilled.push({ codec, node, state: this.state });
+    const ways = this.#ways;
+    if (ways === null) this.#make(codec, node);
+    else ways.add(ways.during(() => this.#make(codec, node)));
+    const id = this.#nodes.length,
+      made: Made = { codec, node, state: this.state, filling: codec.fill === undefined ? 'filled' : 'unfilled' };
+    this.#ids.set(node, id);
+    this.#nodes.push(made);
+    ways?.to(id);
+    if (codec.fill !== undefined) this.#unfilled.push(made);
   }
 
-  #makeNested(codec: Codec, node: object): void {
+  #make(codec: Codec, node: object): void {
+    if (codec.nests !== true) return codec.make?.(this, node);
     if (++this.#depth > DEPTH_MAX)
       throw new Refusal(node, `nests more than ${DEPTH_MAX} closures (or instances of registered classes) deep`);
     const { holder } = this;

@@ -4,6 +4,7 @@ import { CodeChangedError, DecodeError } from './errors.ts';
 import { GraphReader } from './graph-reader.ts';
 import { type Found, GraphWriter } from './graph-writer.ts';
 import { Refusal } from './refusal.ts';
+import { WaysNeeded } from './ways.ts';
 
 /**
  * Writes values, and all that they lead to, as bytes: what is shared among them stays shared, cycles are kept. Code is named by
@@ -16,11 +17,11 @@ export function encodeGraph(roots: readonly unknown[], names: RootNames = []): U
   try {
     return write(new GraphWriter(), roots);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal || error instanceof WaysNeeded)) throw error;
   }
-  // Once more, to tell the way to the value.
+  // Once more, with all that is hardly ever worth remembering: which nodes lead where, and the way to a value that can't be written.
   const found = new Map<object, Found>(),
-    writer = new GraphWriter(found);
+    writer = new GraphWriter({ found, knowsWays: true });
   try {
     return write(writer, roots);
   } catch (error) {

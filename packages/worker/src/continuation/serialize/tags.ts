@@ -32,6 +32,8 @@ export const Value = {
   ConstantSymbol: 18,
   /** A node that was written before. */
   Again: 19,
+  /** How many nodes, and which: what is inside them follows here, and not where they were made. Then comes the value. */
+  FillingHere: 20,
 } as const;
 
 /** The first byte of every node that is written for the first time. */
