@@ -77,7 +77,7 @@ export function list() {
   return [
     shared, cycle, undefined, null, true, -0, NaN, Infinity, 12345678901, 0.1, 2n ** 70n, 'é', '日本', '\\ud800', 'again and again', 'again and again',
     Symbol.for('r'), Symbol.iterator, places.there, new Date(5), /a(b)+/gi, new Map([[shared, 1]]), new Set([2]), new Uint8Array(9), new DataView(new ArrayBuffer(4)),
-    Buffer.from('bytes'), new ArrayBuffer(2, { maxByteLength: 9 }), new URL('http://a/b'), new URLSearchParams('a=1'), new Headers({ a: 'b' }), Object(1), Object('two'),
+    Buffer.from('bytes'), new ArrayBuffer(2, { maxByteLength: 9 }), new Uint8Array(new ArrayBuffer(2, { maxByteLength: 9 })), new Float16Array(2), Object.freeze(/f/g), new URL('http://a/b'), new URLSearchParams('a=1'), new Headers({ a: 'b' }), Object(1), Object('two'),
     Object.freeze({ a: 1 }), Object.create(null), Object.create({ up: 1 }), [1, , 3], Object.assign([1], { more: 1 }), { 1000: 1 }, { get x() { ran++; return 1; }, y: 2 },
     new TypeError('no', { cause: shared }), new Wrong('w'), new Money(5), new Named(), Named, Cart.of, Math.max, Map.prototype, Math, places.here, trap, JSON.parse('{ "__proto__": 1 }'),
     (function () { return arguments; })(1, 2), Cart.prototype,

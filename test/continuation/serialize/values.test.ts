@@ -201,6 +201,65 @@ describe('encodeGraph() and decodeGraph()', () => {
     expect([growing.resizable, growing.maxByteLength]).toEqual([true, 16]);
   });
 
+  test('encodeGraph() keeps views that end with their buffer, whatever that becomes, and those that do not', () => {
+    for (const [bytes, maxByteLength] of [
+      [8, 64],
+      [8, 8],
+      [8, 9],
+    ] as const) {
+      const growing = new ArrayBuffer(bytes, { maxByteLength });
+      new Uint8Array(growing).fill(7);
+      type View = new (buffer: ArrayBuffer, offset?: number, length?: number) => ArrayBufferView<ArrayBuffer>;
+      for (const View of [Uint8Array, Uint16Array, Float16Array, DataView] as readonly View[]) {
+        const lengths = (views: readonly ArrayBufferView[]): (number | string)[] =>
+          views.map((view) => {
+            try {
+              return view.byteLength;
+            } catch {
+              return 'lost';
+            }
+          });
+        const views = [new View(growing), new View(growing, 4), new View(growing, 0, 4), new View(growing, 4, 2)];
+        views.push(new View(growing, 0, 8 / ('BYTES_PER_ELEMENT' in View ? (View.BYTES_PER_ELEMENT as number) : 1)));
+        const read = again(views);
+        assert.deepStrictEqual(read, views);
+        expect(new Uint8Array(growing)).toEqual(new Uint8Array(bytes).fill(7));
+        for (const size of [4, bytes, maxByteLength]) {
+          const copy = structuredClone(views);
+          copy[0]!.buffer.resize(size);
+          const twin = again(views);
+          twin[0]!.buffer.resize(size);
+          expect(lengths(twin)).toEqual(lengths(copy));
+        }
+      }
+    }
+  });
+
+  test('encodeGraph() keeps a regular expression that was frozen', () => {
+    const read = again(Object.freeze(/a/g));
+    expect([read.source, read.flags, Object.isFrozen(read)]).toEqual(['a', 'g', true]);
+    expect(() => read.test('a')).toThrow(TypeError);
+  });
+
+  const odd = /a/g;
+  odd.lastIndex = { valueOf: () => 1 } as unknown as number;
+  test.each<[string, unknown, RegExp]>([
+    ['an iterator', { it: [1].values() }, /"x.it" is an iterator in progress/],
+    ["an iterator's helper", { it: [1].values().map(String) }, /"x.it" is an iterator in progress/],
+    ['a URL with more to it', Object.assign(new URL('http://a/'), { tag: 1 }), /"x" has properties of its own/],
+    ['Headers with more to them', [Object.freeze(new Headers())], /"x\[0\]" has properties of its own, or is frozen/],
+    ['a search with more to it', Object.assign(new URLSearchParams(), { tag: 1 }), /"x" has properties of its own/],
+    [
+      'a view that was closed',
+      Object.preventExtensions(new Uint8Array(2)),
+      /"x" is a view of a buffer to which nothing can be added/,
+    ],
+    ['an odd place in a text', odd, /"x" is a regular expression whose lastIndex is no number/],
+    ['a bound function', [Math.max.bind(null, 1)], /"x\[0\]" is the function bound max, .* or is bound/],
+  ])('encodeGraph() names %s, of which something would be lost', (_, value, message) => {
+    expect(() => encodeGraph([value], ['x'])).toThrow(message);
+  });
+
   test('encodeGraph() keeps a long array of almost nothing', () => {
     const value: unknown[] = [];
     value[4_000_000_000] = 'far';

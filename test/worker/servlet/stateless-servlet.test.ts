@@ -439,6 +439,26 @@ describe('the rest of the family', () => {
     expect(await program.follow(two, '?n=0')).toBe('end 2');
   });
 
+  test('captureContinuation(): a run can hold itself in a variable that was there before, and be resumed from pages', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, captureContinuation')}${ASK}
+      export default async function start() {
+        let again;
+        const held = {};
+        const n = await captureContinuation((k) => { again = k; held.k = k; return 0; });
+        const more = Number(await ask('n is ' + n));
+        if (more > 0) return (more > 9 ? held.k : again).resume(n + more);
+        return 'end ' + n + (again === held.k);
+      }`);
+    const there = await program.elsewhere();
+    const zero = await program.text('/k');
+    const two = await there.follow(zero, '?n=2');
+    expect(two).toContain('n is 2');
+    const twelve = await program.follow(two, '?n=10');
+    expect(twelve).toContain('n is 12');
+    expect(await there.follow(twelve, '?n=0')).toBe('end 12true');
+    expect(await there.follow(two, '?n=0')).toBe('end 2true');
+  });
+
   test('serverRef() keeps a value in its thread; its page is for that thread, and elsewhere it is gone', async () => {
     const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, serverRef')}${ASK}
       export default async function start() {
@@ -526,6 +546,22 @@ describe('what of the library can stand in a saved page', () => {
       }`);
     const page = await program.text('/flow');
     expect(page).toMatch(/cart[^]*items\[0\]\.lock[^]*WeakMap/);
+  });
+
+  test('code that can not be saved is refused with what it is and its line, and not as code of a library', async () => {
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend')}${ASK}
+      export default async function start() {
+        class Counter { static count = 3; }
+        const items = [Counter];
+        await ask('x');
+        return String(items);
+      }`);
+    await expect(program.ask('/flow')).rejects.toMatchObject({
+      code: 'SERVLET_UNSERIALIZABLE',
+      message: expect.stringMatching(
+        /"items\[0\]" is a class with static fields that is declared inside a function: declare it at the top level \(.*:\d+:\d+\)$/,
+      ) as string,
+    });
   });
 
   test('a captured continuation with a native part in it is refused', async () => {

@@ -1,12 +1,12 @@
 import { capture, Continuation, exit } from '../continuation/runtime.ts';
 import { isFrame } from '../continuation/serialize/frame-kinds.ts';
 import { Refusal } from '../continuation/serialize/refusal.ts';
-import { registerSerializable } from '../continuation/serialize/registered.ts';
+import { registerFillable } from '../continuation/serialize/registered.ts';
 import { Jump } from './jump.ts';
 
 /** The rest of a run as a value: it can be kept in a variable, and is saved with a page. */
 export class CapturedContinuation<Value> {
-  readonly #continuation: Continuation;
+  #continuation: Continuation;
 
   constructor(continuation: Continuation) {
     this.#continuation = continuation;
@@ -18,20 +18,20 @@ export class CapturedContinuation<Value> {
   }
 
   static {
-    registerSerializable(
-      CapturedContinuation,
-      (captured) => {
+    // A run may hold itself, in a variable that was there before.
+    registerFillable(CapturedContinuation, 'custodian.CapturedContinuation', {
+      to: (captured) => {
         const { frames, parked } = captured.#continuation;
         if (parked !== null) throw new Refusal(captured, 'has a native part in it, which only this process can resume');
         return frames;
       },
-      (frames) => {
+      // Frames have their bindings when all of the page is there, and each of them is resumed with its own.
+      make: () => new CapturedContinuation(new Continuation(null, null, null)),
+      fill: (captured, frames) => {
         if (frames !== null && !isFrame(frames)) throw new TypeError('Cannot make a continuation: it has no frames');
-        // Frames have their bindings when all of the page is there, and each of them is resumed with its own.
-        return new CapturedContinuation(new Continuation(frames, null, null));
+        captured.#continuation = new Continuation(frames, null, null);
       },
-      { name: 'custodian.CapturedContinuation' },
-    );
+    });
   }
 }
 

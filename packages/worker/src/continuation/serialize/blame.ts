@@ -26,8 +26,9 @@ export function blame(
 ): UnserializableError {
   if (refusal.value instanceof Frame && refusal.value.meta !== null) return blameCall(refusal, refusal.value);
   const steps: Step[] = [];
+  // What is wrong with a node itself is met where that was.
   for (
-    let step: Found | undefined = last;
+    let step: Found | undefined = found.get(refusal.value as object) ?? last;
     step !== undefined;
     step = step.holder ? found.get(step.holder) : undefined
   ) {

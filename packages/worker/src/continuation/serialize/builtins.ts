@@ -38,7 +38,9 @@ export const regExpCodec: Codec<RegExp> = {
     let flags = '';
     for (const [flag, isSet] of FLAGS) if (isSet(node)) flags += flag;
     out.write(flags);
-    out.write(Object.getOwnPropertyDescriptor(node, 'lastIndex')!.value);
+    const at: unknown = Object.getOwnPropertyDescriptor(node, 'lastIndex')!.value;
+    if (typeof at !== 'number') throw new Refusal(node, 'is a regular expression whose lastIndex is no number');
+    out.write(at);
   },
   fill: (out, node) => fillOthers(out, node, 'lastIndex'),
   remake: (from) => {
@@ -48,6 +50,20 @@ export const regExpCodec: Codec<RegExp> = {
   },
   refill: refillOthers,
 };
+
+/** One that was frozen: its `lastIndex` stays what it is. */
+export const fixedRegExpCodec: Codec<RegExp> = {
+  ...regExpCodec,
+  tag: Node.FixedRegExp,
+  refill: (from, node) => {
+    refillOthers(from, node);
+    from.finally(() => Object.defineProperty(node, 'lastIndex', { writable: false }));
+  },
+};
+
+export function regExpCodecOf(node: RegExp): Codec<RegExp> {
+  return Object.getOwnPropertyDescriptor(node, 'lastIndex')!.writable ? regExpCodec : fixedRegExpCodec;
+}
 
 const ERRORS = ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'] as const;
 const makers = ERRORS.map((name) => globalThis[name]);
@@ -180,11 +196,36 @@ const VIEWS = [
   BigInt64Array,
   BigUint64Array,
   Buffer,
+  Float16Array,
 ] as const;
 export const VIEW_PROTOTYPES: readonly object[] = VIEWS.map((view) => view.prototype as object);
 const BUFFER = VIEWS.indexOf(Buffer);
 /** Small buffers of Node share one large one: of those, only the bytes that are seen are written. */
 const POOL_BYTES = 64 * 1024;
+
+/** Where the bytes of a view are: in a buffer that is written too, right here, or in a buffer whose end is the view's. */
+const IN_BUFFER = 0,
+  HERE = 1,
+  TO_THE_END = 2;
+const clone = structuredClone;
+
+/** It has no length of its own, and becomes longer and shorter with its buffer. */
+function endsWithBuffer(view: AnyView, buffer: ArrayBuffer, [offset, length]: readonly [number, number]): boolean {
+  if (!isResizable(buffer)) return false;
+  const unit = view instanceof DataView ? 1 : view.BYTES_PER_ELEMENT,
+    bytes = byteLengthOf(buffer) as number;
+  if (offset + (length + 1) * unit <= bytes || bytes < unit) return false;
+  // Nothing says so but what happens when its buffer changes.
+  const copy = clone(view),
+    [, , lengthOf] = accessorsOf(copy),
+    isFull = bytes + unit > (maxByteLengthOf(buffer) as number);
+  (copy.buffer as ArrayBuffer).resize(isFull ? bytes - unit : bytes + unit);
+  try {
+    return lengthOf!(copy) === (isFull ? length - 1 : length + 1);
+  } catch {
+    return false; // A DataView that has lost its end.
+  }
+}
 
 type AnyView = Uint8Array | DataView;
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object,
@@ -195,22 +236,26 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object,
     getterOf(DataView.prototype, 'byteLength'),
   ];
 
+const accessorsOf = (view: AnyView): typeof arrayBytes => (types.isTypedArray(view) ? arrayBytes : viewBytes);
+
 export const viewCodec: Codec<AnyView> = {
   tag: Node.View,
   nests: true,
   make: (out, node) => {
     const kind = VIEW_PROTOTYPES.indexOf(Object.getPrototypeOf(node) as object),
-      [bufferOf, offsetOf, lengthOf] = kind === 0 ? viewBytes : arrayBytes,
+      [bufferOf, offsetOf, lengthOf] = accessorsOf(node),
       buffer = bufferOf!(node) as ArrayBuffer,
       isPooled = kind === BUFFER && (byteLengthOf(buffer) as number) <= POOL_BYTES;
+    if (!Object.isExtensible(node)) throw new Refusal(node, 'is a view of a buffer to which nothing can be added');
+    const [offset, length] = [offsetOf!(node) as number, lengthOf!(node) as number];
     out.bytes.u8(kind);
-    out.bytes.varint(lengthOf!(node) as number);
+    out.bytes.varint(length);
     if (isPooled) {
-      out.bytes.u8(1);
+      out.bytes.u8(HERE);
       out.bytes.bytes(node as Uint8Array);
     } else {
-      out.bytes.u8(0);
-      out.bytes.varint(offsetOf!(node) as number);
+      out.bytes.u8(endsWithBuffer(node, buffer, [offset, length]) ? TO_THE_END : IN_BUFFER);
+      out.bytes.varint(offset);
       out.at = 'buffer';
       out.write(buffer);
     }
@@ -220,12 +265,14 @@ export const viewCodec: Codec<AnyView> = {
       view = VIEWS[kind],
       length = from.bytes.varint();
     if (view === undefined) throw from.bad('there is no such view of a buffer');
-    if (from.bytes.u8() === 1) return Buffer.from(from.bytes.bytes(length).buffer);
+    const where = from.bytes.u8();
+    if (where === HERE) return Buffer.from(from.bytes.bytes(length).buffer);
     const offset = from.bytes.varint(),
       buffer = from.read();
     if (!types.isArrayBuffer(buffer)) throw from.bad('a view has no buffer');
-    if (view === Buffer) return Buffer.from(buffer, offset, length);
-    return Reflect.construct(view, [buffer, offset, length]) as AnyView;
+    const end = where === TO_THE_END ? undefined : length;
+    if (view === Buffer) return Buffer.from(buffer, offset, end);
+    return Reflect.construct(view, [buffer, offset, end]) as AnyView;
   },
 };
 
@@ -238,10 +285,19 @@ function answers(method: (self: object) => unknown, self: object): boolean {
   }
 }
 
+/** What a class of Node shows of its instances is all of them; what somebody has added would be lost. */
+function refuseOthers(node: object): void {
+  if (Reflect.ownKeys(node).length > 0 || !Object.isExtensible(node))
+    throw new Refusal(node, 'has properties of its own, or is frozen, which its class does not provide for');
+}
+
 const href = getterOf(URL.prototype, 'href');
 export const urlCodec: Codec<URL> = {
   tag: Node.Url,
-  make: (out, node) => out.write(href(node)),
+  make: (out, node) => {
+    refuseOthers(node);
+    out.write(href(node));
+  },
   remake: (from) => new URL(from.string()),
 };
 
@@ -250,7 +306,10 @@ export const isUrl = (value: object): boolean => answers(href, value);
 const searchText = methodOf(URLSearchParams.prototype, 'toString');
 export const searchParamsCodec: Codec<URLSearchParams> = {
   tag: Node.UrlSearchParams,
-  make: (out, node) => out.write(searchText(node)),
+  make: (out, node) => {
+    refuseOthers(node);
+    out.write(searchText(node));
+  },
   remake: (from) => new URLSearchParams(from.string()),
 };
 
@@ -268,6 +327,7 @@ function headersMethod(name: HeaderMethod): ReturnType<typeof methodOf> {
 export const headersCodec: Codec<Headers> = {
   tag: Node.Headers,
   make: (out, node) => {
+    refuseOthers(node);
     const pairs: [string, string][] = [];
     headersMethod('forEach')(node, (value: string, name: string) => {
       if (name !== 'set-cookie') pairs.push([name, value]);

@@ -10,6 +10,7 @@ import { fillObject, makeShape, refillObject, remakeShape } from './plain.ts';
 import { fillExactly, refillExactly } from './properties.ts';
 import { Refusal } from './refusal.ts';
 import { Node } from './tags.ts';
+import { methodOf } from './uncurry.ts';
 
 type Fn = (...args: unknown[]) => unknown;
 
@@ -81,8 +82,23 @@ export function functionCodecOf(value: Fn): Codec {
 
 function functionRefusal(value: Fn): string {
   const name: unknown = Object.getOwnPropertyDescriptor(value, 'name')?.value,
-    called = typeof name === 'string' && name !== '' ? `the function ${name}` : 'a function';
-  return `is ${called}, which is not made by the servlet's own modules (or by code of them that can't be saved: see docs/continuations.md); use it where it is, not in a variable that lives across a suspension`;
+    isNamed = typeof name === 'string' && name !== '',
+    called = isNamed ? `the function ${name}` : 'a function',
+    own = isNamed ? unsavable(value, name) : undefined;
+  if (own !== undefined) return own;
+  return `is ${called}, which is not made by the servlet's own modules, or is bound, or can't be saved for what it uses (docs/stateless.md); use it where it is, not in a variable that lives across a suspension`;
+}
+
+const sourceText = methodOf(Function.prototype, 'toString');
+/** Code of the servlet that can't be saved has no tag; but its module knows why, and what it is called. */
+function unsavable(value: Fn, name: string): string | undefined {
+  const isClass = /^class\b/.test(sourceText(value) as string);
+  for (const { file, codes } of loadedModules()) {
+    for (const { why, line, column, ...code } of codes)
+      if (why !== undefined && code.name === name && (code.isClass === true) === isClass)
+        return `${why} (${file}:${line}:${column})`;
+  }
+  return undefined;
 }
 
 /** What is found again by name, wherever it may be. */

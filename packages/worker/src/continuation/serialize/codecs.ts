@@ -8,7 +8,9 @@ import {
   headersCodec,
   isSearchParams,
   isUrl,
+  fixedRegExpCodec,
   regExpCodec,
+  regExpCodecOf,
   searchParamsCodec,
   urlCodec,
   VIEW_PROTOTYPES,
@@ -22,8 +24,7 @@ import { intrinsicName } from './intrinsics.ts';
 import { tagOf } from '../module-code.ts';
 import { argumentsCodec, arrayCodec, mapCodec, objectCodec, objectOfCodec, setCodec } from './plain.ts';
 import { Refusal } from './refusal.ts';
-import { registeredCodec } from './registered-codec.ts';
-import { registrationFor } from './registered.ts';
+import { fillableCodec, registeredCodec, registeredCodecFor } from './registered-codec.ts';
 
 /** By the first byte of a node. */
 export const codecs: readonly (Codec | undefined)[] = table(
@@ -35,6 +36,7 @@ export const codecs: readonly (Codec | undefined)[] = table(
   setCodec,
   dateCodec,
   regExpCodec,
+  fixedRegExpCodec,
   errorCodec,
   boxedCodec,
   arrayBufferCodec,
@@ -43,6 +45,7 @@ export const codecs: readonly (Codec | undefined)[] = table(
   searchParamsCodec,
   headersCodec,
   registeredCodec,
+  fillableCodec,
   ...codeCodecs,
   ...frameCodecs,
   ...cursorCodecs,
@@ -79,7 +82,7 @@ export function codecOf(node: object): Codec {
   if (proto === Object.prototype) return plainCodecOf(node);
   if (Array.isArray(node) && proto === Array.prototype) return arrayCodec;
   const builtin = builtins.get(proto);
-  if (builtin?.is(node)) return builtin.codec;
+  if (builtin?.is(node)) return builtin.codec === regExpCodec ? regExpCodecOf(node as RegExp) : builtin.codec;
   if (node instanceof Frame) return frameCodecOf(node);
   if (isCursor(node)) return cursorCodecs[0]!;
   return otherCodecOf(node, proto);
@@ -88,7 +91,7 @@ export function codecOf(node: object): Codec {
 /** The library has functions that carry data of their own, and a class for each kind of them. */
 function callableCodecOf(node: (...args: unknown[]) => unknown): Codec {
   const proto = Object.getPrototypeOf(node) as object | null;
-  return proto !== null && registrationFor(proto) !== undefined ? registeredCodec : functionCodecOf(node);
+  return (proto === null ? undefined : registeredCodecFor(proto)) ?? functionCodecOf(node);
 }
 
 const maths = Math,
@@ -103,7 +106,8 @@ function plainCodecOf(node: object): Codec {
 }
 
 function otherCodecOf(node: object, proto: object | null): Codec {
-  if (proto !== null && registrationFor(proto) !== undefined) return registeredCodec;
+  const registered = proto === null ? undefined : registeredCodecFor(proto);
+  if (registered !== undefined) return registered;
   if (Object.hasOwn(node, 'constructor') && classOf(node) !== undefined) return prototypeCodec;
   if (isHeaders(proto)) return headersCodec;
   const isInstance = proto !== null && classOf(proto) !== undefined,
@@ -124,7 +128,7 @@ function isHeaders(proto: object | null): boolean {
 const KINDS: readonly (readonly [is: (value: object) => boolean, why: string])[] = [
   [types.isPromise, 'is a promise: await it before the page is shown'],
   [types.isGeneratorObject, 'is a generator in progress, whose state is native: collect its values in an array'],
-  [(value) => types.isMapIterator(value) || types.isSetIterator(value), 'is an iterator in progress'],
+  [(value) => value instanceof Iterator, 'is an iterator in progress'],
   [types.isWeakMap, 'is a WeakMap: nobody can tell what is in it'],
   [types.isWeakSet, 'is a WeakSet: nobody can tell what is in it'],
   [(value) => value instanceof WeakRef, 'is a WeakRef'],

@@ -4,6 +4,8 @@ export interface Registration {
   readonly prototype: object;
   to(value: object): unknown;
   from(data: unknown): object;
+  /** If it has one, `from` is given nothing, and the data is put into what it has made: so it may lead back to that. */
+  readonly fill?: (made: object, data: unknown) => void;
 }
 
 const byPrototype: Map<object, Registration> = new Map();
@@ -48,14 +50,27 @@ export function registerSerializable<Instance extends object>(
     );
   if (byPrototype.has(Class.prototype))
     throw new RegistrationError(`Cannot register class "${name}": it is registered already`);
-  const registration: Registration = {
+  add({ name, prototype: Class.prototype, to: to as Registration['to'], from });
+}
+
+/** The same for a class of this library whose instances are made empty. */
+export function registerFillable<Instance extends object>(
+  Class: abstract new (...args: any[]) => Instance,
+  name: string,
+  how: { to: (value: Instance) => unknown; make: () => Instance; fill: (made: Instance, data: unknown) => void },
+): void {
+  add({
     name,
-    prototype: Class.prototype,
-    to: to as Registration['to'],
-    from,
-  };
-  byPrototype.set(Class.prototype, registration);
-  byName.set(name, registration);
+    prototype: Class.prototype as object,
+    to: how.to as Registration['to'],
+    from: how.make,
+    fill: how.fill as Registration['fill'] & {},
+  });
+}
+
+function add(registration: Registration): void {
+  byPrototype.set(registration.prototype, registration);
+  byName.set(registration.name, registration);
 }
 
 export function registrationFor(prototype: object): Registration | undefined {

@@ -67,6 +67,9 @@ export const Node = {
   LibraryFrame: 46,
   /** What a constant of a module holds. */
   Constant: 51,
+  /** The same as Registered, of a class whose instances are filled when they are there. */
+  Fillable: 52,
+  FixedRegExp: 53,
   /** Something of the language, by its name. */
   Intrinsic: 47,
   /** Something of this library, by its name. */
