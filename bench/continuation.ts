@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type Continuation, type Outcome, prompt, resume } from '../packages/worker/src/continuation/runtime.ts';
@@ -20,6 +21,8 @@ type Row = Table['rows'][number];
 const DEPTHS = [1, 10, 100, 1000];
 const ROUNDS = 25;
 const LOADS = 7;
+/** Until the host has a cell that is warmed up. */
+const SETTLED_MS = 3000;
 const SESSIONS = 10_000;
 const LOADER = fileURLToPath(new URL('servers/load-servlet.ts', import.meta.url));
 
@@ -57,9 +60,14 @@ export async function continuation(_options: BenchOptions): Promise<Answer> {
         },
         {
           title:
-            'What its first visitor waits for, in a new cell each time, beyond what he waits for with a servlet of two lines',
+            'What its first visitor waits for, in a new cell each time, beyond what he waits for with a servlet of two lines. The host has been up for some seconds',
           columns: ['', 'first answer ms', 'beyond ms', 'limit', ''],
-          rows: await firstAnswers(directory),
+          rows: await firstAnswers(directory, SETTLED_MS),
+        },
+        {
+          title: 'The same at once when the host is up: no cell has been warmed up yet',
+          columns: ['', 'first answer ms', 'beyond ms', 'limit', ''],
+          rows: await firstAnswers(directory, 0),
         },
       ],
     };
@@ -254,8 +262,8 @@ const TINY = `import { sendSuspend } from '@custodian/worker';
 export default async (): Promise<string> => (1 > 2 ? String(await sendSuspend((url) => url)) : 'x');
 `;
 
-/** A host for each time, whose cache the others have filled. */
-async function firstAnswers(parent: string): Promise<Row[]> {
+/** A host for each time, whose cache the others have filled, and that has been up for so long. */
+async function firstAnswers(parent: string, settledMs: number): Promise<Row[]> {
   const waitFor = async (title: string, modules: Record<string, string>): Promise<number> => {
     const directory = join(parent, title);
     mkdirSync(directory, { recursive: true });
@@ -266,6 +274,7 @@ async function firstAnswers(parent: string): Promise<Row[]> {
       stateDir: join(parent, 'state'),
       log: false,
     });
+    await delay(settledMs);
     const start = performance.now();
     const answer = await fetch(`${host.url}/s`);
     if (answer.status !== 200) throw new Error(`Cannot load ${title}: ${answer.status} ${await answer.text()}`);
@@ -284,7 +293,9 @@ async function firstAnswers(parent: string): Promise<Row[]> {
     tiny.push(await waitFor('tiny', { 'servlet.ts': TINY }));
     for (const [title, modules] of Object.entries(kinds))
       for (const what of ['cold', 'cached'])
-        (waits[`${title}: ${what}`] ??= []).push(await waitFor(title, modules(`turn ${turn} of ${process.pid}`)));
+        (waits[`${title}: ${what}`] ??= []).push(
+          await waitFor(title, modules(`turn ${turn}, ${settledMs} of ${process.pid}`)),
+        );
   }
   const base = spreadOf(tiny);
   return [

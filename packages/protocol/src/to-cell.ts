@@ -20,6 +20,8 @@ export type ToCell =
   | { type: 'collect'; lease: number }
   /** Write the thread's heap to that file. */
   | { type: 'heap-snapshot'; lease: number; file: string }
+  /** Nobody needs the cell yet: let it do beforehand what its first servlet would wait for. */
+  | { type: 'warm-up' }
   /** Requests are coming in (or not): sample all threads from time to time. */
   | { type: 'active'; isActive: boolean };
 

@@ -4,6 +4,8 @@ import type { Failure } from './failure.ts';
 export type ToSupervisor =
   /** The cell is up and takes orders. */
   | { type: 'booted' }
+  /** What it was told to do beforehand is done. */
+  | { type: 'warmed-up' }
   /** What the threads hold and have used, and the CPU time in ms that it has cost so far to find out. */
   | { type: 'sample'; threads: ThreadSample[]; samplingMs: number }
   /** A thread is over a limit; it is being ended. */

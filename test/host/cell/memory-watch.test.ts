@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { MemoryWatch } from '../../../packages/host/src/cell/memory-watch.ts';
+import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
+import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { StartedHost } from '../../support/started-host.ts';
 
 const CAP = { heapMb: 40 };
@@ -121,6 +125,39 @@ describe('MemoryWatch', () => {
     expect((await fetch(`${started.url}/hoard`)).status).toBe(503);
     expect(started.host.ledger.obituaries[0]).toMatchObject({ servlet: 'hoard', cause: 'rss', limit: 'heapMb' });
   });
+});
+
+describe('MemoryWatch.apart()', () => {
+  const MB = 1 << 20;
+  /** What a thread that starts, and takes nothing, is charged with when this process takes memory so. */
+  async function chargedAfter(take: (watch: MemoryWatch) => void): Promise<number> {
+    const charged = Promise.withResolvers<number>();
+    const starting = {
+      isSuspect: true,
+      isStarting: true,
+      isAtPeak: false,
+      heapMaxBytes: 1024 * MB,
+      sample: () => Promise.resolve(),
+      reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true }),
+      onUnexplained: charged.resolve,
+    } as unknown as SupervisedThread;
+    const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} });
+    watch.begin(starting);
+    take(watch);
+    watch.look(residentBytes(), true, [starting]);
+    return (await charged.promise) / MB;
+  }
+
+  it.skipIf(!existsSync('/proc/self/task'))(
+    'apart() lays what the supervisor takes to prepare modules to no thread that starts meanwhile',
+    async () => {
+      const held: Buffer[] = [];
+      const take = (): number => held.push(Buffer.alloc(64 * MB, 1));
+      expect(await chargedAfter(take)).toBeGreaterThan(56);
+      expect(await chargedAfter((watch) => watch.apart(take))).toBeLessThan(8);
+      expect(held).toHaveLength(2);
+    },
+  );
 });
 
 describe('SupervisedThread', () => {

@@ -34,6 +34,9 @@ const RSS_SLACK_BYTES = 64 << 20;
 /** What a thread that has ended leaves: pages that the allocator keeps. */
 const RSS_PER_ENDED_THREAD_BYTES = 4 << 20;
 
+/** What a cell that was warmed up has more, when its first thread starts: what the one that did it leaves. */
+const RSS_WARM_BYTES = 32 << 20;
+
 /** A request that has run for less is not what a process died of, when another has run for longer. */
 const SUSPECT_FROM_MS = 100;
 
@@ -77,6 +80,8 @@ export class Cell implements Closable {
   /** Why it is being ended, once it is. */
   deathCause: DeathCause | null = null;
   isGone = false;
+  /** It has done beforehand what its first servlet would wait for. */
+  isWarm = false;
   /** No further lease: it ends with its last one. */
   isRetired = false;
   peakRssBytes = 0;
@@ -317,6 +322,11 @@ export class Cell implements Closable {
     return this.#bounding;
   }
 
+  /** Has it do beforehand what its first servlet would wait for. */
+  warmUp(): void {
+    this.send({ type: 'warm-up' });
+  }
+
   setActive(isActive: boolean): void {
     if (isActive === this.#isActive) return;
     this.#isActive = isActive;
@@ -392,6 +402,12 @@ export class Cell implements Closable {
         for (const thread of Array.isArray(message.threads) ? message.threads : [])
           this.leases.get(thread?.lease)?.onSample(thread);
         this.samplingMs = Math.max(this.samplingMs, Number(message.samplingMs) || 0);
+        return;
+      case 'warmed-up':
+        // Once a servlet has been in it, it may be the servlet who says so.
+        if (this.isWarm || this.#nextLease > 1) return;
+        this.isWarm = true;
+        this.baseRssBytes += RSS_WARM_BYTES;
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));

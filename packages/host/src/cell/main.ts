@@ -27,6 +27,7 @@ import { removeTree } from '../remove-tree.ts';
 import { residentBytes } from './resident-bytes.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 import { newTask, taskNumbers } from './task-stat.ts';
+import { WarmUp } from './warm-up.ts';
 
 const CONTROL_FD = 3;
 const [, , CACHE_DIR, EMPTY_DIR, CHANNELS, CODE_RANGE_MB] = process.argv as Arguments;
@@ -47,6 +48,8 @@ const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
 /** V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap. */
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
+/** V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
 /** While a request takes longer than a glance, its thread is first read so soon, and then as often as it has to be; the others are read now and then. */
 const WATCH_MS = 10;
 /** What is read is reported this often, and new peaks and what the last ones come to at once: each report wakes the acceptor. */
@@ -122,6 +125,9 @@ function onOrder(message: ToCell): void {
     case 'heap-snapshot':
       void writeHeapSnapshot(message.lease, message.file);
       return;
+    case 'warm-up':
+      warmUp.begin(() => send({ type: 'warmed-up' }));
+      return;
     case 'active':
       isActive = message.isActive;
       schedule(ACTIVE_MS);
@@ -143,8 +149,7 @@ function poolFor(order: LeaseOrder): Piscina {
       env: {},
       workerData: BOOT_DATA,
       execArgv: order.execArgv,
-      // V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once.
-      resourceLimits: { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE },
+      resourceLimits: RESOURCE_LIMITS,
     });
     pool.on('error', () => {
       // A thread that fails is reported by its exit.
@@ -154,10 +159,18 @@ function poolFor(order: LeaseOrder): Piscina {
   return pool;
 }
 
-const sources = new ModuleSources(CACHE_DIR, {
-  '@custodian/protocol': PROTOCOL,
-  '@custodian/worker': WORKER,
+const warmUp = new WarmUp({
+  boot: new URL('warm-up.mjs', WORKER),
+  resourceLimits: RESOURCE_LIMITS,
+  directory: EMPTY_DIR,
+  data: () => ({
+    ...BOOT_DATA,
+    sources: { ...runtimeSources, ...compiledModules.compilerSources },
+    packages: COMPILER_PACKAGES,
+  }),
 });
+const runtime = { '@custodian/protocol': PROTOCOL, '@custodian/worker': WORKER };
+const sources = new ModuleSources(CACHE_DIR, runtime, (text) => warmUp.strip(text));
 const runtimeSources = sources.collect(THREAD);
 // Compiled modules import it; nothing else does.
 sources.collect(new URL(`continuation/emitted${extname(WORKER)}`, WORKER).href, runtimeSources);
@@ -183,10 +196,13 @@ function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
   setImmediate(() => {
     try {
-      const modules = modulesFor(order);
+      const modules = memory.apart(() => modulesFor(order));
+      // It takes memory that the thread will need, and nobody else's modules pass through it.
+      warmUp.end();
       port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
       sources.save();
     } catch (error) {
+      warmUp.end();
       port1.postMessage({ error });
     }
   });

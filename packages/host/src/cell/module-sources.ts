@@ -40,11 +40,17 @@ export class ModuleSources {
   readonly #modules: Map<string, Module>;
   readonly #directories: readonly string[];
   readonly #runtimeFile: string;
+  readonly #stripTypes: (text: string) => string;
   /** Of the runtime's modules, more is known than the file says. */
   #isRuntimeNews = false;
 
   /** `aliases`: modules of the runtime that are imported by a bare name, as `file:` URLs. */
-  constructor(cacheDir: string, aliases: Readonly<Record<string, string>>) {
+  constructor(
+    cacheDir: string,
+    aliases: Readonly<Record<string, string>>,
+    stripTypes: (text: string) => string = (text) => stripTypeScriptTypes(text),
+  ) {
+    this.#stripTypes = stripTypes;
     this.#cacheDir = join(cacheDir, 'modules');
     this.#aliases = aliases;
     this.#directories = Object.values(aliases).map((url) => new URL('.', url).href);
@@ -152,7 +158,7 @@ export class ModuleSources {
     try {
       return readFileSync(file, 'utf8');
     } catch {
-      const stripped = stripTypeScriptTypes(text);
+      const stripped = this.#stripTypes(text);
       writeWhole(file, stripped);
       return stripped;
     }

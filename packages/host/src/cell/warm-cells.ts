@@ -7,6 +7,9 @@ const LOAD_MAX_MS = 1000;
 /** For the first answer of one that is loaded: to start a process keeps the acceptor from its sockets. */
 const ANSWER_MS = 100;
 
+/** A spare cell that nobody has taken for so long is warmed up. Where they are taken all the time, that would keep servlets from the processor. */
+const WARM_UP_AFTER_MS = 500;
+
 /** Cells that are booted and empty, so that a servlet that needs a new one does not wait for a process to start. */
 export class WarmCells {
   readonly #site: CellSite;
@@ -27,7 +30,11 @@ export class WarmCells {
   async prepare(profile: Profile): Promise<void> {
     if (profile === 'jail') return;
     const cells = this.#cellsOf(profile);
-    while (cells.length < this.#target && !this.#site.custodian.isShut) cells.push(this.#boot(profile));
+    while (cells.length < this.#target && !this.#site.custodian.isShut) {
+      const cell = this.#boot(profile);
+      cells.push(cell);
+      void this.#warmUp(cell, cells).catch(() => {});
+    }
     await Promise.all(cells.map((cell) => cell.booted));
   }
 
@@ -46,6 +53,12 @@ export class WarmCells {
     await Promise.race([taken.begun, delay(LOAD_MAX_MS, undefined, { ref: false })]);
     await delay(ANSWER_MS, undefined, { ref: false });
     await this.prepare(profile);
+  }
+
+  async #warmUp(cell: Cell, waiting: readonly Cell[]): Promise<void> {
+    await cell.booted;
+    await delay(WARM_UP_AFTER_MS, undefined, { ref: false });
+    if (waiting.includes(cell)) cell.warmUp();
   }
 
   #cellsOf(profile: Profile): Cell[] {

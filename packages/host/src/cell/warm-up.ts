@@ -1,0 +1,101 @@
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type ResourceLimits,
+  Worker,
+} from 'node:worker_threads';
+import { WARM_UP_SERVLET } from './warm-up-servlet.ts';
+
+/** Its thread strips a module of 2,000 lines in 5 ms. */
+const STRIP_MAX_MS = 1000;
+
+/** What the thread of a {@link WarmUp} needs of the runtime. */
+export interface WarmUpData {
+  entry: string;
+  protocol: string;
+  sources: Record<string, string>;
+  /** Where the compiler's own packages are, by name. */
+  packages: Readonly<Record<string, string>>;
+}
+
+/** Where it runs. */
+export interface WarmUpSite {
+  /** The entry of the thread. */
+  boot: URL;
+  resourceLimits: ResourceLimits;
+  /** The servlet that it compiles has an address in there, and no file. */
+  directory: string;
+  data: () => WarmUpData;
+}
+
+/**
+ * What a process does before it has a servlet, so that its first one finds it done: a thread starts Node's stripper, boots, and
+ * compiles a servlet of the host's own. It stays until the first servlet's modules are stripped, which it does. What Node has compiled
+ * of its own modules for one thread is there for the next; and so is the memory that V8 has had from the system, which
+ * takes longer to get than to fill. The stripper takes 40 MB, which go with the thread.
+ */
+export class WarmUp {
+  readonly #site: WarmUpSite;
+  /** Counts what the thread has said. */
+  readonly #answers = new Int32Array(new SharedArrayBuffer(4));
+  #worker: Worker | null = null;
+  /** To the thread, once it is warm. */
+  #port: MessagePort | null = null;
+
+  constructor(site: WarmUpSite) {
+    this.#site = site;
+  }
+
+  /** Only once, and only before there is a servlet. */
+  begin(onWarm: () => void): void {
+    const { boot, resourceLimits, directory, data } = this.#site;
+    const { port1, port2 } = new MessageChannel();
+    const servlet = { root: pathToFileURL(join(directory, '/')).href, text: WARM_UP_SERVLET };
+    const worker = new Worker(boot, {
+      workerData: { ...data(), servlet, port: port2, answers: this.#answers },
+      transferList: [port2],
+      env: {},
+      resourceLimits,
+    });
+    this.#worker = worker;
+    port1.once('message', () => {
+      if (this.#worker === null) return;
+      this.#port = port1;
+      onWarm();
+    });
+    // What fails here the servlet's own thread will meet, where its author can see it.
+    worker.on('error', () => {});
+    worker.once('exit', () => {
+      this.#port = null;
+      port1.close();
+    });
+  }
+
+  /** A module without its types: by the thread, if it is warm. @throws SyntaxError */
+  strip(text: string): string {
+    return this.#stripped(text) ?? stripTypeScriptTypes(text);
+  }
+
+  /** The thread is needed no longer. */
+  end(): void {
+    this.#port = null;
+    void this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  /** null: it is not warm, does not answer, or the text is wrong. */
+  #stripped(text: string): string | null {
+    if (this.#port === null) return null;
+    const said = Atomics.load(this.#answers, 0);
+    this.#port.postMessage(text);
+    Atomics.wait(this.#answers, 0, said, STRIP_MAX_MS);
+    const answer = receiveMessageOnPort(this.#port) as { message: string | null } | undefined;
+    // Its answer to this text must not be taken for that to another.
+    if (answer === undefined) this.end();
+    return answer?.message ?? null;
+  }
+}

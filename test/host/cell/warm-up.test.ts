@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { ModuleSources } from '../../../packages/host/src/cell/module-sources.ts';
+import { WarmCells } from '../../../packages/host/src/cell/warm-cells.ts';
+import { WarmUp } from '../../../packages/host/src/cell/warm-up.ts';
+import { Custodian } from '../../../packages/host/src/custodian.ts';
+import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
+
+const parent = mkdtempSync(join(tmpdir(), 'warm-up-'));
+afterAll(() => rmSync(parent, { recursive: true }));
+
+const PROTOCOL = import.meta.resolve('@custodian/protocol');
+const WORKER = import.meta.resolve('@custodian/worker');
+
+/** As a cell has it. */
+function warmUpOfCell(): WarmUp {
+  const sources = new ModuleSources(parent, { '@custodian/protocol': PROTOCOL, '@custodian/worker': WORKER });
+  const runtime = (path: string): string => new URL(`${path}${extname(WORKER)}`, WORKER).href;
+  const entry = runtime('thread');
+  return new WarmUp({
+    boot: new URL('warm-up.mjs', WORKER),
+    resourceLimits: {},
+    directory: parent,
+    data: () => {
+      const texts = sources.collect(entry);
+      for (const path of ['continuation/emitted', 'continuation/compile/compile'])
+        sources.collect(runtime(path), texts);
+      return { entry, protocol: PROTOCOL, sources: texts, packages: COMPILER_PACKAGES };
+    },
+  });
+}
+
+it('WarmUp compiles and runs its servlet, and then strips modules in its thread, until it is ended', async () => {
+  const warmUp = warmUpOfCell();
+  await new Promise<void>((resolve) => warmUp.begin(resolve));
+  const stripped: string[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    const text = `export interface A${turn} { a: string }\nexport const a: A${turn} = { a: 'é' };\n`;
+    stripped.push(warmUp.strip(text));
+    expect(stripped[turn]).toBe(stripTypeScriptTypes(text));
+    // The thread says nothing of it; who asked meets the error as if there were no thread, and the next text has its own answer.
+    expect(() => warmUp.strip('const a: = 1')).toThrow(SyntaxError);
+  }
+  warmUp.end();
+  expect(warmUp.strip('let a: number = 1;')).toBe('let a         = 1;');
+});
+
+it('WarmUp that is ended before it is warm says nothing more, and strips all the same', async () => {
+  const warmUp = warmUpOfCell();
+  let isWarm = false;
+  warmUp.begin(() => (isWarm = true));
+  warmUp.end();
+  expect(warmUp.strip('let a: number = 1;')).toBe('let a         = 1;');
+  const second = warmUpOfCell();
+  await new Promise<void>((resolve) => second.begin(resolve));
+  second.end();
+  expect(isWarm).toBe(false);
+});
+
+it.for(['trusted', 'guest'] as const)(
+  'WarmCells warms up a spare cell that nobody takes, and none that is taken: %s',
+  async (profile) => {
+    const custodian = new Custodian('root', null);
+    const directory = join(parent, profile);
+    const site = {
+      emptyDir: join(directory, 'empty'),
+      cacheDir: join(directory, 'cache'),
+      tempDir: join(directory, 'temp'),
+    };
+    for (const each of Object.values(site)) mkdirSync(each, { recursive: true });
+    const cells = new WarmCells({ custodian, ...site, jail: null }, 2);
+    await cells.prepare(profile);
+    const [, waiting] = cells.waiting;
+    const taken = cells.take(profile, { files: [], packages: [], tempMaxBytes: 0 });
+    const baseBytes = waiting!.baseRssBytes;
+    await expect.poll(() => waiting!.isWarm, { timeout: 20_000 }).toBe(true);
+    expect(taken.isWarm).toBe(false);
+    // What it leaves is no servlet's.
+    expect(waiting!.baseRssBytes).toBeGreaterThan(baseBytes);
+    await custodian.shutdownAll();
+  },
+);
