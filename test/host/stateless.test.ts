@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,6 +98,16 @@ describe('a stateless servlet', () => {
     }
     rmSync(stateDir, { recursive: true });
     expect((await visitor.get(`${url}?n=1`)).text).toContain('two');
+  });
+
+  test('a ring in the state directory that can’t be used is an error of the start, not of the first page', async () => {
+    const stateDir = mkdtempSync(join(tmpdir(), 'custodian-ring-'));
+    writeFileSync(join(stateDir, 'keys'), '1:too-short', { mode: 0o600 });
+    await expect(serve({ servlets: [], stateDir })).rejects.toMatchObject({
+      code: 'CUSTODIAN_CONFIG',
+      message: expect.stringContaining('entry 1 is not ID:KEY') as string,
+    });
+    rmSync(stateDir, { recursive: true });
   });
 
   test('a page that refers to a value in a thread is answered by that thread as long as it lives', async () => {
