@@ -95,6 +95,21 @@ describe('checkServlet()', () => {
       ['3:62 timer: a timer'],
     ],
     [
+      'a class of a function that can not be saved',
+      `export default async function start() { class Counter { static n = 1; } await ask('x'); return String(Counter.n); }`,
+      ['2:41 Counter: a class with static fields that is declared inside a function'],
+    ],
+    [
+      'an instance of such a class',
+      `export default async function start() { class Counter { static n = 1; } const one = new Counter(); await ask('x'); return String(one); }`,
+      ['2:85 one: an instance of Counter'],
+    ],
+    [
+      'a Proxy',
+      `export default async function start() { const one = new Proxy({}, {}); await ask('x'); return String(one.x); }`,
+      ['2:53 one: a Proxy'],
+    ],
+    [
       'a combinator of promises',
       `export default async function start() { return String(await Promise.all([ask('a'), 2])); }`,
       ["2:74 SERVLET_UNSAFE_CONTEXT: Cannot capture a continuation: Promise.all can't be captured"],

@@ -549,13 +549,18 @@ describe('what of the library can stand in a saved page', () => {
   });
 
   test('code that can not be saved is refused with what it is and its line, and not as code of a library', async () => {
-    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend')}${ASK}
+    const program = await StatelessProgram.load(`${IMPORTS('sendSuspend, currentRequest')}${ASK}
       export default async function start() {
         class Counter { static count = 3; }
-        const items = [Counter];
+        const items = [currentRequest().bindings.has('made') ? new Counter() : Counter];
         await ask('x');
         return String(items);
       }`);
+    await expect(program.ask('/flow?made')).rejects.toMatchObject({
+      message: expect.stringContaining(
+        '"items[0]" is an instance of Counter, which is a class with static fields',
+      ) as string,
+    });
     await expect(program.ask('/flow')).rejects.toMatchObject({
       code: 'SERVLET_UNSERIALIZABLE',
       message: expect.stringMatching(

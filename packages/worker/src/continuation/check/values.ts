@@ -24,6 +24,11 @@ const instance = (name: string): Reason =>
     'make it again after the page, or keep it in its thread with serverRef(value)',
   );
 
+const SPECIAL: ReadonlyMap<string, Reason> = new Map([
+  ['Promise', PROMISE],
+  ['Proxy', reason('is a Proxy', 'keep what it stands for, and make it again after the page')],
+]);
+
 function reason(why: string, instead: string): Reason {
   return { why, instead, path: '' };
 }
@@ -138,6 +143,7 @@ export class ValueCheck {
   /** The same of an expression. */
   value(module: CheckedModule, n: Node, seen: ReadonlySet<Variable> = new Set()): Reason | null {
     if (isFunctionNode(n)) return this.#function(module, n, seen);
+    if (n.type.startsWith('Class')) return nativeCode(n);
     switch (n.type) {
       case 'NewExpression':
         return this.#made(module, n);
@@ -162,9 +168,9 @@ export class ValueCheck {
 
   /** A closure that can't be saved, or that has captured what can't. */
   #function(module: CheckedModule, n: Node, seen: ReadonlySet<Variable>): Reason | null {
-    const use = n.$use;
-    if (use?.kind === 'native' && use.why !== null)
-      return reason(use.why, 'write it so that it does not, or declare it at the top level of a module');
+    const native = nativeCode(n),
+      use = n.$use;
+    if (native !== null) return native;
     if (use?.kind !== 'closure') return null;
     for (const captured of use.captures) {
       const found = this.variable(module, captured, seen);
@@ -178,13 +184,15 @@ export class ValueCheck {
     if (target === null) return null;
     if ('variable' in target) return this.#instance(target.module, target.module.inits.get(target.variable));
     const { from, name } = target;
-    if (from === null) return name === 'Promise' ? PROMISE : GLOBAL_CLASSES.includes(name) ? instance(name) : null;
+    if (from === null) return SPECIAL.get(name) ?? (GLOBAL_CLASSES.includes(name) ? instance(name) : null);
     return isBuiltInFunction(target) && !SAVED_CLASSES.has(name) ? instance(name) : null;
   }
 
   #instance(module: CheckedModule, made: Node | undefined): Reason | null {
     if (made === undefined || !made.type.startsWith('Class') || this.#registered.has(made)) return null;
-    const name = (made['id'] as Node | null)?.['name'] as string | undefined;
+    const name = (made['id'] as Node | null)?.['name'] as string | undefined,
+      native = nativeCode(made);
+    if (native !== null) return { ...native, why: `is an instance of ${name ?? 'a class'}, which ${native.why}` };
     if ((made['body'].body as Node[]).some((m) => m['key']?.type === 'PrivateIdentifier' && !m['static']))
       return reason(`is an instance of ${name ?? 'a class'}, which has private fields`, REGISTER);
     const above = made['superClass'] as Node | null,
@@ -224,6 +232,15 @@ export class ValueCheck {
     if (!init || !isFunctionNode(init) || variable.refs.some((ref) => ref.isWrite && !ref.isInit)) return null;
     return init;
   }
+}
+
+/** The compiler could not make it so that it can be saved. */
+function nativeCode(n: Node): Reason | null {
+  const use = n.$use;
+  if (use?.kind !== 'native' || use.why === null) return null;
+  const [why, wayOut = 'write it so that it does not, or declare it at the top level of a module'] =
+    use.why.split(': ');
+  return reason(why!, wayOut);
 }
 
 const REGISTER = 'say with registerSerializable(Class, to, from) how it is written and made again';

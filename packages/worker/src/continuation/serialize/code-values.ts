@@ -90,8 +90,8 @@ function functionRefusal(value: Fn): string {
 }
 
 const sourceText = methodOf(Function.prototype, 'toString');
-/** Code of the servlet that can't be saved has no tag; but its module knows why, and what it is called. */
-function unsavable(value: Fn, name: string): string | undefined {
+/** Code of the servlet that can't be saved has no tag; but its module knows why, and what it is called: the end of a sentence. */
+export function unsavable(value: Fn, name: string): string | undefined {
   const isClass = /^class\b/.test(sourceText(value) as string);
   for (const { file, codes } of loadedModules()) {
     for (const { why, line, column, ...code } of codes)

@@ -16,7 +16,15 @@ import {
   VIEW_PROTOTYPES,
   viewCodec,
 } from './builtins.ts';
-import { classOf, codeCodecs, functionCodecOf, instanceCodec, namedCodecOf, prototypeCodec } from './code-values.ts';
+import {
+  classOf,
+  codeCodecs,
+  functionCodecOf,
+  instanceCodec,
+  namedCodecOf,
+  prototypeCodec,
+  unsavable,
+} from './code-values.ts';
 import type { Codec } from './codec.ts';
 import { cursorCodecs, isCursor } from './cursors.ts';
 import { frameCodecOf, frameCodecs } from './frames.ts';
@@ -157,18 +165,28 @@ function inheritanceRefusal(node: object, proto: object | null): string | undefi
 }
 
 function foreignRefusal(proto: object | null): string | undefined {
-  for (let at = proto; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null)
-    if (constructorName(at) !== undefined)
-      return `is an instance of ${nameOf(at)}, a class of a library or of Node: what it stands for belongs to this process`;
+  for (let at = proto; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+    const maker = constructorOf(at);
+    if (maker === undefined) continue;
+    const own = unsavable(maker, nameOf(at));
+    return own === undefined
+      ? `is an instance of ${nameOf(at)}, a class of a library or of Node: what it stands for belongs to this process`
+      : `is an instance of ${nameOf(at)}, which ${own}`;
+  }
   return undefined;
 }
 
 function nameOf(proto: object | null): string {
   return (proto && constructorName(proto)) || 'a class without a name';
 }
-function constructorName(proto: object): string | undefined {
+type Maker = (...args: unknown[]) => unknown;
+function constructorOf(proto: object): Maker | undefined {
   const maker: unknown = Object.getOwnPropertyDescriptor(proto, 'constructor')?.value;
-  if (typeof maker !== 'function') return undefined;
+  return typeof maker === 'function' ? (maker as Maker) : undefined;
+}
+function constructorName(proto: object): string | undefined {
+  const maker = constructorOf(proto);
+  if (maker === undefined) return undefined;
   const name: unknown = Object.getOwnPropertyDescriptor(maker, 'name')?.value;
   return typeof name === 'string' ? name : '';
 }
