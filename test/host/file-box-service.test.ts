@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -98,6 +98,15 @@ describe('FileBoxService', () => {
     // Another process counts what it finds.
     connectAsks('shop/cart', [new FileBoxService(join(root, 'boxes'))]);
     await expect(set('n1000', megabyte)).rejects.toMatchObject({ code: 'LIMIT_FILE_BOX' });
+  });
+
+  test('a disk that does not let a box be set or read is an error with a code, which says nothing of the host', async () => {
+    writeFileSync(join(root, 'boxes'), 'in the way');
+    for (const asked of [set('n', '1'), get('n')])
+      await expect(asked).rejects.toMatchObject({
+        code: 'FILE_BOX_UNAVAILABLE',
+        message: expect.not.stringContaining(root) as string,
+      });
   });
 
   test('a value over 1 MB is refused', async () => {

@@ -42,7 +42,7 @@ export class FileBoxService implements Service, Closable {
   }
 
   async #get(ask: Ask, name: string): Promise<Answer> {
-    const bytes = await readOrNull(this.#path(ask, name));
+    const bytes = await available('read', () => readOrNull(this.#path(ask, name)));
     return bytes === null ? { head: { version: null } } : { head: { version: versionOf(bytes) }, body: bytes };
   }
 
@@ -50,7 +50,7 @@ export class FileBoxService implements Service, Closable {
     const bytes = await bodyOf(ask);
     const directory = this.#directory(ask);
     const path = this.#path(ask, name);
-    return this.#locks.hold(directory, async () => {
+    const set = async (): Promise<Answer> => {
       const before = await readOrNull(path);
       if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
         throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
@@ -61,7 +61,8 @@ export class FileBoxService implements Service, Closable {
       await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
       this.#usage.set(directory, { bytes: usage, changedAt: await changedAt(directory) });
       return { head: { version: versionOf(bytes) } };
-    });
+    };
+    return available('set', () => this.#locks.hold(directory, set));
   }
 
   /** Of all boxes of a servlet. Counted again when another process has put one there since. */
@@ -88,6 +89,17 @@ interface Usage {
   bytes: number;
   /** Of their directory: each box that is set changes it. */
   changedAt: bigint | null;
+}
+
+/** Whatever goes wrong on the disk has a code; what it is, the operator's log tells. */
+async function available<Result>(action: string, run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    const message = `Cannot ${action} a file box: the disk of the host does not let it`;
+    throw new ServiceError('FILE_BOX_UNAVAILABLE', message, { cause: error });
+  }
 }
 
 function isName(value: unknown): value is string {
