@@ -55,13 +55,20 @@ export function treeCpuMs(pid: number): number {
   return ticks * 10;
 }
 
-/** As {@link treeCpuMs}, in ns, by what the scheduler counted: for times too short for hundredths of a second. */
-export function treeCpuNs(pid: number): number {
-  let ns = 0;
-  for (const member of processTree(pid)) {
-    for (const task of readdirSync(`/proc/${member}/task`)) {
-      ns += Number(read(`/proc/${member}/task/${task}/schedstat`).split(' ')[0]);
-    }
-  }
-  return ns;
+/** A thread of a process, and the CPU time that it has used. */
+export interface ThreadTime {
+  pid: number;
+  isMain: boolean;
+  ns: number;
+}
+
+/** Of all threads of the process and its living descendants, by what the scheduler counted: for times too short for {@link treeCpuMs}. */
+export function threadTimes(pid: number): ThreadTime[] {
+  return processTree(pid).flatMap((member) =>
+    readdirSync(`/proc/${member}/task`).map((task) => ({
+      pid: member,
+      isMain: Number(task) === member,
+      ns: Number(read(`/proc/${member}/task/${task}/schedstat`).split(' ')[0]),
+    })),
+  );
 }

@@ -15,6 +15,15 @@ export function spreadOf(samples: readonly number[]): Spread {
   };
 }
 
+/** With the mean of the middle half, which strays less than the median, in its place, and that half's ends in the place of extremes. */
+export function middleOf(samples: readonly number[]): Spread {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const cut = Math.floor(sorted.length / 4);
+  const middle = sorted.slice(cut, sorted.length - cut);
+  const mean = middle.reduce((sum, sample) => sum + sample, 0) / middle.length;
+  return { median: mean, min: quantile(samples, 0.25), max: quantile(samples, 0.75), samples: [...samples] };
+}
+
 /** The value that a share of the samples lies below. */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);

@@ -47,6 +47,11 @@ describe('SupervisedThread', () => {
     await thread.sample(100 * MB);
     expect(thread.look(100.5 * MB, true)).toBe(false);
     expect(thread.look(100.5 * MB, false)).toBe(true);
+    expect(thread.look(102 * MB, true)).toBe(false);
+    // At once only if it is much of the room that is left, and else after a while.
+    expect(thread.look(350 * MB, true)).toBe(true);
+    nowMs += 50;
+    expect(thread.look(100.5 * MB, true)).toBe(false);
     expect(thread.look(102 * MB, true)).toBe(true);
     thread.onOthersMemory();
     expect(thread.look(100 * MB, true)).toBe(true);

@@ -35,6 +35,9 @@ const PEAK_SHARE = 1 / 32;
 
 /** Before it has to be, a thread is asked when its process has so much more than it ever had when it was; or that share of what it holds. */
 const NEWS_BYTES = 1 << 20;
+/** So often at most, unless that is such a share of the room that it has left. */
+const NEWS_EVERY_MS = 50;
+const NEWS_ROOM_SHARE = 1 / 4;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
 const ASK_AGAIN_MS = 100;
 /** CPU time that may be over before it is noticed. */
@@ -244,11 +247,19 @@ export class SupervisedThread {
       !this.#isKnown ||
       !isAlone ||
       this.#cap.isPending ||
-      rssBytes > this.#highRssBytes + Math.max(NEWS_BYTES, this.#heldBytes * PEAK_SHARE) ||
+      this.#hasNews ||
       this.#statedBytes + this.#grownBytes > this.heapMaxBytes ||
       this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
       this.#cpuLeftMs <= 0
     );
+  }
+
+  /** Has the process so much more that the thread's peak may be another? */
+  get #hasNews(): boolean {
+    const moreBytes = this.#rssBytes - this.#highRssBytes;
+    if (moreBytes <= Math.max(NEWS_BYTES, this.#heldBytes * PEAK_SHARE)) return false;
+    const isMuch = moreBytes > (this.heapMaxBytes - this.#heldBytes) * NEWS_ROOM_SHARE;
+    return isMuch || this.#now() - this.#sampledAt >= NEWS_EVERY_MS;
   }
 
   /** By how much the process has grown since it was asked. */
