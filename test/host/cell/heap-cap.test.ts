@@ -53,18 +53,51 @@ describe('HeapCap', () => {
   });
 
   test('asks a thread to collect that is charged with much which its statistics do not show, and not again before it is more', () => {
-    cap.onUnexplained(45 * MB, 0);
+    cap.onUnexplained(45 * MB, 10 * MB, 0);
     expect(questions).toEqual([]);
-    cap.onUnexplained(55 * MB, 0);
+    cap.onUnexplained(55 * MB, 10 * MB, 0);
     expect(questions).toHaveLength(1);
     collected(10);
     cap.breachedBy(10 * MB, 10);
-    cap.onUnexplained(54 * MB, 10);
+    cap.onUnexplained(54 * MB, 10 * MB, 10);
     nowMs += 201;
-    cap.onUnexplained(76 * MB, 10);
+    cap.onUnexplained(76 * MB, 10 * MB, 10);
     expect(questions).toHaveLength(1);
-    cap.onUnexplained(78 * MB, 10);
+    cap.onUnexplained(78 * MB, 10 * MB, 10);
     expect(questions).toHaveLength(2);
+  });
+
+  test('takes what its statistics show and what they do not for one, when garbage is gone from both', () => {
+    expect(cap.breachedBy(60 * MB, 0)).toBeNull();
+    expect(cap.onUnexplained(45 * MB, 60 * MB, 0)).toBeNull();
+    expect(cap.breachedBy(60 * MB, 10)).toBeNull();
+    expect(questions).toHaveLength(1);
+    for (const round of [1, 2, 3]) {
+      // What was told before the collection, or right after it, may be garbage that is gone.
+      collected(58);
+      expect(cap.breachedBy(58 * MB, 20)).toBeNull();
+      expect(cap.onUnexplained(45 * MB, 58 * MB, 20)).toBeNull();
+      expect(questions).toHaveLength(round);
+      nowMs += 20;
+      expect(cap.onUnexplained(45 * MB, 58 * MB, 20)).toBe(round < 3 ? null : 103 * MB);
+    }
+  });
+
+  test('lets a thread live whose unexplained memory was garbage, or whose heap was', () => {
+    for (const [liveMb, unexplainedMb] of [
+      [58, 10],
+      [10, 45],
+    ] as const) {
+      nowMs += 1000;
+      expect(cap.onUnexplained(45 * MB, 60 * MB, 0)).toBeNull();
+      expect(cap.breachedBy(60 * MB, 0)).toBeNull();
+      expect(cap.isOpen).toBe(true);
+      collected(liveMb);
+      expect(cap.breachedBy(liveMb * MB, 10)).toBeNull();
+      nowMs += 20;
+      expect(cap.onUnexplained(unexplainedMb * MB, liveMb * MB, 10)).toBeNull();
+      expect(cap.breachedBy(liveMb * MB, 20)).toBeNull();
+    }
   });
 
   test('is pending while a thread is over, or has not collected yet', () => {

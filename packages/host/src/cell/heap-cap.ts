@@ -9,6 +9,10 @@ const ASK_EVERY_MS = 200;
 const ASK_FILLED_SHARE = 0.5;
 /** The same share of memory that no statistic shows. It is ended with the first look that finds it over, so it is asked in good time. */
 const ASK_FROM_UNEXPLAINED_SHARE = 0.5;
+/** So long after a collection what no statistic shows is without what was garbage there: another thread gives it back. */
+const SETTLED_MS = 20;
+/** Garbage may be made anew until then, so that it takes so many collections in a row to be over with that. */
+const SETTLED_COUNT = 3;
 /** One that is over for so much CPU time without coming back to its event loop has no excuse. */
 const OVER_MAX_CPU_MS = 250;
 /**
@@ -38,9 +42,14 @@ export class HeapCap {
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
   #collectedBytes = 0;
-  /** What was not explained when that was first told after this collection. */
+  /** What no statistic shows, as it was told last, and when that was first told after this collection. */
   #unexplainedBytes = 0;
+  #collectedUnexplainedBytes = 0;
   #unexplainedAt = -Infinity;
+  /** It has collected, and what no statistic shows was not told since that can count. */
+  #isUnsettled = false;
+  /** Collections in a row after which it was over with what no statistic shows. */
+  #overCount = 0;
 
   /** `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. */
   constructor(
@@ -62,35 +71,56 @@ export class HeapCap {
     this.#ask(++this.#question);
   }
 
-  /** A sample of the thread: garbage and all it holds so much, and it has used so much CPU time. Returns what is too much, if it is. */
-  breachedBy(heldBytes: number, cpuMs: number): number | null {
+  /** A sample of the thread: its statistics, garbage and all, show so much, and it has used so much CPU time. Returns what is too much, if it is. */
+  breachedBy(statedBytes: number, cpuMs: number): number | null {
     const { maxBytes } = this;
     if (this.#isAsked && this.#last.ended >= this.#question) {
       this.#isAsked = false;
       this.#collectedAt = this.#now();
       this.#collectedBytes = this.#last.liveBytes;
+      this.#isUnsettled = true;
       if (this.#last.liveBytes > maxBytes) return this.#last.liveBytes;
     }
+    // What was told before the collection may be gone.
+    const heldBytes = statedBytes + (this.#isUnsettled ? 0 : this.#unexplainedBytes);
     if (heldBytes > maxBytes * (1 + FAR_SHARE) + BEYOND_BYTES) return heldBytes;
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
     if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
-    if (isOver || this.#isNear(heldBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs);
+    if (isOver || this.#isNear(statedBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs);
     return null;
   }
 
-  /** It is charged with so much that no statistic of it shows, which others hold to the cap. Shared buffers become garbage, too. */
-  onUnexplained(bytes: number, cpuMs: number): void {
+  /**
+   * It is charged with so much that no statistic of it shows, when those show `statedBytes`. Shared buffers become garbage, too: who
+   * is over with them is judged by what is told some time after a collection, again and again. Returns what is too much, if it is.
+   */
+  onUnexplained(bytes: number, statedBytes: number, cpuMs: number): number | null {
+    this.#unexplainedBytes = bytes;
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
-      this.#unexplainedBytes = bytes;
+      this.#collectedUnexplainedBytes = bytes;
     }
-    if (!this.#isAsked && this.#isNear(bytes, this.#unexplainedBytes, ASK_FROM_UNEXPLAINED_SHARE)) this.collect(cpuMs);
+    if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
+      this.#isUnsettled = false;
+      const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
+      this.#overCount = bytes > 0 && liveBytes > this.maxBytes ? this.#overCount + 1 : 0;
+      if (this.#overCount >= SETTLED_COUNT) return liveBytes;
+      if (this.#overCount > 0 && !this.#isAsked) this.collect(cpuMs);
+    }
+    const isNear = this.#isNear(bytes, this.#collectedUnexplainedBytes, ASK_FROM_UNEXPLAINED_SHARE);
+    if (!this.#isAsked && isNear) this.collect(cpuMs);
+    return null;
   }
 
   /** Is it over, or asked to collect and has not done it? */
   get isPending(): boolean {
     return this.#isAsked || this.#overFromCpuMs !== null;
+  }
+
+  /** Is it to be told what no statistic shows, before more can be said? */
+  get isOpen(): boolean {
+    return (this.isPending || this.#isUnsettled) && this.#unexplainedBytes > 0;
   }
 
   /** Is so much enough to ask it, when so much was left by the last collection? */

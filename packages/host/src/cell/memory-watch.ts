@@ -86,6 +86,7 @@ export class MemoryWatch {
     if (suspects.length === 0) return true;
     const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
     return suspects.some((thread) => {
+      if (thread.isToBeSettled) return true;
       const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
       return bytes > maxOf(thread) || (isDue && bytes > thread.lastSample.unexplainedBytes + NOISE_BYTES);
     });

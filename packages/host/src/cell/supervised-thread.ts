@@ -21,7 +21,8 @@ import type { ThreadReading } from './unexplained-memory.ts';
 
 /** A limit that a thread is over. */
 export interface Breach {
-  cause: 'heap' | 'cpu';
+  /** Of memory: `rss`, when most of it is what no statistic of the thread shows. */
+  cause: 'heap' | 'rss' | 'cpu';
   value: number;
   max: number;
 }
@@ -162,7 +163,15 @@ export class SupervisedThread {
   /** It is charged with so much memory that its statistics don't show. */
   onUnexplained(bytes: number): void {
     this.lastSample.unexplainedBytes = bytes;
-    this.#cap.onUnexplained(bytes, this.lastSample.cpuMs);
+    // Its start has an allowance of its own for that.
+    const cappedBytes = this.isStarting ? 0 : bytes;
+    const overBytes = this.#cap.onUnexplained(cappedBytes, this.#statedBytes, this.lastSample.cpuMs);
+    if (overBytes !== null) this.#onOver(overBytes);
+  }
+
+  /** Is it over its cap with what no statistic of it shows, as far as that was looked at? It may be garbage that is gone. */
+  get isToBeSettled(): boolean {
+    return this.#cap.isOpen;
   }
 
   /** Has the thread collect its garbage, when it comes back to its event loop. */
@@ -248,7 +257,7 @@ export class SupervisedThread {
       !isAlone ||
       this.#cap.isPending ||
       this.#hasNews ||
-      this.#statedBytes + this.#grownBytes > this.heapMaxBytes ||
+      this.#heldBytes + this.#grownBytes > this.heapMaxBytes ||
       this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
       this.#cpuLeftMs <= 0
     );
@@ -322,9 +331,14 @@ export class SupervisedThread {
     this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
-    if (overBytes !== null) this.#onBreach({ cause: 'heap', value: overBytes, max: this.heapMaxBytes });
+    if (overBytes !== null) this.#onOver(overBytes);
     else if (this.isWatched) this.#holdToCpu(cpuMs);
     this.#isKnown = true;
+  }
+
+  #onOver(value: number): void {
+    const cause = this.lastSample.unexplainedBytes > this.#statedBytes ? 'rss' : 'heap';
+    this.#onBreach({ cause, value, max: this.heapMaxBytes });
   }
 
   /** How much CPU time it has used, without asking it. @returns false: nothing new, or the kernel does not tell */
