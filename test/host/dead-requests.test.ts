@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
@@ -49,4 +52,29 @@ test('the signal of a request that is over is not the next one’s: it does not 
   await seen('waits');
   client.destroy();
   expect(await seen('waits,second aborted, first false')).not.toContain('first aborted');
+});
+
+test('the answer of a request that has asked the host for something does not wait for the next one, nor is it run again', async () => {
+  await using started = await StartedHost.start(
+    {
+      boxed: `
+        import { fileBox } from '@custodian/worker';
+        const visits = fileBox('visits', 0);
+        let runs = 0;
+        export default async (request) => {
+          if (request.query.has('spin')) for (const until = Date.now() + 400; Date.now() < until; );
+          if (!request.query.has('spin')) await visits.get();
+          if (request.query.has('ask')) runs++;
+          return String(runs);
+        };`,
+    },
+    { limits: { threadsMaxCount: 1 }, stateDir: mkdtempSync(join(tmpdir(), 'custodian-asked-')) },
+  );
+  // So that the host takes it for quick: what is asked next waits in the thread itself.
+  for (let at = 0; at < 100; at++) await started.warm('/boxed?warm');
+  const [asking, spinning] = [await started.connect(), await started.connect()];
+  const asked = asking.get('/boxed?ask').then(({ body }) => String(body));
+  const spun = spinning.get('/boxed?spin').then(({ body }) => `spun ${String(body)}`);
+  expect(await Promise.race([asked, spun])).toBe('1');
+  expect(await spun).toBe('spun 1');
 });

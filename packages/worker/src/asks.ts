@@ -57,6 +57,8 @@ export class Asks {
   #requests: AsyncLocalStorage<number> | null = null;
   /** The request that runs, where they run one after another; 0: none. */
   runningRequest: () => number = () => 0;
+  /** The last one that has asked for something while it ran. */
+  #lastAsker = 0;
 
   constructor(writer: FrameWriter) {
     this.#writer = writer;
@@ -72,10 +74,11 @@ export class Asks {
     this.#requests?.run(request, run);
   }
 
-  /** The request is answered: what it still asks for is cancelled. */
-  requestOver(request: number): void {
+  /** The request is answered: what it still asks for is cancelled. @returns whether it ran by itself and has asked for anything */
+  requestOver(request: number): boolean {
     for (const ask of [...this.#open.values(), ...this.#waiting])
       if (ask.request === request) ask.cancel('the request that asked is over');
+    return request === this.#lastAsker;
   }
 
   async ask(service: string, head: unknown, options: AskOptions = {}): Promise<Answer> {
@@ -89,6 +92,7 @@ export class Asks {
       this.#requests = new AsyncLocalStorage();
     }
     const request = this.#requests.getStore() ?? this.runningRequest();
+    if (request === this.runningRequest()) this.#lastAsker = request;
     const ask = new OpenAsk(this.#writer, { request, service, head: bytes, body }, () => this.#over(ask));
     this.#waiting.push(ask);
     this.#openWaiting();

@@ -310,11 +310,12 @@ export class RequestRunner {
 
   #finish(request: Pending): void {
     this.#pending.delete(request.id);
-    if (this.#asks.isUsed) this.#asks.requestOver(request.id);
+    const hasAsked = this.#asks.isUsed && this.#asks.requestOver(request.id);
     request.requestBody?.answered();
     if (!this.#isSequential) return;
-    // The answer to a request that must not be repeated leaves before anything can stall this thread or take it down.
-    if (!request.head.isSafe) this.#writer.flush();
+    // The answer to a request that should not be repeated, or may have changed what others see, leaves before anything can stall this
+    // thread or take it down.
+    if (hasAsked || !request.head.isSafe) this.#writer.flush();
     this.#running.finish();
     const wasCurrent = this.#current === request;
     this.#current = null;
