@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { CollectorMessage, LastCollection } from '@custodian/protocol';
 import { heldMemory, relievePressure } from './account.ts';
 
@@ -25,6 +25,9 @@ export class Collector {
   readonly #afterTurn: typeof setImmediate = setImmediate;
   readonly #minor: () => void = minorCollection();
   readonly #collectAll: () => void = collectFunction();
+  readonly #port: MessagePort;
+  readonly #last: LastCollection;
+  readonly #onCap: (bytes: number) => void;
   #movedBytes = 0;
   #alertUntil = 0;
   #isAlert = false;
@@ -32,22 +35,36 @@ export class Collector {
 
   /** `port`: the supervisor asks there, and gets its question back. `onCap`: the thread's cap is another. */
   constructor(port: MessagePort, last: LastCollection, onCap: (bytes: number) => void) {
-    port.on('message', (message: CollectorMessage) => {
-      if ('heapMaxBytes' in message) return onCap(message.heapMaxBytes);
-      const { question } = message;
-      last.begin(question);
-      this.#collect();
-      try {
-        if (relievePressure()) this.#collect();
-      } finally {
-        // Whatever the servlet does to what runs there: what it holds is told.
-        const { heapBytes, offHeapBytes } = heldMemory();
-        last.end(question, heapBytes + offHeapBytes);
-      }
-      this.#alert();
-      port.postMessage(question);
-    });
+    this.#port = port;
+    this.#last = last;
+    this.#onCap = onCap;
+    port.on('message', (message: CollectorMessage) => this.#onMessage(message, relievePressure));
     port.unref();
+  }
+
+  /** Within a turn of the event loop that takes long: answers the supervisor if it has asked. The servlet is not told of pressure there. */
+  catchUp(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: CollectorMessage } | undefined;
+      if (received === undefined) return;
+      this.#onMessage(received.message, () => false);
+    }
+  }
+
+  #onMessage(message: CollectorMessage, relieve: () => boolean): void {
+    if ('heapMaxBytes' in message) return this.#onCap(message.heapMaxBytes);
+    const { question } = message;
+    this.#last.begin(question);
+    this.#collect();
+    try {
+      if (relieve()) this.#collect();
+    } finally {
+      // Whatever the servlet does to what runs there: what it holds is told.
+      const { heapBytes, offHeapBytes } = heldMemory();
+      this.#last.end(question, heapBytes + offHeapBytes);
+    }
+    this.#alert();
+    this.#port.postMessage(question);
   }
 
   /** A piece of a body has passed. */

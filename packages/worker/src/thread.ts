@@ -108,7 +108,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
     runner?.runQueued();
   };
 
-  const servlet = await load(task, writer, channel).catch((error: unknown) => {
+  const servlet = await load(task, writer, channel, collector).catch((error: unknown) => {
     writer.frame(ToHost.LoadFailed, 0, Buffer.from(JSON.stringify(authorsFailure(error, directory))));
     writer.flush();
     return null;
@@ -125,7 +125,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   return never();
 }
 
-async function load(task: LeaseTask, writer: FrameWriter, channel: Socket): Promise<Servlet> {
+async function load(task: LeaseTask, writer: FrameWriter, channel: Socket, collector: Collector): Promise<Servlet> {
   const { order } = task;
   const compile = await task.compile;
   if (compile === null) {
@@ -134,7 +134,7 @@ async function load(task: LeaseTask, writer: FrameWriter, channel: Socket): Prom
   }
   const { installCompiler } = await import('./servlet/compile-hook.ts');
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
-  installCompiler(compile);
+  installCompiler(compile, () => collector.catchUp());
   // Before the servlet, which may seal with it as it is loaded.
   if (compile.persistence !== null) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
   if (order.guest !== null) await encloseGuest(order.guest, channel);

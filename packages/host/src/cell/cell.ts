@@ -34,7 +34,7 @@ const RSS_SLACK_BYTES = 64 << 20;
 /** What a thread that has ended leaves: pages that the allocator keeps. */
 const RSS_PER_ENDED_THREAD_BYTES = 4 << 20;
 
-/** What a cell that was warmed up has more, when its first thread starts: what the one that did it leaves. */
+/** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
 const RSS_WARM_BYTES = 32 << 20;
 
 /** A request that has run for less is not what a process died of, when another has run for longer. */
@@ -324,6 +324,7 @@ export class Cell implements Closable {
 
   /** Has it do beforehand what its first servlet would wait for. */
   warmUp(): void {
+    this.baseRssBytes += RSS_WARM_BYTES;
     this.send({ type: 'warm-up' });
   }
 
@@ -405,9 +406,7 @@ export class Cell implements Closable {
         return;
       case 'warmed-up':
         // Once a servlet has been in it, it may be the servlet who says so.
-        if (this.isWarm || this.#nextLease > 1) return;
-        this.isWarm = true;
-        this.baseRssBytes += RSS_WARM_BYTES;
+        if (this.#nextLease === 1) this.isWarm = true;
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));

@@ -194,6 +194,7 @@ function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compi
  */
 function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
+  warmUp.onServlet();
   setImmediate(() => {
     try {
       const modules = memory.apart(() => modulesFor(order));

@@ -80,6 +80,11 @@ export class WarmUp {
     return this.#stripped(text) ?? stripTypeScriptTypes(text);
   }
 
+  /** A servlet comes. A thread that is not warm yet would only keep it from the processor. */
+  onServlet(): void {
+    if (this.#port === null) this.end();
+  }
+
   /** The thread is needed no longer. */
   end(): void {
     this.#port = null;

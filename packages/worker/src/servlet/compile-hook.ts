@@ -42,8 +42,11 @@ const EXTENSION = extname(import.meta.url);
 const EMITTED = new URL(`../continuation/emitted${EXTENSION}`, import.meta.url).href;
 const MODULE = /\.m?[jt]s(?:\?|$)/;
 
-/** From now on, this thread compiles the servlet's modules as they are imported, within its caps. */
-export function installCompiler(task: CompileTask): void {
+/**
+ * From now on, this thread compiles the servlet's modules as they are imported, within its caps. `onCompiled` is called after each: all
+ * that a module imports comes in the same turn of the event loop, and leaves garbage.
+ */
+export function installCompiler(task: CompileTask, onCompiled: () => void = () => {}): void {
   const { root, compiledPackages, packages, code, warnings, port, isOldVersion } = task;
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
@@ -77,6 +80,7 @@ export function installCompiler(task: CompileTask): void {
       for (const warning of compiled.warnings) console.warn(warning);
       code[url] = compiled.code;
       port?.postMessage(compiled);
+      onCompiled();
       return { format: 'module', source: compiled.code, shortCircuit: true };
     },
   });
