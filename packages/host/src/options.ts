@@ -151,7 +151,7 @@ export interface ServeOptions {
   fetchDispatcher?: FetchDispatcher;
   /**
    * Empty cells kept booted, so that a new or a replaced cell costs no wait. One that waits for half a second is warmed up: it
-   * takes 170 MB until a servlet takes it, and half a second of CPU time once. Default 1.
+   * takes 140 to 170 MB until a servlet takes it, and about a second of CPU time once. Default 1.
    */
   warmCells?: number;
   /** Error pages with causes, stacks and settings. Default: `NODE_ENV` is not `production`. */

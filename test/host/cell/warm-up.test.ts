@@ -75,11 +75,11 @@ it.for(['trusted', 'guest'] as const)(
     await cells.prepare(profile);
     const [, waiting] = cells.waiting;
     const taken = cells.take(profile, { files: [], packages: [], tempMaxBytes: 0 });
-    const baseBytes = waiting!.baseRssBytes;
+    const baseBytes = waiting!.memory.baseBytes;
     await expect.poll(() => waiting!.isWarm, { timeout: 20_000 }).toBe(true);
     expect(taken.isWarm).toBe(false);
     // What it leaves is no servlet's.
-    expect(waiting!.baseRssBytes).toBeGreaterThan(baseBytes);
+    expect(waiting!.memory.baseBytes).toBeGreaterThan(baseBytes);
     await custodian.shutdownAll();
   },
 );

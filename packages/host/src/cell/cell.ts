@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { extname, join } from 'node:path';
@@ -15,8 +15,7 @@ import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, JailError } from '../jail/jail.ts';
 import { removeTree } from '../remove-tree.ts';
 import { cellFlags, jailReadable } from './profile.ts';
-import { LookPace } from './look-pace.ts';
-import { residentBytesIn } from './resident-bytes.ts';
+import { CellMemory } from './cell-memory.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
 const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
@@ -28,15 +27,6 @@ const STDERR_KEPT_CHARS = 8 * 1024;
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
 /** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
 const CONTROL_BYTES_PER_SECOND = 1 << 20;
-/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
-const RSS_PER_THREAD_BYTES = 24 << 20;
-const RSS_SLACK_BYTES = 64 << 20;
-/** What a thread that has ended leaves: pages that the allocator keeps. */
-const RSS_PER_ENDED_THREAD_BYTES = 4 << 20;
-
-/** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
-const RSS_WARM_BYTES = 32 << 20;
-
 /** A request that has run for less is not what a process died of, when another has run for longer. */
 const SUSPECT_FROM_MS = 100;
 
@@ -84,13 +74,7 @@ export class Cell implements Closable {
   isWarm = false;
   /** No further lease: it ends with its last one. */
   isRetired = false;
-  peakRssBytes = 0;
-  /** When to look again at its resident memory. */
-  readonly rssPace: LookPace = new LookPace();
-  /** The operator's wall for its resident memory; 0: derived from what its threads may hold. */
-  rssMaxBytes = 0;
-  /** Resident memory before any servlet was loaded. */
-  baseRssBytes = 0;
+  readonly memory: CellMemory = new CellMemory(this);
   /** CPU time in ms that its supervisor has spent on reading what its threads hold and have used. */
   samplingMs = 0;
   /** Requests that its threads have answered. */
@@ -117,11 +101,9 @@ export class Cell implements Closable {
   #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
   readonly #control: Socket;
-  #statm = -1;
   #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
-  #wallAtDeath = 0;
   #isActive = false;
   #onBegun: () => void = () => {};
 
@@ -176,7 +158,7 @@ export class Cell implements Closable {
     // The number of a jailed process is known only when its jail stands.
     const entered = inJail === null ? null : inJail.enter(this.#child.stdio);
     entered?.catch(() => this.kill('abort'));
-    if (entered === null) this.#statm = openStatm(this.pid);
+    if (entered === null) this.memory.open(this.pid);
     this.#control = this.#child.stdio[CONTROL_FD] as Socket;
     this.begun = new Promise((resolve) => (this.#onBegun = resolve));
     let onBooted: () => void = () => {};
@@ -196,7 +178,7 @@ export class Cell implements Closable {
       else {
         isBooted = true;
         const measure = (): void => {
-          this.baseRssBytes = this.sampleRss();
+          this.memory.measureBase();
           onBooted();
         };
         if (entered === null) measure();
@@ -207,7 +189,7 @@ export class Cell implements Closable {
               try {
                 const cellPid = findPid();
                 this.#cellPid = cellPid;
-                this.#statm = openStatm(cellPid);
+                this.memory.open(cellPid);
                 void this.bound().then(measure);
               } catch {
                 // It is gone again.
@@ -235,7 +217,7 @@ export class Cell implements Closable {
     this.gone = new Promise((resolve) => {
       const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
         if (this.isGone) return;
-        this.#wallAtDeath = this.rssWallBytes();
+        this.memory.close();
         this.isGone = true;
         this.exitDetail = exitText(code, signal, inJail !== null);
         if (this.#bounds?.end() === true) this.deathCause ??= 'rss';
@@ -247,7 +229,6 @@ export class Cell implements Closable {
         );
         // The leader is gone; what it started must not outlive it.
         signalGroup(this.pid);
-        if (this.#statm >= 0) closeSync(this.#statm);
         this.#tempRemoved = removeTree(this.#tempDir);
         resolve();
         this.#onBegun();
@@ -276,6 +257,11 @@ export class Cell implements Closable {
   /** ms since the cell was told to end; 0 while it was not. */
   get endingMs(): number {
     return this.#endedAt === 0 ? 0 : performance.now() - this.#endedAt;
+  }
+
+  /** Leases that it has had. */
+  get openedCount(): number {
+    return this.#nextLease - 1;
   }
 
   /** The number and the channel for a new lease. Only while {@link hasChannel}. */
@@ -315,7 +301,7 @@ export class Cell implements Closable {
       let capBytes = 0;
       for (const lease of this.leases.values()) capBytes += lease.heapMaxBytes;
       const threads = this.leases.size;
-      const holding = { threads, capBytes, wallBytes: this.rssWallBytes(), tempBytes: this.#tempMaxBytes };
+      const holding = { threads, capBytes, wallBytes: this.memory.wallBytes(), tempBytes: this.#tempMaxBytes };
       // It is never left without what it was promised.
       await bounds.hold(this.#cellPid, holding).catch(() => this.kill('abort'));
     });
@@ -324,7 +310,7 @@ export class Cell implements Closable {
 
   /** Has it do beforehand what its first servlet would wait for. */
   warmUp(): void {
-    this.baseRssBytes += RSS_WARM_BYTES;
+    this.memory.onWarmUp();
     this.send({ type: 'warm-up' });
   }
 
@@ -351,30 +337,8 @@ export class Cell implements Closable {
     if (this.leases.size === 0) void this.close();
   }
 
-  /** Resident memory in bytes, 0 where the system does not say. */
-  sampleRss(): number {
-    if (this.#statm < 0 || this.isGone) return 0;
-    try {
-      const rss = residentBytesIn(this.#statm);
-      if (rss > this.peakRssBytes) this.peakRssBytes = rss;
-      return rss;
-    } catch {
-      // Between its death and the news of it.
-      return 0;
-    }
-  }
-
-  /** The resident memory that it is killed above: the operator's, or what its base and its threads' caps come to. */
-  rssWallBytes(): number {
-    if (this.isGone) return this.#wallAtDeath;
-    if (this.rssMaxBytes > 0) return this.rssMaxBytes;
-    let wall = (this.baseRssBytes || RSS_SLACK_BYTES) + RSS_SLACK_BYTES;
-    for (const lease of this.leases.values()) wall += lease.heapMaxBytes + RSS_PER_THREAD_BYTES;
-    return wall + (this.#nextLease - 1 - this.leases.size) * RSS_PER_ENDED_THREAD_BYTES;
-  }
-
   memoryUse(): number {
-    return this.sampleRss();
+    return this.memory.sample();
   }
 
   /** Ends the process and all that it has started, at once. `culprit`: whose fault it is, where that is known. */
@@ -406,7 +370,7 @@ export class Cell implements Closable {
         return;
       case 'warmed-up':
         // Once a servlet has been in it, it may be the servlet who says so.
-        if (this.#nextLease === 1) this.isWarm = true;
+        if (this.openedCount === 0) this.isWarm = true;
         return;
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));
@@ -461,15 +425,6 @@ function exitText(code: number | null, signal: NodeJS.Signals | null, isJailed: 
   const number = isJailed && code !== null ? code - 128 : 0;
   const name = signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
   return name === undefined ? `exit code ${code}` : `signal ${name}`;
-}
-
-function openStatm(pid: number): number {
-  try {
-    return openSync(`/proc/${pid}/statm`, 'r');
-  } catch {
-    // No /proc here: this wall does not stand, and `custodian doctor` says so.
-    return -1;
-  }
 }
 
 function signalGroup(pid: number): void {

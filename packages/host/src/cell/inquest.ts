@@ -78,14 +78,14 @@ export function obituaryOf(lease: Lease, guilty: Exchange | null, servlet: strin
     lease: cell.isGone ? null : lease.number,
     cause,
     limit,
-    limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.rssWallBytes() / MB) : limits[limit],
+    limitValue: limit === null ? null : limit === 'rssMb' ? Math.round(cell.memory.wallBytes() / MB) : limits[limit],
     request: guilty === null ? null : `${guilty.method} ${guilty.url.slice(0, 200)}`,
     detail:
       lease.deathDetail ||
       (failure === null ? (cell.isGone ? cell.exitDetail : '') : `${failure.name}: ${failure.message}`),
     peakHeapBytes: lease.meter.peakHeapBytes,
     peakOffHeapBytes: lease.meter.peakOffHeapBytes,
-    peakRssBytes: cell.peakRssBytes,
+    peakRssBytes: cell.memory.peakBytes,
     cpuMs: lease.meter.cpuMs,
     deathMs: Math.max(lease.endingMs, cell.endingMs),
   };

@@ -146,7 +146,7 @@ export class Threads implements Iterable<Lease> {
     this.tighten(this.#ownLimits);
     const heapMaxBytes = this.limits.heapMb * MB;
     for (const lease of this.#leases) {
-      if (hasOtherWall) lease.cell.rssMaxBytes = this.limits.rssMb * MB;
+      if (hasOtherWall) lease.cell.memory.ownWallBytes = this.limits.rssMb * MB;
       const moreBytes = heapMaxBytes - lease.heapMaxBytes;
       if (moreBytes === 0 || lease.state === 'ending' || lease.state === 'gone') continue;
       if (moreBytes > 0 && !this.#site.budget.reserve(moreBytes)) continue;
@@ -169,7 +169,7 @@ export class Threads implements Iterable<Lease> {
     const lease = this.#openLease(heapMaxBytes, version);
     if (lease === null) return this.#site.budget.release(heapMaxBytes);
     const { cell } = lease;
-    if (this.limits.rssMb > 0) cell.rssMaxBytes = this.limits.rssMb * MB;
+    if (this.limits.rssMb > 0) cell.memory.ownWallBytes = this.limits.rssMb * MB;
     this.#leases.add(lease);
     this.#places.add(lease);
     this.#site.watchdog.follow(lease, this.#owner);

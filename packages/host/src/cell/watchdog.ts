@@ -80,7 +80,7 @@ export class Watchdog {
     for (const [lease, { limits }] of this.#pools) nextMs = Math.min(nextMs, dueMs(lease, limits, now));
     for (const cell of pressed) {
       const roomBytes = holdToWall(cell);
-      nextMs = Math.min(nextMs, cell.rssPace.nextMs(roomBytes));
+      nextMs = Math.min(nextMs, cell.memory.pace.nextMs(roomBytes));
     }
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
       this.#lastIdleSweep = now;
@@ -155,9 +155,9 @@ function runningMs(exchange: Exchange, progressAt: number, now: number): number 
 
 /** Kills a cell whose resident memory is over its wall. Returns how far it is below it. */
 function holdToWall(cell: Cell): number {
-  const rssBytes = cell.sampleRss();
-  cell.rssPace.see(rssBytes);
-  const roomBytes = cell.rssWallBytes() - rssBytes;
+  const rssBytes = cell.memory.sample();
+  cell.memory.pace.see(rssBytes);
+  const roomBytes = cell.memory.wallBytes() - rssBytes;
   if (roomBytes >= 0) return roomBytes;
   const leases = [...cell.leases.values()];
   // The last threads go anyhow: that less may be held without them is no fault of theirs.

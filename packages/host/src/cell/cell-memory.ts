@@ -1,0 +1,83 @@
+import { closeSync, openSync } from 'node:fs';
+import type { Lease } from './lease.ts';
+import { LookPace } from './look-pace.ts';
+import { residentBytesIn } from './resident-bytes.ts';
+
+/** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
+const PER_THREAD_BYTES = 24 << 20;
+const SLACK_BYTES = 64 << 20;
+/** What a thread that has ended leaves: pages that the allocator keeps. */
+const PER_ENDED_THREAD_BYTES = 4 << 20;
+/** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
+const WARM_BYTES = 32 << 20;
+
+/** The threads of the process, and how many it has had. */
+export interface CellThreads {
+  readonly leases: ReadonlyMap<number, Lease>;
+  readonly openedCount: number;
+}
+
+/** Resident memory of a cell's process, by the kernel, and the wall that it is killed above. In bytes. */
+export class CellMemory {
+  peakBytes = 0;
+  /** The operator's wall; 0: derived from what its threads may hold. */
+  ownWallBytes = 0;
+  /** Before any servlet was loaded. */
+  baseBytes = 0;
+  /** When to look again. */
+  readonly pace: LookPace = new LookPace();
+  readonly #threads: CellThreads;
+  #statm = -1;
+  #lastWallBytes: number | null = null;
+
+  constructor(threads: CellThreads) {
+    this.#threads = threads;
+  }
+
+  /** Of that process, from now on. Where there is no /proc the wall does not stand, as `custodian doctor` says. */
+  open(pid: number): void {
+    try {
+      this.#statm = openSync(`/proc/${pid}/statm`, 'r');
+    } catch {
+      this.#statm = -1;
+    }
+  }
+
+  /** The process is gone. Its wall is what it was. */
+  close(): void {
+    this.#lastWallBytes ??= this.wallBytes();
+    if (this.#statm >= 0) closeSync(this.#statm);
+    this.#statm = -1;
+  }
+
+  measureBase(): void {
+    this.baseBytes = this.sample();
+  }
+
+  onWarmUp(): void {
+    this.baseBytes += WARM_BYTES;
+  }
+
+  /** How much it is now; 0 where the system does not say. */
+  sample(): number {
+    if (this.#statm < 0) return 0;
+    try {
+      const bytes = residentBytesIn(this.#statm);
+      if (bytes > this.peakBytes) this.peakBytes = bytes;
+      return bytes;
+    } catch {
+      // Between its death and the news of it.
+      return 0;
+    }
+  }
+
+  /** What it is killed above: the operator's wall, or what its base and its threads' caps come to. */
+  wallBytes(): number {
+    if (this.#lastWallBytes !== null) return this.#lastWallBytes;
+    if (this.ownWallBytes > 0) return this.ownWallBytes;
+    const { leases, openedCount } = this.#threads;
+    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES;
+    for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
+    return wall + (openedCount - leases.size) * PER_ENDED_THREAD_BYTES;
+  }
+}
