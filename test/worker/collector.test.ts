@@ -12,12 +12,12 @@ it('Collector.catchUp() answers what its supervisor has asked, within the same t
   const last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
   const caps: number[] = [];
   const collector = new Collector(port2, last, (bytes) => caps.push(bytes));
-  collector.catchUp();
+  collector.catchUp(receiveMessageOnPort);
   expect(last.begun).toBe(0);
   port1.postMessage({ question: 1 });
   port1.postMessage({ heapMaxBytes: 50 });
   port1.postMessage({ question: 2 });
-  collector.catchUp();
+  collector.catchUp(receiveMessageOnPort);
   expect([last.begun, last.ended, caps]).toEqual([2, 2, [50]]);
   expect(last.liveBytes).toBeGreaterThan(1 << 20);
   expect([receiveMessageOnPort(port1), receiveMessageOnPort(port1), receiveMessageOnPort(port1)]).toEqual([

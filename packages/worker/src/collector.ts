@@ -1,4 +1,4 @@
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import type { CollectorMessage, LastCollection } from '@custodian/protocol';
 import { heldMemory, relievePressure } from './account.ts';
 
@@ -42,10 +42,13 @@ export class Collector {
     port.unref();
   }
 
-  /** Within a turn of the event loop that takes long: answers the supervisor if it has asked. The servlet is not told of pressure there. */
-  catchUp(): void {
+  /**
+   * Within a turn of the event loop that takes long: answers the supervisor if it has asked. The servlet is not told of pressure there.
+   * @param receive `receiveMessageOnPort`: only a thread has any use for its module
+   */
+  catchUp(receive: (port: MessagePort) => { message: unknown } | undefined): void {
     for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { message: CollectorMessage } | undefined;
+      const received = receive(this.#port) as { message: CollectorMessage } | undefined;
       if (received === undefined) return;
       this.#onMessage(received.message, () => false);
     }

@@ -3,7 +3,7 @@
  * answers requests until its supervisor ends it. The only file that knows that there are threads.
  */
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type FrameHandler,
   FrameReader,
@@ -134,7 +134,7 @@ async function load(task: LeaseTask, writer: FrameWriter, channel: Socket, colle
   }
   const { installCompiler } = await import('./servlet/compile-hook.ts');
   const { ContinuationServlet, tolerateSignals } = await import('./servlet/continuation-servlet.ts');
-  installCompiler(compile, () => collector.catchUp());
+  installCompiler(compile, () => collector.catchUp(receiveMessageOnPort));
   // Before the servlet, which may seal with it as it is loaded.
   if (compile.persistence !== null) await (await import('./stuffer/seal-stuffer.ts')).fetchKeys(order.servletName);
   if (order.guest !== null) await encloseGuest(order.guest, channel);

@@ -466,7 +466,7 @@ describe('large files', () => {
       socket.destroy();
     }
     const left = await eventually(
-      () => [descriptorsOf(process.pid).length <= before, openFiles(host, 'file')],
+      () => [descriptorsOf(process.pid).length <= before, openFiles(host, 'file /')],
       ([isBack, open]) => isBack === true && open === 0,
     );
     expect(left).toEqual([true, 0]);
