@@ -72,6 +72,7 @@ describe('encodeGraph() and decodeGraph()', () => {
       Object.seal({ a: 1 }),
       Object.preventExtensions({ a: 1 }),
     ],
+    'frozen object whose prototype has other keys': Object.freeze(Object.create({ a: 1 })) as object,
     array: [1, 'two', [3, [4]]],
     // oxlint-disable-next-line no-sparse-arrays
     'array with holes': [1, , 3, ,],

@@ -126,7 +126,11 @@ function onOrder(message: ToCell): void {
       void writeHeapSnapshot(message.lease, message.file);
       return;
     case 'warm-up':
-      warmUp.begin(() => send({ type: 'warmed-up' }));
+      try {
+        warmUp.begin(() => send({ type: 'warmed-up' }));
+      } catch {
+        // Where no thread can be had, the first servlet will say so.
+      }
       return;
     case 'active':
       isActive = message.isActive;

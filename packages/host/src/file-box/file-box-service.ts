@@ -51,6 +51,8 @@ export class FileBoxService implements Service, Closable {
     const directory = this.#directory(ask);
     const path = this.#path(ask, name);
     const set = async (): Promise<Answer> => {
+      // Who asked may be gone by now; what waits holds its bytes.
+      ask.signal.throwIfAborted();
       const before = await readOrNull(path);
       if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
         throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');

@@ -30,6 +30,8 @@ export function makeShape(out: GraphWriter, node: object): void {
 
 function makeExact(out: GraphWriter): void {
   out.bytes.varint(EXACT);
+  // A prototype that was written right before has left its own.
+  out.state = null;
 }
 
 /** Getters are not called, nor is anything else of the author's. */
