@@ -1,5 +1,5 @@
 import { sampling } from './cpu-meter.ts';
-import { residentBytes } from './resident-bytes.ts';
+import { PAGE_BYTES, residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
 import { readAllFaults, readFaults } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
@@ -12,7 +12,6 @@ const SAMPLED_MAX_MS = 50;
 const NOISE_BYTES = 4 << 20;
 /** So often at most it is looked whose memory it is that has come, while nobody can be over a cap with it. */
 const NEWS_EVERY_MS = 50;
-const PAGE_BYTES = 4096;
 
 /** What becomes of what is found. */
 export interface MemoryFindings {

@@ -1,6 +1,6 @@
 import { readOpenProcFile, readProcFile } from './proc-file.ts';
 
-const PAGE_BYTES = 4096;
+export const PAGE_BYTES = 4096;
 
 /** Resident memory of the process whose `/proc/<pid>/statm` this open file is. @throws Error when the process is gone */
 export function residentBytesIn(statm: number): number {
