@@ -1,6 +1,11 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FileBoxService } from '../../packages/host/src/file-box/file-box-service.ts';
 import { ask } from '../../packages/worker/src/asks.ts';
@@ -108,6 +113,69 @@ describe('FileBoxService', () => {
     };
     await expect(set('n', '1')).rejects.toMatchObject(refused);
     await expect(get('n')).rejects.toMatchObject(refused);
+  });
+
+  describe('while another process holds the boxes of a servlet', () => {
+    let holder: ChildProcessByStdio<Writable, Readable, null>;
+    let gone: Promise<unknown>;
+    beforeEach(async () => {
+      await set('n', '0');
+      const name = readdirSync(join(root, 'boxes', 'locks'))[0]!.replace('.lock', '');
+      const program = fileURLToPath(new URL('../support/lock-holder.ts', import.meta.url));
+      holder = spawn(process.execPath, ['--no-warnings', program, 'hold', join(root, 'boxes', 'locks'), name], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      gone = once(holder, 'exit');
+      await once(holder.stdout, 'data');
+    });
+    afterEach(async () => {
+      holder.stdin.end();
+      await gone;
+    });
+
+    test('what it sets is refused after a while, and the error says whose fault it is', async () => {
+      await expect(set('n', '1')).rejects.toMatchObject({
+        code: 'FILE_BOX_UNAVAILABLE',
+        message: 'Cannot set a file box: somebody else holds it and does not give it back',
+      });
+      expect(faults).toMatchObject([{ cause: { message: expect.stringContaining('.lock') as string } }]);
+      expect(await get('n')).toBe('0');
+    });
+
+    test('other servlets’ boxes are set at once', async () => {
+      const waiting = set('n', '1');
+      const service = new FileBoxService(join(root, 'boxes'));
+      for (let n = 0; n < 40; n++) {
+        connectAsks(`other${n}`, [service]);
+        await set('n', String(n));
+      }
+      await service.close();
+      holder.stdin.end();
+      await waiting;
+      expect(faults).toEqual([]);
+    });
+
+    test('so many of its sets wait, with so many bytes, and one that is given up waits no longer', async () => {
+      const service = new FileBoxService(join(root, 'boxes'), { setsMaxCount: 40 });
+      connectAsks('shop/cart', [service]);
+      const megabyte = Buffer.alloc(1 << 20, 'x');
+      const fill = (count: number, signal: AbortSignal): Promise<unknown>[] =>
+        Array.from({ length: count }, () => ask('file-box', { set: 'n' }, { body: megabyte, signal }));
+      const given = new AbortController();
+      // With what their pieces count for, they are more than 32 MB.
+      const first = fill(32, given.signal);
+      await expect(Promise.race(first)).rejects.toMatchObject({ code: 'FILE_BOX_BUSY' });
+      const few = Array.from({ length: 10 }, () => set('n', '1'));
+      await expect(Promise.race(few)).rejects.toMatchObject({ code: 'FILE_BOX_BUSY' });
+      given.abort(new Error('given up'));
+      await Promise.allSettled(first);
+      await sleep(50);
+      // So many would not fit beside them, nor would so much.
+      const second = fill(31, new AbortController().signal);
+      holder.stdin.end();
+      await Promise.all(second);
+      await service.close();
+    });
   });
 
   test('a value over 1 MB is refused', async () => {

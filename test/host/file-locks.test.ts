@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { FileLocks } from '../../packages/host/src/file-locks.ts';
 
 const HOLDER = fileURLToPath(new URL('../support/lock-holder.ts', import.meta.url));
@@ -88,5 +88,22 @@ describe('FileLocks', () => {
     );
     expect(most).toEqual([1, 1, 1, 1, 1]);
     await Promise.all([one.close(), two.close()]);
+  });
+
+  test('who waits for a lock keeps nobody from another, and gives up when it is told to', async () => {
+    const locks = new FileLocks(join(root, 'apart'));
+    const free = Promise.withResolvers<void>();
+    const held = locks.hold('a', () => free.promise);
+    const [given, never] = [new AbortController(), vi.fn<() => Promise<void>>(() => Promise.resolve())];
+    const waiting = locks.hold('a', never, given.signal);
+    const others = Array.from({ length: 64 }, (_, n) => locks.hold(`b${n}`, () => Promise.resolve(n)));
+    expect(await Promise.all(others)).toEqual(Array.from({ length: 64 }, (_, n) => n));
+    given.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    free.resolve();
+    await held;
+    expect(await locks.hold('a', () => Promise.resolve('free'))).toBe('free');
+    expect(never).not.toHaveBeenCalled();
+    await locks.close();
   });
 });

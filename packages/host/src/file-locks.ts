@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Turns } from './service/turns.ts';
 
-/** Names share so many locks. */
-const FILES_COUNT = 16;
 /** Less than a request has. */
 const WAIT_MAX_MS = 6000;
 const LOOK_EVERY_MS = 5;
@@ -18,59 +16,76 @@ const SQLITE_BUSY = 5;
  */
 export class FileLocks {
   readonly #directory: string;
-  readonly #files: LockFile[];
+  readonly #files = new Map<string, LockFile>();
 
   /** @param directory made when the first lock is taken; nothing in it may ever be removed */
   constructor(directory: string) {
     this.#directory = directory;
-    this.#files = Array.from({ length: FILES_COUNT }, (_, number) => new LockFile(join(directory, `${number}.lock`)));
   }
 
-  /** Runs something while nobody else holds the lock of that name. @throws Error when it is not free for long */
-  async hold<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
+  /**
+   * Runs something while nobody else holds the lock of that name; those of this process come one after another.
+   * @param name a file's: each stays open, so there must be few
+   * @param signal ends the waiting for it
+   * @throws LockHeldError when another process has it for long; else what the disk, the signal or `run` says
+   */
+  async hold<Result>(name: string, run: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const [number] = createHash('sha256').update(name).digest();
-    return (this.#files[(number as number) % FILES_COUNT] as LockFile).hold(run);
+    let file = this.#files.get(name);
+    if (file === undefined) this.#files.set(name, (file = new LockFile(join(this.#directory, `${name}.lock`))));
+    return file.hold(run, signal);
   }
 
   /** When what runs has ended. */
   async close(): Promise<void> {
-    for (const file of this.#files) await file.close();
+    for (const file of this.#files.values()) await file.close();
+  }
+}
+
+/** Another process has a lock and does not give it back. */
+export class LockHeldError extends Error {
+  override readonly name = 'LockHeldError';
+
+  constructor(path: string) {
+    super(`Cannot take the lock "${path}": another process does not give it back`);
   }
 }
 
 class LockFile {
   readonly #path: string;
   #database: DatabaseSync | null = null;
-  /** Within the process, one after another. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  hold<Result>(run: () => Promise<Result>): Promise<Result> {
+  async hold<Result>(run: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
     const until = performance.now() + WAIT_MAX_MS;
-    const turn = this.#turn.then(async () => {
+    await this.#turns.take(signal);
+    try {
       const database = (this.#database ??= await openLock(this.#path));
       while (!isTaken(database)) {
-        if (performance.now() >= until) throw new Error(`the lock ${this.#path} is not given back`);
+        signal?.throwIfAborted();
+        if (performance.now() >= until) throw new LockHeldError(this.#path);
         await delay(LOOK_EVERY_MS);
       }
       try {
+        signal?.throwIfAborted();
         return await run();
       } finally {
         database.exec('ROLLBACK');
       }
-    });
-    this.#turn = turn.catch(() => {});
-    return turn;
+    } finally {
+      this.#turns.release();
+    }
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.take();
     this.#database?.close();
     this.#database = null;
+    this.#turns.release();
   }
 }
 

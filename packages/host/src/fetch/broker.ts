@@ -51,16 +51,24 @@ export class Broker {
     this.#dispatcher = dispatcher ?? (this.#agent as Agent);
   }
 
-  /** Whoever has got a turn gives it back by `release`, once. @throws ServiceError `LIMIT_FETCHES` */
-  async takeTurn(): Promise<() => void> {
+  /**
+   * Whoever has got a turn gives it back by `release`; when the signal is aborted it goes back by itself.
+   * @throws ServiceError `LIMIT_FETCHES`; the signal's reason
+   */
+  async takeTurn(signal: AbortSignal): Promise<() => void> {
     if (this.#turns.waitingCount >= WAITING_MAX_COUNT)
       throw new ServiceError('LIMIT_FETCHES', 'Cannot fetch: too many fetches of the servlet wait');
-    await this.#turns.take();
+    await this.#turns.take(signal);
     let isOver = false;
-    return () => {
+    const release = (): void => {
       if (!isOver) this.#turns.release();
       isOver = true;
     };
+    signal.addEventListener('abort', release, { once: true });
+    // It may have been since the turn came.
+    if (signal.aborted) release();
+    signal.throwIfAborted();
+    return release;
   }
 
   /** `onSent`: bytes of the body that have left. @throws ServiceError, or what the network failed with */

@@ -63,8 +63,7 @@ export class FetchService implements Service, Closable {
     try {
       const order = readFetchOrder(ask.json());
       const broker = this.#brokerOf(servlet);
-      const release = await this.#turnOf(broker, end.signal);
-      end.signal.addEventListener('abort', release, { once: true });
+      const release = await broker.takeTurn(end.signal);
       let sentBytes = 0;
       const fetched = await broker.fetch(order, ask, end.signal, (bytes) => {
         account.fetchBytesOut += bytes;
@@ -109,25 +108,6 @@ export class FetchService implements Service, Closable {
       this.#brokers.set(servlet, broker);
     }
     return broker;
-  }
-
-  /** A turn that comes too late is given on. */
-  async #turnOf(broker: Broker, signal: AbortSignal): Promise<() => void> {
-    const turn = broker.takeTurn();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([turn, aborted.promise]);
-    } catch (error) {
-      turn.then(
-        (release) => release(),
-        () => {},
-      );
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
   }
 
   async *#pieces(

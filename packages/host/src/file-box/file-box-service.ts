@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ProtocolError } from '@custodian/protocol';
+import { basename, join } from 'node:path';
+import { CHUNK_COST_BYTES, ProtocolError } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
-import { FileLocks } from '../file-locks.ts';
+import { FileLocks, LockHeldError } from '../file-locks.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 
 const MB = 1 << 20;
@@ -13,6 +13,9 @@ const VALUE_MAX_BYTES = MB;
 const NAME_MAX_CHARS = 255;
 /** What a box counts for besides its bytes. */
 const BOX_COST_BYTES = 1024;
+/** What a servlet may have under way here: its threads need not await what they set. */
+const SETS_MAX_COUNT = 1024;
+const SETS_MAX_BYTES = 32 * MB;
 
 /**
  * Keeps the file boxes of servlets, each servlet's apart. `{ get: name }` is answered with `{ version }` and the value's
@@ -26,10 +29,14 @@ export class FileBoxService implements Service, Closable {
   /** A servlet's boxes are changed one after another: two hosts may have the same state directory. */
   readonly #locks: FileLocks;
   readonly #usage = new Map<string, Usage>();
+  /** By servlet's directory, while there are any. */
+  readonly #sets = new Map<string, Sets>();
+  readonly #setsMaxCount: number;
 
   /** @param root made when a box is set first, for its owner only */
-  constructor(root: string) {
+  constructor(root: string, { setsMaxCount = SETS_MAX_COUNT }: { setsMaxCount?: number } = {}) {
     this.#root = root;
+    this.#setsMaxCount = setsMaxCount;
     this.#locks = new FileLocks(join(root, 'locks'));
   }
 
@@ -47,24 +54,40 @@ export class FileBoxService implements Service, Closable {
   }
 
   async #set(ask: Ask, name: string, expected: string | null | undefined): Promise<Answer> {
-    const bytes = await bodyOf(ask);
+    const directory = this.#directory(ask);
+    const sets = this.#sets.get(directory) ?? { count: 0, bytes: 0 };
+    if (sets.count >= this.#setsMaxCount) throw busy();
+    this.#sets.set(directory, sets);
+    sets.count++;
+    const held: Uint8Array[] = [];
+    try {
+      for await (const piece of piecesOf(ask)) {
+        sets.bytes += piece.length + CHUNK_COST_BYTES;
+        held.push(piece);
+        if (sets.bytes > SETS_MAX_BYTES) throw busy();
+      }
+      const set = (): Promise<Answer> => this.#replace(ask, name, Buffer.concat(held), expected);
+      return await available('set', () => this.#locks.hold(basename(directory), set, ask.signal));
+    } finally {
+      for (const piece of held) sets.bytes -= piece.length + CHUNK_COST_BYTES;
+      if (--sets.count === 0) this.#sets.delete(directory);
+    }
+  }
+
+  /** While nobody else changes a box of the servlet. */
+  async #replace(ask: Ask, name: string, bytes: Uint8Array, expected: string | null | undefined): Promise<Answer> {
     const directory = this.#directory(ask);
     const path = this.#path(ask, name);
-    const set = async (): Promise<Answer> => {
-      // Who asked may be gone by now; what waits holds its bytes.
-      ask.signal.throwIfAborted();
-      const before = await readOrNull(path);
-      if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
-        throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
-      const cost = bytes.length + BOX_COST_BYTES - (before === null ? 0 : before.length + BOX_COST_BYTES);
-      const usage = (await this.#usageOf(directory)) + cost;
-      if (cost > 0 && usage > ask.servlet.limits.fileBoxMb * MB)
-        throw new ServiceError('LIMIT_FILE_BOX', 'Cannot set a file box: the servlet’s boxes take too much together');
-      await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
-      this.#usage.set(directory, { bytes: usage, changedAt: await changedAt(directory) });
-      return { head: { version: versionOf(bytes) } };
-    };
-    return available('set', () => this.#locks.hold(directory, set));
+    const before = await readOrNull(path);
+    if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
+      throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
+    const cost = bytes.length + BOX_COST_BYTES - (before === null ? 0 : before.length + BOX_COST_BYTES);
+    const usage = (await this.#usageOf(directory)) + cost;
+    if (cost > 0 && usage > ask.servlet.limits.fileBoxMb * MB)
+      throw new ServiceError('LIMIT_FILE_BOX', 'Cannot set a file box: the servlet’s boxes take too much together');
+    await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
+    this.#usage.set(directory, { bytes: usage, changedAt: await changedAt(directory) });
+    return { head: { version: versionOf(bytes) } };
   }
 
   /** Of all boxes of a servlet. Counted again when another process has put one there since. */
@@ -87,6 +110,16 @@ export class FileBoxService implements Service, Closable {
   }
 }
 
+/** What a servlet sets, from when it begins to when it is safe, or given up. */
+interface Sets {
+  count: number;
+  bytes: number;
+}
+
+function busy(): ServiceError {
+  return new ServiceError('FILE_BOX_BUSY', 'Cannot set a file box: the servlet sets too much at once');
+}
+
 interface Usage {
   bytes: number;
   /** Of their directory: each box that is set changes it. */
@@ -99,8 +132,11 @@ async function available<Result>(action: string, run: () => Promise<Result>): Pr
     return await run();
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    const message = `Cannot ${action} a file box: the disk of the host does not let it`;
-    throw new ServiceError('FILE_BOX_UNAVAILABLE', message, { cause: error });
+    const reason =
+      error instanceof LockHeldError
+        ? 'somebody else holds it and does not give it back'
+        : 'the disk of the host does not let it';
+    throw new ServiceError('FILE_BOX_UNAVAILABLE', `Cannot ${action} a file box: ${reason}`, { cause: error });
   }
 }
 
@@ -133,8 +169,8 @@ async function countIn(directory: string): Promise<number> {
   return bytes;
 }
 
-async function bodyOf(ask: Ask): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+/** A value, as it comes. @throws ServiceError when it is too long */
+async function* piecesOf(ask: Ask): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const piece of ask.body ?? []) {
     bytes += piece.length;
@@ -143,7 +179,6 @@ async function bodyOf(ask: Ask): Promise<Uint8Array> {
         'FILE_BOX_TOO_LARGE',
         `Cannot set a file box: the value takes more than ${VALUE_MAX_BYTES} bytes`,
       );
-    pieces.push(piece);
+    yield piece;
   }
-  return Buffer.concat(pieces);
 }

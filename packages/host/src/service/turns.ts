@@ -11,12 +11,25 @@ export class Turns {
     return this.#waiting.length;
   }
 
-  take(): Promise<void> {
+  /** Whoever has got a turn releases it, once. `signal`: ends the waiting for it. @throws its reason */
+  take(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
     if (this.#free > 0) {
       this.#free--;
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const next = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    };
+    const onAbort = (): void => {
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.push(next);
+    return promise;
   }
 
   release(): void {

@@ -66,7 +66,7 @@ export class DirectoryStore implements ContinuationStore {
       const name = directoryName(servlet);
       const path = this.#path(name, key);
       await this.#shelf(name);
-      await this.#locks.hold(key, async () => {
+      await this.#locks.hold(lockOf(key), async () => {
         if (replaces !== undefined && !replaces.includes(await tagAt(path))) throw new StoreConflictError(servlet);
         const knownUntil = entry.name === undefined ? ((await statOrNull(path))?.mtimeMs ?? 0) : 0;
         const expiresAt = Math.max(entry.expiresAt, knownUntil);
@@ -131,7 +131,7 @@ export class DirectoryStore implements ContinuationStore {
   /** Removes an entry, unless it was kept again since somebody thought that it may go. @returns is it gone? */
   #remove(name: string, key: string, mayGo: (file: Stats) => boolean): Promise<boolean> {
     const path = this.#path(name, key);
-    return this.#locks.hold(key, async () => {
+    return this.#locks.hold(lockOf(key), async () => {
       const file = await statOrNull(path);
       const isGone = file === null || mayGo(file);
       if (file !== null && isGone) await unlink(path).catch(ignoreMissing);
@@ -174,6 +174,14 @@ export class DirectoryStore implements ContinuationStore {
 
 const PARTIALS = 'partial';
 const LOCKS = 'locks';
+
+/** Keys share so many locks. */
+const LOCKS_COUNT = 16;
+
+function lockOf(key: string): string {
+  const [number] = createHash('sha256').update(key).digest();
+  return String((number as number) % LOCKS_COUNT);
+}
 
 /** Any name of a servlet, as a directory's. */
 function directoryName(servlet: string): string {
