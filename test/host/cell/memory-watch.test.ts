@@ -137,6 +137,7 @@ describe('MemoryWatch.apart()', () => {
       isStarting: true,
       isAtPeak: false,
       heapMaxBytes: 1024 * MB,
+      lastSample: { unexplainedBytes: 0 },
       sample: () => Promise.resolve(),
       reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true }),
       onUnexplained: charged.resolve,

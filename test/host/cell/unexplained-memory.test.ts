@@ -216,6 +216,25 @@ describe('UnexplainedMemory', () => {
     expect(scene.charges).toEqual({ a: 40 });
   });
 
+  it('UnexplainedMemory charges the next request with what came after the last look at the one before it, and with no more', () => {
+    for (const others of [{}, { b: {} }]) {
+      const scene = new Scene({ a: { isSuspect: true }, ...others });
+      scene.hoards('a', 30);
+      scene.advance();
+      scene.hoards('a', 5);
+      scene.grows('a', 20);
+      const seenBytes = scene.process.rssBytes;
+      scene.rests('a');
+      scene.hoards('a', 8);
+      scene.memory.restAsSeen(seenBytes, scene.readings);
+      expect(scene.charges).toEqual({});
+      scene.works('a');
+      expect(scene.memory.resume()).toBe(true);
+      scene.hoards('a', 10);
+      expect(scene.charges).toEqual({ a: 18 });
+    }
+  });
+
   it('UnexplainedMemory takes off what a thread gave back between two requests', () => {
     const scene = new Scene(TWO);
     scene.hoards('a', 30);

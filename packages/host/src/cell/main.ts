@@ -97,6 +97,7 @@ function onOrder(message: ToCell): void {
       const isStarted = thread.isStarting;
       thread.unwatch();
       if (isStarted) memory.onStarted(thread);
+      else memory.onRequestOver();
       schedule(WATCH_MS);
       return;
     }

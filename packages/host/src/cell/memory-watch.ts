@@ -10,6 +10,10 @@ const START_BYTES = 24 << 20;
 const SAMPLED_MAX_MS = 50;
 /** What Node's collector and compiler take and give back for a thread: less than this is not told of anybody. */
 const NOISE_BYTES = 4 << 20;
+/** While somebody is charged with more and more, so much more is looked at: where it stops is what a peak comes to. */
+const GROWTH_BYTES = 1 << 20;
+/** How it was when nobody worked is good for so long, where somebody is at a request whenever it is looked. */
+const REST_MAX_MS = 1000;
 /** So often at most it is looked whose memory it is that has come, while nobody can be over a cap with it. */
 const NEWS_EVERY_MS = 50;
 
@@ -21,6 +25,12 @@ export interface MemoryFindings {
   onBreach(thread: SupervisedThread, bytes: number, maxBytes: number): void;
 }
 
+/** What the kernel said at one moment, beside what threads had said before it. */
+interface Moment {
+  whole: ProcessReading;
+  readings: Map<SupervisedThread, ThreadReading>;
+}
+
 /** Holds each thread of this process to its cap with the memory that its statistics don't show. */
 export class MemoryWatch {
   readonly #threads: ReadonlyMap<number, SupervisedThread>;
@@ -29,7 +39,14 @@ export class MemoryWatch {
   /** Their start is over, and what it took has not been looked at yet. */
   readonly #started = new Set<SupervisedThread>();
   #isReading = false;
+  /** When it was looked last whose memory there is, somebody had more than before, or more was coming. */
+  #isGrowing = false;
+  #restedAt = -Infinity;
+  /** At the last look at which somebody worked who is watched. */
+  #seenRssBytes = 0;
   #readAt = 0;
+  /** How it was when nobody worked any longer. The threads have not been asked since. */
+  #ended: Moment | null = null;
   /** Pages that this thread has touched first in what was {@link apart}. */
   #apartFaults = 0;
 
@@ -41,6 +58,7 @@ export class MemoryWatch {
 
   /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. */
   begin(thread: SupervisedThread): void {
+    this.#seenRssBytes = residentBytes() - this.#apartBytes;
     if (this.#memory.isOpen) return;
     // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
     if (thread.isStarting || !this.#memory.resume()) this.#memory.open(this.#processReading(), this.#readings());
@@ -67,6 +85,20 @@ export class MemoryWatch {
     this.#read(residentBytes(), []);
   }
 
+  /** A request that was watched is over. The next one may run already, and is not watched yet: what has come since then is its doing. */
+  onRequestOver(): void {
+    if (!this.#memory.isOpen || this.#suspects().length > 0) return;
+    const readings = this.#readings();
+    if (this.#isSomebodyRunning) {
+      this.#memory.restAsSeen(this.#seenRssBytes, readings);
+      this.#restedAt = performance.now();
+      this.#tell(0);
+    } else {
+      this.#ended = { whole: this.#processReading(), readings };
+      this.#read(residentBytes(), []);
+    }
+  }
+
   onGone(thread: SupervisedThread): void {
     this.#memory.forget(thread);
     this.#started.delete(thread);
@@ -77,6 +109,7 @@ export class MemoryWatch {
    * is some time since it was looked at last.
    */
   look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {
+    if (this.#suspects().length > 0) this.#seenRssBytes = rssBytes - this.#apartBytes;
     if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes - this.#apartBytes))) this.#read(rssBytes, asked);
   }
 
@@ -84,10 +117,11 @@ export class MemoryWatch {
     const suspects = this.#suspects();
     if (suspects.length === 0) return true;
     const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
+    const newsBytes = this.#isGrowing ? GROWTH_BYTES : NOISE_BYTES;
     return suspects.some((thread) => {
       if (thread.isToBeSettled) return true;
       const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
-      return bytes > maxOf(thread) || (isDue && bytes > thread.lastSample.unexplainedBytes + NOISE_BYTES);
+      return bytes > maxOf(thread) || (isDue && bytes > thread.lastSample.unexplainedBytes + newsBytes);
     });
   }
 
@@ -108,9 +142,9 @@ export class MemoryWatch {
     const whole = this.#processReading();
     const readings = this.#readings();
     const isAtRest = this.#suspects().length === 0;
-    // What was found to be nobody's raises no further question.
-    if (isAtRest) this.#memory.rest(whole, readings);
-    else this.#memory.advance(whole, readings);
+    if (this.#ended !== null) this.#restAt(this.#ended, isAtRest ? readings : null);
+    else if (isAtRest) this.#restNow(whole, readings);
+    if (!isAtRest) this.#memory.advance(whole, readings);
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
@@ -121,15 +155,46 @@ export class MemoryWatch {
     }
   }
 
+  /** What is found to be nobody's raises no further question. */
+  #restNow(whole: ProcessReading, readings: Map<SupervisedThread, ThreadReading>): void {
+    const now = performance.now();
+    if (this.#isSomebodyRunning) {
+      // What has come since it began is not nobody's.
+      if (this.#memory.isOpen) this.#memory.restAsSeen(this.#seenRssBytes, readings);
+      else if (now - this.#restedAt > REST_MAX_MS) this.#memory.rest(whole, readings);
+      else return;
+    } else this.#memory.rest(whole, readings);
+    this.#restedAt = now;
+  }
+
+  /** Nobody worked then. `later`: what threads have said since, if none of them is watched by now. */
+  #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
+    this.#ended = null;
+    const readings = Array.from(ended.readings, ([thread, then]): [SupervisedThread, ThreadReading] => {
+      const { committedBytes } = later?.get(thread) ?? then;
+      return [thread, { ...then, committedBytes }];
+    });
+    this.#memory.rest(ended.whole, new Map(readings));
+    this.#restedAt = performance.now();
+    if (later === null) this.#memory.resume();
+  }
+
   /** The ledger has it with what the threads' own statistics say. */
   #tell(unsureBytes: number): void {
+    this.#isGrowing = unsureBytes > GROWTH_BYTES;
     for (const thread of this.#threads.values()) {
       const bytes = Math.round(this.#memory.chargedTo(thread) - unsureBytes);
+      if (bytes > Math.max(NOISE_BYTES, thread.lastSample.unexplainedBytes)) this.#isGrowing = true;
       thread.onUnexplained(bytes < NOISE_BYTES ? 0 : bytes);
     }
     // What has become less is told with the next report.
     const more = [...this.#threads.values()].filter((thread) => thread.isAtPeak);
     if (more.length > 0) this.#findings.onCharged(more);
+  }
+
+  /** At a request, watched or not yet. */
+  get #isSomebodyRunning(): boolean {
+    return [...this.#threads.values()].some((thread) => thread.running.current !== 0);
   }
 
   #suspects(): SupervisedThread[] {

@@ -10,7 +10,6 @@ import type { Uploads } from '../upload/uploads.ts';
 import type { VersionKeeper } from '../version/version-keeper.ts';
 import type { Cell } from './cell.ts';
 import { CellGroup } from './cell-group.ts';
-import type { HeldServlet } from './held-servlet.ts';
 import type { Obituary } from './obituary.ts';
 import { ServletPool } from './pool.ts';
 import type { WarmCells } from './warm-cells.ts';
@@ -72,10 +71,9 @@ export class Servlets {
     return this.#profiles;
   }
 
-  /** Servlets that are held like this may come later. */
-  expect({ profile, limits }: Pick<HeldServlet, 'profile' | 'limits'>): void {
+  /** Servlets of this profile may come later. */
+  expect(profile: Profile): void {
     this.#profiles.add(profile);
-    if (limits.rssMb === 0) this.#site.warm.expectUse(profile);
   }
 
   /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */
@@ -114,7 +112,7 @@ export class Servlets {
       onLog: (level, text) => site.onLog(held.name, level, text),
     });
     this.#groups.set(pool, group);
-    this.expect(held);
+    this.expect(held.profile);
     if (servlet.isEager) this.#eager.push(pool);
     for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
     if (servlet.regexp !== null) this.#patterns.push({ regexp: servlet.regexp, pool });

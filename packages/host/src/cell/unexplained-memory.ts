@@ -64,6 +64,20 @@ export class UnexplainedMemory<Thread> {
     this.#charged.clear();
   }
 
+  /**
+   * Nobody works who did, but others may have begun: what had come until then is theirs. So much memory there was at that time at the
+   * most, and the threads held what `threads` says; pages touched since the mark may be either's.
+   */
+  restAsSeen(rssBytes: number, threads: ReadonlyMap<Thread, ThreadReading>): void {
+    if (this.#mark === null) return;
+    const { process, threads: before } = this.#mark;
+    const readings = Array.from(before, ([thread, reading]): [Thread, ThreadReading] => {
+      const { committedBytes } = threads.get(thread) ?? reading;
+      return [thread, { ...reading, committedBytes }];
+    });
+    this.rest({ ...process, rssBytes }, new Map(readings));
+  }
+
   /** What it was charged with so far is forgotten: its start is over. */
   forgive(thread: Thread): void {
     this.#charged.delete(thread);
