@@ -1,12 +1,21 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { DirectoryStore } from '../../../packages/host/src/store/directory-store.ts';
 import { PatientStore } from '../../../packages/host/src/store/patient-store.ts';
 import { RedisStore } from '../../../packages/host/src/store/redis-store.ts';
-import { StoreUnavailableError } from '../../../packages/host/src/store/store.ts';
+import { keyFor, type StoreEntry, StoreUnavailableError } from '../../../packages/host/src/store/store.ts';
 import { DatabaseServer, redisMissing } from '../../support/database-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { StoreTap } from '../../support/store-tap.ts';
 
 const ENTRY = { servlet: 'patient', bytes: Buffer.from('bytes'), expiresAt: Date.now() + 1e7, quotaBytes: 1e6 };
+const HOLDER = fileURLToPath(new URL('../../support/lock-holder.ts', import.meta.url));
 const missing = redisMissing();
 if (missing !== null) console.warn(`test/host/store: PatientStore is skipped: ${missing}`);
 
@@ -33,25 +42,61 @@ describe.skipIf(missing !== null)('PatientStore', () => {
     await store.close();
   });
 
-  test('asks nothing more while very much is not answered, since all of that is held here', async () => {
+  test('asks nothing more for a servlet of which much is under way, answered late or not: it is held here', async () => {
     await using server = await DatabaseServer.redis();
     await using tap = await StoreTap.start(Number(new URL(server.url).port));
     const redis = new RedisStore(`redis://127.0.0.1:${tap.port}`);
     const key = await redis.put(ENTRY);
-    const store = new PatientStore(redis, { answerMaxMs: 100 });
+    const store = new PatientStore(redis, { answerMaxMs: 300, maxCount: 5 });
     const stillness = Promise.withResolvers<void>();
     tap.onEvent = () => stillness.promise;
-    await Promise.allSettled(Array.from({ length: 64 }, () => store.get('patient', key)));
-    await expect(store.get('patient', key)).rejects.toMatchObject({
-      code: 'STORE_UNAVAILABLE',
-      cause: { message: 'it has not answered 64 times' },
-    });
+    const refusal = { code: 'STORE_UNAVAILABLE', cause: { message: 'the servlet has too much under way there' } };
+    const patience = { code: 'STORE_UNAVAILABLE', cause: { message: 'it has not answered for 300 ms' } };
+    const puts = Array.from({ length: 5 }, () => store.put(ENTRY));
+    await expect(store.put(ENTRY)).rejects.toMatchObject(refusal);
+    // The others are not kept from trying.
+    await Promise.all([
+      expect(store.put({ ...ENTRY, servlet: 'another' })).rejects.toMatchObject(patience),
+      expect(store.get('patient', key)).rejects.toMatchObject(patience),
+      ...puts.map((put) => expect(put).rejects.toMatchObject(patience)),
+    ]);
+    await expect(store.put(ENTRY)).rejects.toMatchObject(refusal);
     stillness.resolve();
     tap.onEvent = null;
     await eventually(
-      () => store.get('patient', key).catch(() => null),
-      (bytes) => bytes !== null,
+      () => store.put(ENTRY).catch(() => null),
+      (kept) => kept === key,
     );
     await store.close();
+  });
+});
+
+describe('PatientStore over a directory', () => {
+  test('while a lock of another process is not given back, all that does not need it goes on', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'custodian-patient-'));
+    const holder = spawn(process.execPath, ['--no-warnings', HOLDER, 'hold', join(root, 'locks'), '0'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const gone = once(holder, 'exit');
+    await once(holder.stdout, 'data');
+    const store = new PatientStore(new DirectoryStore(root), { answerMaxMs: 200 });
+    const named = (isStuck: boolean): StoreEntry[] =>
+      Array.from({ length: 2000 }, (_, n) => ({ ...ENTRY, name: `n${n}` })).filter(
+        (entry) => (createHash('sha256').update(keyFor(entry)).digest()[0]! % 16 === 0) === isStuck,
+      );
+    const [free] = named(false);
+    const key = await store.put(free!);
+    const stuck = await Promise.allSettled(
+      named(true)
+        .slice(0, 100)
+        .map((entry) => store.put(entry)),
+    );
+    expect(new Set(stuck.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    expect(Buffer.from((await store.get('patient', key))!).toString()).toBe('bytes');
+    expect(await store.put({ ...free!, bytes: Buffer.from('other') })).toBe(key);
+    holder.stdin.end();
+    await gone;
+    await store.close();
+    rmSync(root, { recursive: true });
   });
 });

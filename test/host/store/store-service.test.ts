@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serve } from '../../../packages/host/src/index.ts';
+import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
+import { StoreService } from '../../../packages/host/src/store/store-service.ts';
+import { ask, type AskError } from '../../../packages/worker/src/asks.ts';
 import { startTrusted } from '../../support/started-host.ts';
+import { connectAsks } from '../../support/thread-asks.ts';
 
 const ASKS = JSON.stringify(new URL('../../../packages/worker/src/asks.ts', import.meta.url).href);
 /** Does with the store what its query says; answers with what came back, or the code of the error. */
@@ -48,6 +52,29 @@ describe('StoreService', () => {
     for (const fill of ['a', 'b', 'c']) keys.push(await textOf(`${started.url}/keeper?bytes=400000&fill=${fill}`));
     const found = await Promise.all(keys.map((key) => textOf(`${started.url}/keeper?get=${key}`)));
     expect(found.map((text) => text.length)).toEqual([13, 400_000, 400_000]);
+  });
+
+  test('what a servlet keeps at once has a bound, whether it arrives or waits for the store; others keep on', async () => {
+    const [held, memory] = [Promise.withResolvers<void>(), new MemoryStore()];
+    const put = memory.put.bind(memory);
+    memory.put = async (entry) => {
+      if (entry.servlet === 'keeper') await held.promise;
+      return put(entry);
+    };
+    const service = new StoreService(memory, () => {});
+    const keep = (bytes: number): Promise<unknown> =>
+      ask('store', { put: 60_000 }, { body: Buffer.alloc(bytes) }).then(
+        () => 'kept',
+        (error: AskError) => error.code,
+      );
+    connectAsks('keeper', [service]);
+    const large = Array.from({ length: 13 }, () => keep(5 << 20));
+    expect(await Promise.race(large)).toBe('STORE_UNAVAILABLE');
+    connectAsks('another', [service]);
+    expect(await keep(5 << 20)).toBe('kept');
+    held.resolve();
+    expect((await Promise.all(large)).filter((outcome) => outcome === 'kept')).toHaveLength(12);
+    await service.close();
   });
 
   test('an ask that is neither put nor get, or for ever, kills the cell', async () => {

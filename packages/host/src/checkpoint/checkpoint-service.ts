@@ -1,9 +1,8 @@
 import { ENTRY_TAG_BYTES, placeOfHome, ProtocolError } from '@custodian/protocol';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
-import { bodyOf, ENTRY_MAX_BYTES, LIFETIME_MAX_MS } from '../store/store-service.ts';
+import { KeptBodies, LIFETIME_MAX_MS } from '../store/store-service.ts';
 import { type ContinuationStore, keyOfName, StoreConflictError } from '../store/store.ts';
 
-const MB = 1 << 20;
 const TAG = new RegExp(`^[\\w-]{${ENTRY_TAG_BYTES}}$`);
 const TAGS_MAX_COUNT = 16;
 
@@ -21,6 +20,7 @@ export class CheckpointService implements Service {
   readonly name = 'checkpoint';
   readonly #store: ContinuationStore;
   readonly #onKept: () => void;
+  readonly #bodies = new KeptBodies();
   /** What is under way for an instance: what is asked later comes later, whatever the store does. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -43,15 +43,14 @@ export class CheckpointService implements Service {
 
   async #save(ask: Ask, home: string, lifetimeMs: number, replaces: readonly string[]): Promise<Answer> {
     checkOwn(ask, home);
-    const { name: servlet, limits } = ask.servlet;
-    const quotaBytes = limits.storeMb * MB;
-    const bytes = await bodyOf(ask, Math.min(quotaBytes, ENTRY_MAX_BYTES));
-    return this.#inTurn(ask, home, async () => {
-      const expiresAt = Date.now() + lifetimeMs;
-      await this.#store.put({ servlet, name: home, bytes, replaces, expiresAt, quotaBytes });
-      this.#onKept();
-      return {};
-    });
+    return this.#bodies.with(ask, (bytes, quotaBytes) =>
+      this.#inTurn(ask, home, async () => {
+        const expiresAt = Date.now() + lifetimeMs;
+        await this.#store.put({ servlet: ask.servlet.name, name: home, bytes, replaces, expiresAt, quotaBytes });
+        this.#onKept();
+        return {};
+      }),
+    );
   }
 
   async #read(ask: Ask, home: string): Promise<Answer> {

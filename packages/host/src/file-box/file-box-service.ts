@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { CHUNK_COST_BYTES, ProtocolError } from '@custodian/protocol';
+import { join } from 'node:path';
+import { ProtocolError } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
 import { FileLocks, LockHeldError } from '../file-locks.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
+import { bodyOf, Shares } from '../service/shares.ts';
 
 const MB = 1 << 20;
 /** One value is held here whole, on its way. */
@@ -29,14 +30,13 @@ export class FileBoxService implements Service, Closable {
   /** A servlet's boxes are changed one after another: two hosts may have the same state directory. */
   readonly #locks: FileLocks;
   readonly #usage = new Map<string, Usage>();
-  /** By servlet's directory, while there are any. */
-  readonly #sets = new Map<string, Sets>();
-  readonly #setsMaxCount: number;
+  /** From when one begins to when it is safe, or given up. */
+  readonly #sets: Shares;
 
   /** @param root made when a box is set first, for its owner only */
   constructor(root: string, { setsMaxCount = SETS_MAX_COUNT }: { setsMaxCount?: number } = {}) {
     this.#root = root;
-    this.#setsMaxCount = setsMaxCount;
+    this.#sets = new Shares(setsMaxCount, SETS_MAX_BYTES);
     this.#locks = new FileLocks(join(root, 'locks'));
   }
 
@@ -54,23 +54,14 @@ export class FileBoxService implements Service, Closable {
   }
 
   async #set(ask: Ask, name: string, expected: string | null | undefined): Promise<Answer> {
-    const directory = this.#directory(ask);
-    const sets = this.#sets.get(directory) ?? { count: 0, bytes: 0 };
-    if (sets.count >= this.#setsMaxCount) throw busy();
-    this.#sets.set(directory, sets);
-    sets.count++;
-    const held: Uint8Array[] = [];
+    const share = this.#sets.open(ask.servlet.name);
+    if (share === null) throw tooMuch();
     try {
-      for await (const piece of piecesOf(ask)) {
-        sets.bytes += piece.length + CHUNK_COST_BYTES;
-        held.push(piece);
-        if (sets.bytes > SETS_MAX_BYTES) throw busy();
-      }
-      const set = (): Promise<Answer> => this.#replace(ask, name, Buffer.concat(held), expected);
-      return await available('set', () => this.#locks.hold(basename(directory), set, ask.signal));
+      const bytes = await bodyOf(ask, share, { maxBytes: VALUE_MAX_BYTES, tooLarge, tooMuch });
+      const set = (): Promise<Answer> => this.#replace(ask, name, bytes, expected);
+      return await available('set', () => this.#locks.hold(fileName(ask.servlet.name), set, ask.signal));
     } finally {
-      for (const piece of held) sets.bytes -= piece.length + CHUNK_COST_BYTES;
-      if (--sets.count === 0) this.#sets.delete(directory);
+      share.close();
     }
   }
 
@@ -110,13 +101,12 @@ export class FileBoxService implements Service, Closable {
   }
 }
 
-/** What a servlet sets, from when it begins to when it is safe, or given up. */
-interface Sets {
-  count: number;
-  bytes: number;
+function tooLarge(): ServiceError {
+  const message = `Cannot set a file box: the value takes more than ${VALUE_MAX_BYTES} bytes`;
+  return new ServiceError('FILE_BOX_TOO_LARGE', message);
 }
 
-function busy(): ServiceError {
+function tooMuch(): ServiceError {
   return new ServiceError('FILE_BOX_BUSY', 'Cannot set a file box: the servlet sets too much at once');
 }
 
@@ -167,18 +157,4 @@ async function countIn(directory: string): Promise<number> {
   for (const name of (await readdir(directory).catch(ignoreMissing)) ?? [])
     bytes += (await stat(join(directory, name))).size + BOX_COST_BYTES;
   return bytes;
-}
-
-/** A value, as it comes. @throws ServiceError when it is too long */
-async function* piecesOf(ask: Ask): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of ask.body ?? []) {
-    bytes += piece.length;
-    if (bytes > VALUE_MAX_BYTES)
-      throw new ServiceError(
-        'FILE_BOX_TOO_LARGE',
-        `Cannot set a file box: the value takes more than ${VALUE_MAX_BYTES} bytes`,
-      );
-    yield piece;
-  }
 }

@@ -1,12 +1,20 @@
 import { ProtocolError } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
-import { type ContinuationStore, isNamesKey, StoreTooLargeError } from './store.ts';
+import { bodyOf, Shares } from '../service/shares.ts';
+import {
+  type ContinuationStore,
+  isNamesKey,
+  StoreTooLargeError,
+  tooMuchUnderWay,
+  UNDER_WAY_MAX_BYTES,
+  UNDER_WAY_MAX_COUNT,
+} from './store.ts';
 
 const MB = 1 << 20;
 const SWEEP_EVERY_MS = 60_000;
 /** No single entry is larger: it is held here whole, on its way. */
-export const ENTRY_MAX_BYTES: number = 5 * MB;
+const ENTRY_MAX_BYTES = 5 * MB;
 export const LIFETIME_MAX_MS: number = 400 * 86_400_000;
 
 /**
@@ -18,6 +26,7 @@ export class StoreService implements Service, Closable {
   readonly label: string;
   readonly #store: ContinuationStore;
   readonly #onFault: (error: unknown) => void;
+  readonly #bodies = new KeptBodies();
   #sweeping: NodeJS.Timeout | null = null;
 
   /** `onFault`: is told when the store could not be swept. */
@@ -45,10 +54,10 @@ export class StoreService implements Service, Closable {
   }
 
   async #put(ask: Ask, lifetimeMs: number): Promise<Answer> {
-    const { name: servlet, limits } = ask.servlet;
-    const quotaBytes = limits.storeMb * MB;
-    const bytes = await bodyOf(ask, Math.min(quotaBytes, ENTRY_MAX_BYTES));
-    const key = await this.#store.put({ servlet, bytes, expiresAt: Date.now() + lifetimeMs, quotaBytes });
+    const key = await this.#bodies.with(ask, (bytes, quotaBytes) => {
+      const expiresAt = Date.now() + lifetimeMs;
+      return this.#store.put({ servlet: ask.servlet.name, bytes, expiresAt, quotaBytes });
+    });
     this.keepSwept();
     return { head: { key } };
   }
@@ -62,14 +71,23 @@ export class StoreService implements Service, Closable {
   }
 }
 
-/** The body of an ask that keeps something. @throws StoreTooLargeError */
-export async function bodyOf(ask: Ask, maxBytes: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of ask.body ?? []) {
-    bytes += piece.length;
-    if (bytes > maxBytes) throw new StoreTooLargeError(ask.servlet.name, bytes, maxBytes);
-    pieces.push(piece);
+/** What threads send to be kept is held here whole, until it is. */
+export class KeptBodies {
+  readonly #shares = new Shares(UNDER_WAY_MAX_COUNT, UNDER_WAY_MAX_BYTES);
+
+  /** @throws StoreTooLargeError; StoreUnavailableError when the servlet keeps too much at once */
+  async with<Result>(ask: Ask, keep: (bytes: Uint8Array, quotaBytes: number) => Promise<Result>): Promise<Result> {
+    const { name, limits } = ask.servlet;
+    const quotaBytes = limits.storeMb * MB;
+    const maxBytes = Math.min(quotaBytes, ENTRY_MAX_BYTES);
+    const tooMuch = (): Error => tooMuchUnderWay('keep a continuation');
+    const share = this.#shares.open(name);
+    if (share === null) throw tooMuch();
+    try {
+      const tooLarge = (bytes: number): Error => new StoreTooLargeError(name, bytes, maxBytes);
+      return await keep(await bodyOf(ask, share, { maxBytes, tooLarge, tooMuch }), quotaBytes);
+    } finally {
+      share.close();
+    }
   }
-  return Buffer.concat(pieces);
 }

@@ -110,6 +110,15 @@ export class StoreUnavailableError extends ServiceError {
   }
 }
 
+/** What a servlet may keep at once, and find: so many each, and so many bytes of what it keeps. */
+export const UNDER_WAY_MAX_COUNT = 1024;
+export const UNDER_WAY_MAX_BYTES: number = 64 << 20;
+
+/** A servlet has more under way than it may: the store is slow, or stands still, or too much is asked of it. */
+export function tooMuchUnderWay(action: string): StoreUnavailableError {
+  return new StoreUnavailableError(action, new Error('the servlet has too much under way there'));
+}
+
 /** Runs an action of a store; whatever goes wrong in it is a {@link StoreUnavailableError}. */
 export async function available<Result>(action: string, run: () => Promise<Result>): Promise<Result> {
   try {

@@ -1,11 +1,15 @@
 import { ProtocolError } from '@custodian/protocol';
 import type { Answer, Ask, Service } from '../service/service.ts';
-import { bodyOf } from '../store/store-service.ts';
+import { bodyOf, Shares } from '../service/shares.ts';
+import { StoreTooLargeError } from '../store/store.ts';
 import type { KeptVersion, ModuleHash, VersionKeeper } from './version-keeper.ts';
 
 /** The code of one version is no longer. */
 const CODE_MAX_BYTES = 8 << 20;
 const MODULES_MAX_COUNT = 2000;
+/** A thread keeps its code once, while it loads, and few load at once. */
+const KEEPING_MAX_COUNT = 64;
+const KEEPING_MAX_BYTES = 64 << 20;
 
 /**
  * Lets threads keep the code that they run, and find who has an older one. `{ present: modules, compiler }` is answered
@@ -14,6 +18,7 @@ const MODULES_MAX_COUNT = 2000;
 export class VersionService implements Service {
   readonly name = 'version';
   readonly #keeper: VersionKeeper;
+  readonly #keeping = new Shares(KEEPING_MAX_COUNT, KEEPING_MAX_BYTES);
 
   constructor(keeper: VersionKeeper) {
     this.#keeper = keeper;
@@ -23,7 +28,7 @@ export class VersionService implements Service {
     const { present, keep, find, compiler } = ask.json();
     const { name: servlet } = ask.servlet;
     if (keep === true) {
-      await this.#keeper.keep(servlet, readVersion(await bodyOf(ask, CODE_MAX_BYTES)));
+      await this.#keep(ask);
       return {};
     }
     if (typeof compiler === 'string' && isModules(present))
@@ -32,6 +37,23 @@ export class VersionService implements Service {
       return { head: { version: this.#keeper.find(servlet, compiler, find) } };
     throw new ProtocolError('Cannot read an ask about versions: it is neither present, keep nor find');
   }
+
+  async #keep(ask: Ask): Promise<void> {
+    const { name } = ask.servlet;
+    const tooLarge = (bytes: number): Error => new StoreTooLargeError(name, bytes, CODE_MAX_BYTES);
+    const share = this.#keeping.open(name);
+    if (share === null) throw tooMuch();
+    try {
+      const bytes = await bodyOf(ask, share, { maxBytes: CODE_MAX_BYTES, tooLarge, tooMuch });
+      await this.#keeper.keep(name, readVersion(bytes));
+    } finally {
+      share.close();
+    }
+  }
+}
+
+function tooMuch(): ProtocolError {
+  return new ProtocolError('Cannot read a version of a servlet: too much is sent at once');
 }
 
 function isModules(value: unknown): value is ModuleHash[] {
