@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Agent } from 'node:http';
 import { get } from './support/client.ts';
 import { continuationAt, flowSpeeds, type Running } from './support/flow.ts';
-import { pssMb, processTree } from './support/proc.ts';
+import { pssMb, processTree, untilIdle } from './support/proc.ts';
 import { hasRacket, startRacket } from './support/racket.ts';
 import { type Answer, type BenchOptions, main, type Table } from './support/report.ts';
 import { startServer } from './support/server.ts';
@@ -45,6 +45,7 @@ async function weights(names: Name[]): Promise<Table> {
     try {
       // What is loaded and compiled by the first requests is no session's.
       await openSessions(server, agent, 1000);
+      await untilIdle(server.pid);
       const before = await heldBy(server, agent);
       await openSessions(server, agent, SESSIONS);
       const after = await heldBy(server, agent);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { get } from './support/client.ts';
 import { continuationAt, flowSpeeds, type Running } from './support/flow.ts';
+import { untilIdle } from './support/proc.ts';
 import { hasRacket, startRacket } from './support/racket.ts';
 import { type Answer, type BenchOptions, main, type Table } from './support/report.ts';
 import { spreadOf } from './support/rounds.ts';
@@ -105,12 +106,17 @@ async function times(stateDir: string): Promise<Table> {
   const rows: Table['rows'] = [];
   try {
     const second = await continuationAt(server, `${await continuationAt(server, '/sum2')}?number=3`);
-    const cold = await several(COLD, async () => {
-      // Whoever comes next gets a thread that has never run the servlet.
-      await server.ask('reload sum2');
-      return `${second}?number=4`;
-    });
-    rows.push(['sum2, resume, fresh thread', spreadOf(cold)]);
+    // Whoever comes next gets a thread that has never run the servlet.
+    const fresh = (rest: () => Promise<void>): Promise<number[]> =>
+      several(COLD, async () => {
+        await server.ask('reload sum2');
+        await rest();
+        return `${second}?number=4`;
+      });
+    const atRest = (): Promise<void> => untilIdle(server.pid);
+    rows.push(['sum2, resume, fresh thread, host at rest', spreadOf(await fresh(atRest))]);
+    rows.push(['sum2, resume, fresh thread, one reload after another', spreadOf(await fresh(async () => {}))]);
+    await atRest();
     rows.push(['sum2, resume, warm', spreadOf(await several(WARM, () => `${second}?number=4`))]);
     for (const bytes of STATES) {
       const path = `/state?bytes=${bytes}`;

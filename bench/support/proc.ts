@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What /proc says of processes. Linux only; elsewhere everything is 0 or empty. */
 
@@ -53,6 +54,21 @@ export function treeCpuMs(pid: number): number {
   }
   // USER_HZ has been 100 on every Linux for decades.
   return ticks * 10;
+}
+
+const IDLE_MS = 700;
+const IDLE_CPU_MS = 20;
+const IDLE_WAIT_MS = 15_000;
+
+/** Resolves when the processes do next to nothing: a spare one of a host warms itself up half a second after its start. @throws Error when they don't come to rest */
+export async function untilIdle(pid: number): Promise<void> {
+  for (let waitedMs = 0, before = treeCpuMs(pid); waitedMs < IDLE_WAIT_MS; waitedMs += IDLE_MS) {
+    await sleep(IDLE_MS);
+    const now = treeCpuMs(pid);
+    if (now - before <= IDLE_CPU_MS) return;
+    before = now;
+  }
+  throw new Error('The server does not come to rest');
 }
 
 /** A thread of a process, and the CPU time that it has used. */
