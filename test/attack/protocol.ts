@@ -19,6 +19,14 @@ const FORGE = `
   const CHANNELS = Array.from({ length: 32 }, (_, index) => index + 4);
   const lines = (value) => Buffer.from((JSON.stringify(value) + '\\n').repeat(200));
 `;
+/** Its requests are the only ones of its thread, so that it knows their numbers. */
+const UNBEGUN = `${FORGE}
+  import { setTimeout as sleep } from 'node:timers/promises';
+  let count = 0;
+  function giveBack() {
+    for (const fd of CHANNELS) try { writeSync(fd, frame(74, count, Buffer.alloc(0))); } catch {}
+  }
+`;
 /** Floods with bytes that are not the protocol's, or not allowed by it. */
 const forged = (name: string, code: string, more: Partial<Row> = {}): Row => ({
   name,
@@ -159,5 +167,23 @@ export const PROTOCOL: readonly Attack[] = family('W', [
      for (const fd of CHANNELS) try { writeSync(fd, unbegun); } catch {}
      await new Promise(() => {});`,
     { causes: ['protocol', 'wall', 'abort'], statuses: [500, 503, 504], mayLive: true, limits: { wallMs: 1500 } },
+  ),
+  forged(
+    'a request given back unbegun that nobody asked for, each time that it comes',
+    `count++;
+     giveBack();
+     await sleep(20);
+     return 'for nobody';`,
+    { prelude: UNBEGUN, isAllBad: true },
+  ),
+  forged(
+    'the head of an answer, and its request given back unbegun',
+    `if (++count > 1) await new Promise(() => {});
+     return { body: (async function* () {
+       yield 'begun';
+       await sleep(50);
+       giveBack();
+     })() };`,
+    { prelude: UNBEGUN, isAllBad: true, statuses: ['cut'] },
   ),
 ]);

@@ -2,11 +2,16 @@ import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { FrameWriter, type ThreadSample, ToHost } from '@custodian/protocol';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Cell } from '../../../packages/host/src/cell/cell.ts';
 import { Lease, type LeaseFollower } from '../../../packages/host/src/cell/lease.ts';
+import type { CellGroup } from '../../../packages/host/src/cell/cell-group.ts';
+import type { HeldServlet } from '../../../packages/host/src/cell/held-servlet.ts';
+import { ServletPool } from '../../../packages/host/src/cell/pool.ts';
+import type { PoolSite } from '../../../packages/host/src/cell/pool-site.ts';
 import { Custodian } from '../../../packages/host/src/custodian.ts';
 import type { Exchange } from '../../../packages/host/src/http/exchange.ts';
+import { DEFAULT_LIMITS } from '../../../packages/host/src/limits.ts';
 
 /** Both ends of a thread's channel. */
 async function channel(): Promise<[near: Socket, far: Socket]> {
@@ -43,13 +48,22 @@ describe('Lease.revoke()', () => {
     asked: string[];
     see: (running: number) => void;
     answer: () => Promise<void>;
+    exchange: { hasBegun: boolean };
+    giveBack: () => Promise<unknown>;
   }> {
     const [near, far] = await channel();
     // The test ends it.
     near.on('error', () => {});
     const custodian = new Custodian('cell', null);
     const asked: string[] = [];
-    const cell = { number: 1, custodian, send: ({ type }: { type: string }) => asked.push(type), onLeaseReady() {} };
+    const fate = Promise.withResolvers<unknown>();
+    const cell = {
+      number: 1,
+      custodian,
+      send: ({ type }: { type: string }) => asked.push(type),
+      onLeaseReady() {},
+      kill: (cause: string) => fate.resolve(['killed', cause]),
+    };
     const ready = Promise.withResolvers<void>();
     const answered = Promise.withResolvers<void>();
     const follower = {
@@ -57,14 +71,15 @@ describe('Lease.revoke()', () => {
       onAnswered: () => answered.resolve(),
       onEnding() {},
       onCpu() {},
-      onReturned() {},
+      onReturned: (_lease: Lease, [returned]: Exchange[]) => fate.resolve(['returned', returned]),
     };
     const lease = new Lease(1, near, cell as unknown as Cell, true, 50 << 20, follower as unknown as LeaseFollower);
     const writer = new FrameWriter(far);
     writer.frame(ToHost.Ready, 0, Buffer.from('{"kind":"servlet"}'));
     await ready.promise;
     const connection = { clientIp: '127.0.0.1', hostIp: '127.0.0.1', hostPort: 80, isSecure: false };
-    const exchange = { method: 'GET', url: '/', connection, decodedHeaders: [], carriedBy() {} } as unknown as Exchange;
+    const fields = { method: 'GET', url: '/', connection, decodedHeaders: [], carriedBy() {}, takeBack() {} };
+    const exchange = { ...fields, hasBegun: false } as unknown as Exchange & { hasBegun: boolean };
     lease.run(exchange);
     return {
       lease,
@@ -89,6 +104,11 @@ describe('Lease.revoke()', () => {
         await answered.promise;
         far.destroy();
       },
+      exchange,
+      giveBack() {
+        writer.frame(ToHost.NotStarted, exchange.requestId);
+        return fate.promise;
+      },
     };
   }
 
@@ -100,6 +120,17 @@ describe('Lease.revoke()', () => {
     expect([lease.state, asked]).toEqual(['stalled', []]);
     await answer();
     expect([lease.state, asked]).toEqual(['ready', []]);
+  });
+
+  test('a request that its thread gives back goes to others when it was asked for, and costs the cell its life when it was not', async () => {
+    const [asked, unasked, begun] = [await atOne(), await atOne(), await atOne()];
+    asked.lease.revoke();
+    // Its supervisor's word comes by another way, and may come later.
+    expect(await asked.giveBack()).toEqual(['returned', asked.exchange]);
+    expect(await unasked.giveBack()).toEqual(['killed', 'protocol']);
+    begun.lease.revoke();
+    begun.exchange.hasBegun = true;
+    expect(await begun.giveBack()).toEqual(['killed', 'protocol']);
   });
 
   test('Lease.revoke() asks back the only request of a thread that was not seen at it, or is found to be at it no more', async () => {
@@ -116,4 +147,18 @@ describe('Lease.revoke()', () => {
       expect([lease.state, asked]).toEqual(['stalled', ['revoke', 'restore']]);
     }
   });
+});
+
+test('a request that threads give back again and again is refused when it has waited in them for as long as it may wait', () => {
+  const held = { name: 's', file: 's.mjs', unit: 'connection', limits: { ...DEFAULT_LIMITS } };
+  const pool = new ServletPool(held as unknown as HeldServlet, {} as CellGroup, {} as PoolSite);
+  const refuse = vi.fn<(page: { code: string }) => void>();
+  const exchange = {
+    home: null,
+    isDone: false,
+    givenAt: performance.now() - DEFAULT_LIMITS.queueTimeoutMs - 1,
+    refuse,
+  };
+  pool.onReturned({} as Lease, [exchange as unknown as Exchange]);
+  expect(refuse).toHaveBeenCalledWith(expect.objectContaining({ code: 'LIMIT_QUEUE_TIMEOUT' }));
 });

@@ -4,7 +4,7 @@ import {
   type Failure,
   FrameWriter,
   placeOfHome,
-  type ProtocolError,
+  ProtocolError,
   readFailure,
   RunningRequest,
   type Ready,
@@ -183,6 +183,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.#nextId = id === RunningRequest.ID_MAX ? 1 : id + 1;
     exchange.requestId = id;
     exchange.startedAt = performance.now();
+    if (exchange.givenAt === 0) exchange.givenAt = exchange.startedAt;
     if (this.exchanges.size === 0) {
       this.progressAt = exchange.startedAt;
       this.meter.beginRequest();
@@ -341,6 +342,8 @@ export class Lease implements Carrier, Closable, Holder {
         // that may be repeated does not wait for it.
         if (!exchange.isRepeatable || exchange.isHeadSent) continue;
       }
+      if (exchange.hasBegun)
+        return this.#onMalformed(new ProtocolError('Cannot take back a request: it has been begun'));
       this.#revocation.moved.add(id);
       this.exchanges.delete(id);
       exchange.takeBack();
@@ -415,10 +418,14 @@ export class Lease implements Carrier, Closable, Holder {
     this.cell.send({ type: 'unwatch', lease: this.number });
   }
 
+  /** @throws ProtocolError when nobody asked it back, or it was begun */
   #onNotStarted(id: number): boolean {
     if (!this.#revocation.moved.delete(id)) {
       const exchange = this.exchanges.get(id);
       if (exchange === undefined) return false;
+      // Nothing is given to a thread from when it is asked until its intake is open again: what it has was asked back, or was not.
+      if (this.#revocation.isNone) throw new ProtocolError('Cannot take back a request: nobody has asked for it');
+      if (exchange.hasBegun) throw new ProtocolError('Cannot take back a request: it has been begun');
       // The claim was refused while the supervisor took it for running: it comes back now.
       this.exchanges.delete(id);
       exchange.takeBack();

@@ -300,7 +300,10 @@ export class ServletPool implements ThreadsOwner {
     }
     this.#threads.pace.add(usage);
     this.#site.onCharge(exchange, usage, lease.meter.requestPeakBytes, isPassed ? null : failure);
-    if (isPassed && !exchange.isDone) pass(exchange);
+    if (isPassed && !exchange.isDone) {
+      exchange.givenAt = 0;
+      pass(exchange);
+    }
     this.#runWaiting(lease);
     this.#threads.endIfOver(lease);
     if (this.#queue.length > 0) this.#pullQueue();
@@ -331,7 +334,13 @@ export class ServletPool implements ThreadsOwner {
 
   onReturned(lease: Lease, exchanges: Exchange[]): void {
     for (const { home } of exchanges) if (home !== null) this.#places.moveBack(home, lease);
-    for (const exchange of exchanges) if (!exchange.isDone) this.dispatch(exchange);
+    const now = performance.now();
+    for (const exchange of exchanges) {
+      if (exchange.isDone) continue;
+      // It has waited in threads instead of in the queue. One that gives back whatever it gets, however often, keeps nobody for ever.
+      if (now - exchange.givenAt > this.limits.queueTimeoutMs) this.#refusals.waitedTooLong(exchange, 'any');
+      else this.dispatch(exchange);
+    }
     this.#runWaiting(lease);
     if (this.#queue.length > 0 && lease.state !== 'gone') this.#pullQueue();
   }

@@ -30,7 +30,8 @@ export class BodyIntake {
   #credit = BODY_WINDOW_BYTES;
   /** What a thread has been sent that may not have begun. */
   #sent: Uint8Array[] = [];
-  #isBegun = false;
+  /** Its thread works on it. */
+  isBegun = false;
   #isDropped = false;
   #progressAtBytes = 0;
   #sink: BodySink | null = null;
@@ -131,7 +132,7 @@ export class BodyIntake {
 
   /** The thread works on it: it can't be given to another any more, but for one that this one leaves it to. */
   begun(): void {
-    this.#isBegun = true;
+    this.isBegun = true;
     const { pass, isHeadSent, complete } = this.#exchange;
     const isKept = pass !== null && !isHeadSent && complete && this.bytes <= REPEATABLE_MAX_BYTES;
     if (this.#sent.length > 0 && !isKept) this.#sent = [];
@@ -141,7 +142,7 @@ export class BodyIntake {
   rewind(): boolean {
     const isWhole = bytesOf(this.#sent) + bytesOf(this.#queue) === this.bytes;
     if (this.#exchange.hasForm || !isWhole) return false;
-    this.#isBegun = false;
+    this.isBegun = false;
     this.takeBack();
     return true;
   }
@@ -184,7 +185,7 @@ export class BodyIntake {
 
   #send(carrier: Carrier, chunk: Uint8Array): void {
     this.#credit -= chunk.length;
-    if (!this.#isBegun) this.#sent.push(chunk);
+    if (!this.isBegun) this.#sent.push(chunk);
     carrier.sendBody(this.#exchange, chunk);
   }
 }

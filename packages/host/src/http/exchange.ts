@@ -85,6 +85,8 @@ export class Exchange {
   hasForm = false;
   /** When a byte of either body moved last. */
   movedAt: number = this.arrivedAt;
+  /** When it was given to a thread of its servlet first; 0 before. */
+  givenAt = 0;
   /** When it began to wait for a thread. */
   queuedAt = 0;
   /** When the answer was complete, or nobody was left to read it; 0 before. */
@@ -220,6 +222,11 @@ export class Exchange {
     this.carrier = carrier;
     if (this.hasBody) this.intake().drain(carrier);
     if (this.connection.hasClientEnded) carrier.endClient(this);
+  }
+
+  /** Its thread has answered a part of it, or read of its body: no other can have it. */
+  get hasBegun(): boolean {
+    return !this.isDone && (this.isHeadSent || this.#intake?.isBegun === true);
   }
 
   /** It comes back from a thread that has not begun it. */
