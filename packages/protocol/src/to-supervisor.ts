@@ -6,7 +6,7 @@ export type ToSupervisor =
   | { type: 'booted' }
   /** What it was told to do beforehand is done. */
   | { type: 'warmed-up' }
-  /** What the threads hold and have used, and the CPU time in ms that it has cost so far to find out. */
+  /** What the threads hold and have used, and the CPU time in ms that it has cost so far to supervise them. */
   | { type: 'sample'; threads: ThreadSample[]; samplingMs: number }
   /** A thread is over a limit; it is being ended. */
   | { type: 'breach'; lease: number; cause: 'heap' | 'rss' | 'cpu'; value: number; max: number }

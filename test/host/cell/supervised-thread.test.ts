@@ -4,7 +4,7 @@ import type { LeaseOrder } from '@custodian/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
-import { readCpuMs, readFaults } from '../../../packages/host/src/cell/task-stat.ts';
+import { TaskStat } from '../../../packages/host/src/cell/task-stat.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 
 const MB = 1 << 20;
@@ -60,6 +60,21 @@ describe('SupervisedThread', () => {
     expect(thread.look(100 * MB, true)).toBe(true);
   });
 
+  it('SupervisedThread tells of a new peak at once if that is much of the room that was left, and else after a while', async () => {
+    thread.watch(10_000);
+    expect(thread.isAtPeak).toBe(false);
+    await thread.sample(100 * MB);
+    expect(thread.isAtPeak).toBe(true);
+    thread.tell();
+    thread.onUnexplained(50 * MB);
+    expect(thread.isAtPeak).toBe(false);
+    thread.onUnexplained(500 * MB);
+    expect(thread.isAtPeak).toBe(true);
+    thread.onUnexplained(50 * MB);
+    nowMs += 50;
+    expect(thread.isAtPeak).toBe(true);
+  });
+
   it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {
     thread.watch(10_000);
     await thread.sample(200 * MB);
@@ -85,17 +100,18 @@ describe('SupervisedThread', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('readCpuMs()', () => {
-  it('readCpuMs() and readFaults() tell what the thread itself is told', () => {
+describe.runIf(process.platform === 'linux')('TaskStat', () => {
+  it('TaskStat tells what the thread itself is told', () => {
     const started = process.threadCpuUsage();
-    const before = readCpuMs(process.pid) as number;
-    const faults = readFaults(process.pid) as number;
+    const task = new TaskStat(process.pid);
+    const before = task.cpuMs() as number;
+    const faults = task.faults() as number;
     const touched = new Uint8Array(8 * MB).fill(1);
     while (process.threadCpuUsage(started).user < 50_000);
     const used = process.threadCpuUsage(started);
-    expect((readCpuMs(process.pid) as number) - before).toBeCloseTo((used.user + used.system) / 1000, -1);
-    expect((readFaults(process.pid) as number) - faults).toBeGreaterThanOrEqual(touched.length / 4096 / 512);
-    expect(readCpuMs(0)).toBeNull();
+    expect((task.cpuMs() as number) - before).toBeCloseTo((used.user + used.system) / 1000, -1);
+    expect((task.faults() as number) - faults).toBeGreaterThanOrEqual(touched.length / 4096 / 512);
+    expect(new TaskStat(0).cpuMs()).toBeNull();
   });
 });
 
@@ -119,6 +135,16 @@ describe('LookPace', () => {
   it('LookPace lets what does not grow rest for 30 ms at least', () => {
     expect(paced([0, 12, 20], [10, 12, 20], [30, 11, 20])).toEqual([10, 30, 30]);
     expect(paced([0, 12, 200], [10, 12, 200])).toEqual([47, 47]);
+  });
+
+  it('LookPace lets what another sees first rest for longer, as long as it does not grow', () => {
+    const pace = new LookPace(() => nowMs, { quietMs: 100, maxMs: 100 });
+    const next = (afterMs: number, mb: number): number => {
+      nowMs += afterMs;
+      pace.see(mb * MB);
+      return Math.round(pace.nextMs((200 - mb) * MB));
+    };
+    expect([next(0, 100), next(25, 100), next(100, 100), next(10, 150), next(10, 200)]).toEqual([25, 100, 100, 10, 10]);
   });
 
   it('LookPace looks often at what is over', () => {

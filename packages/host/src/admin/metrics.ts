@@ -151,7 +151,7 @@ export function renderMetrics(snapshot: HostSnapshot): string {
     ),
     counter(
       'custodian_cell_sampling_cpu_seconds',
-      'CPU time that the supervisor of a cell has spent on reading what its threads hold and have used.',
+      'CPU time that the supervisor of a cell has spent, but for starting itself and its threads.',
       cells.map((cell): Sample => [{ cell: cell.number, pid: cell.pid }, cell.samplingMs / 1000]),
       'seconds',
     ),

@@ -64,7 +64,7 @@ export interface CellSnapshot {
   rssMaxBytes: number;
   answered: number;
   ageMs: number;
-  /** CPU time that its supervisor has spent on reading what its threads hold and have used, in ms. */
+  /** CPU time that its supervisor has spent, but for starting itself and its threads, in ms. */
   samplingMs: number;
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Lease } from './lease.ts';
-import { LookPace } from './look-pace.ts';
+import { LookPace, type LookTimes } from './look-pace.ts';
 import { residentBytesIn } from './resident-bytes.ts';
 
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
@@ -10,6 +10,9 @@ const SLACK_BYTES = 64 << 20;
 const PER_ENDED_THREAD_BYTES = 4 << 20;
 /** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
 const WARM_BYTES = 32 << 20;
+
+/** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
+const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, maxMs: 100 };
 
 /** The threads of the process, and how many it has had. */
 export interface CellThreads {
@@ -25,7 +28,7 @@ export class CellMemory {
   /** Before any servlet was loaded. */
   baseBytes = 0;
   /** When to look again. */
-  readonly pace: LookPace = new LookPace();
+  readonly pace: LookPace = new LookPace(undefined, AFTER_SUPERVISOR);
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
@@ -48,6 +51,13 @@ export class CellMemory {
     this.#lastWallBytes ??= this.wallBytes();
     if (this.#statm >= 0) closeSync(this.#statm);
     this.#statm = -1;
+  }
+
+  /** How far it is below its wall now; less than 0: over it. */
+  look(): number {
+    const rssBytes = this.sample();
+    this.pace.see(rssBytes);
+    return this.wallBytes() - rssBytes;
   }
 
   measureBase(): void {

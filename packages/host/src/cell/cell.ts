@@ -75,7 +75,7 @@ export class Cell implements Closable {
   /** No further lease: it ends with its last one. */
   isRetired = false;
   readonly memory: CellMemory = new CellMemory(this);
-  /** CPU time in ms that its supervisor has spent on reading what its threads hold and have used. */
+  /** CPU time in ms that its supervisor has spent, but for starting itself and its threads. */
   samplingMs = 0;
   /** Requests that its threads have answered. */
   answeredCount = 0;
@@ -337,6 +337,16 @@ export class Cell implements Closable {
     if (this.leases.size === 0) void this.close();
   }
 
+  /** Kills it when its resident memory is over its wall. Returns how far it is below it. */
+  holdToWall(): number {
+    const roomBytes = this.memory.look();
+    if (roomBytes >= 0) return roomBytes;
+    const leases = [...this.leases.values()];
+    // The last threads go anyhow: that less may be held without them is no fault of theirs.
+    this.kill(leases.length > 0 && leases.every((lease) => lease.isOrderlyEnd) ? 'drain' : 'rss');
+    return roomBytes;
+  }
+
   memoryUse(): number {
     return this.memory.sample();
   }
@@ -367,6 +377,8 @@ export class Cell implements Closable {
         for (const thread of Array.isArray(message.threads) ? message.threads : [])
           this.leases.get(thread?.lease)?.onSample(thread);
         this.samplingMs = Math.max(this.samplingMs, Number(message.samplingMs) || 0);
+        // What has grown is reported; how much it is now, the acceptor sees for itself.
+        this.holdToWall();
         return;
       case 'warmed-up':
         // Once a servlet has been in it, it may be the servlet who says so.

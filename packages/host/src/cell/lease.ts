@@ -169,6 +169,11 @@ export class Lease implements Carrier, Closable, Holder {
     return this.state === 'ready' && this.exchanges.size === 0;
   }
 
+  /** It ends because there is nothing left for it to do. */
+  get isOrderlyEnd(): boolean {
+    return (this.deathCause === 'drain' || this.deathCause === 'idle') && this.exchanges.size === 0;
+  }
+
   /** ms since the thread was told to end; 0 while it was not. */
   get endingMs(): number {
     return this.#endingSince === 0 ? 0 : performance.now() - this.#endingSince;

@@ -20,7 +20,7 @@ import {
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
-import { sampling } from './cpu-meter.ts';
+import { CpuMeter } from './cpu-meter.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -50,12 +50,16 @@ const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RA
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
 /** V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
-/** While a request takes longer than a glance, its thread is first read so soon, and then as often as it has to be; the others are read now and then. */
-const WATCH_MS = 10;
+/** A thread whose servlet is loaded is read so soon. While a request takes longer than a glance, its thread is read as often as it has to be; the others are read now and then. */
+const STARTED_MS = 10;
+/** For so long the answers of those that were asked are waited for before all are looked at again. */
+const ANSWERS_MS = 30;
 /** What is read is reported this often, and new peaks and what the last ones come to at once: each report wakes the acceptor. */
 const REPORT_MS = 250;
 /** Sooner, where a thread does not say what it holds. */
 const UNANSWERED_REPORT_MS = 200;
+/** And whenever the process has grown by so much, since the acceptor holds it to its wall then. */
+const GROWN_BYTES = 16 << 20;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
 
@@ -69,6 +73,13 @@ const pools = new Map<string, Piscina>();
 let isActive = false;
 let lastFullSample = 0;
 let lastReport = 0;
+/** What the process had when that was made, and when it was looked at last. */
+let lastReportRssBytes = 0;
+let lastRssBytes = 0;
+/** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
+let meter = new CpuMeter();
+/** To be told of when what is done now is done. */
+const reportable = new Set<SupervisedThread>();
 /** Looks whose threads have not all answered. */
 let pendingLooks = 0;
 let nextAt = 0;
@@ -81,14 +92,14 @@ function send(message: ToSupervisor): void {
 function onOrder(message: ToCell): void {
   switch (message.type) {
     case 'lease':
-      startThread(message.order);
+      meter.apart(() => startThread(message.order));
       return;
     case 'watch': {
       const thread = threads.get(message.lease);
       if (thread === undefined) return;
       thread.watch(message.cpuMs);
       memory.begin(thread);
-      schedule(WATCH_MS);
+      tick();
       return;
     }
     case 'unwatch': {
@@ -96,9 +107,10 @@ function onOrder(message: ToCell): void {
       if (thread === undefined) return;
       const isStarted = thread.isStarting;
       thread.unwatch();
-      if (isStarted) memory.onStarted(thread);
-      else memory.onRequestOver();
-      schedule(WATCH_MS);
+      if (isStarted) {
+        memory.onStarted(thread);
+        schedule(STARTED_MS);
+      } else memory.onRequestOver();
       return;
     }
     case 'revoke': {
@@ -128,7 +140,7 @@ function onOrder(message: ToCell): void {
       return;
     case 'warm-up':
       try {
-        warmUp.begin(() => send({ type: 'warmed-up' }));
+        meter.apart(() => warmUp.begin(() => send({ type: 'warmed-up' })));
       } catch {
         // Where no thread can be had, the first servlet will say so.
       }
@@ -202,11 +214,11 @@ function modulesPort(order: LeaseOrder): MessagePort {
   warmUp.onServlet();
   setImmediate(() => {
     try {
-      const modules = memory.apart(() => modulesFor(order));
+      const modules = meter.apart(() => memory.apart(() => modulesFor(order)));
       // It takes memory that the thread will need, and nobody else's modules pass through it.
       warmUp.end();
       port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
-      sources.save();
+      meter.apart(() => sources.save());
     } catch (error) {
       warmUp.end();
       port1.postMessage({ error });
@@ -262,11 +274,11 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   send({ type: 'heap-snapshot', lease, problem });
 }
 
-/** The next look is in so many ms, or before; `isExact`: not before, either. */
-function schedule(ms: number, isExact = false): void {
+/** The next look is in so many ms, or before: a timer that is put off wakes the process all the same. */
+function schedule(ms: number): void {
   const at = performance.now() + ms;
   if (timer !== null) {
-    if (at >= nextAt && !isExact) return;
+    if (at >= nextAt) return;
     clearTimeout(timer);
   }
   nextAt = at;
@@ -274,11 +286,8 @@ function schedule(ms: number, isExact = false): void {
 }
 
 function tick(): void {
+  if (timer !== null) clearTimeout(timer);
   timer = null;
-  sampling.run(look);
-}
-
-function look(): void {
   const now = performance.now();
   const isFull = now - lastFullSample >= (isActive ? ACTIVE_MS : IDLE_MS);
   if (isFull) lastFullSample = now;
@@ -289,41 +298,54 @@ function look(): void {
   const moved = watched.filter((thread) => thread.hasMoved);
   if (moved.length > 0) report(moved);
   const rssBytes = residentBytes();
+  lastRssBytes = rssBytes;
+  if (rssBytes > lastReportRssBytes + GROWN_BYTES) report(watched);
   const isAlone = watched.length === 1;
   const due = watched.filter((thread) => thread.look(rssBytes, isAlone));
   const asked = isFull ? all : due;
-  // What the threads say now explains what the process has more, so that it is laid to nobody. One in a native call does not answer.
-  const isWaiting = asked.length > 0 && pendingLooks === 0;
+  // One that has not answered since the last look is in a native call, and is not waited for again.
+  const waitedFor = asked.filter((thread) => !thread.isAsked);
+  for (const thread of asked) if (thread.isAsked) void thread.sample(rssBytes);
+  // What the threads say now explains what the process has more, so that it is laid to nobody.
+  const isWaiting = waitedFor.length > 0 && pendingLooks === 0;
   if (!isWaiting) memory.look(rssBytes, isFull, []);
-  if (asked.length > 0) {
+  if (waitedFor.length > 0) {
     pendingLooks++;
-    void Promise.all(asked.map((thread) => thread.sample(rssBytes))).then(() => {
+    void Promise.all(waitedFor.map((thread) => thread.sample(rssBytes))).then(() => {
       pendingLooks--;
-      sampling.run(() => {
-        if (isWaiting) memory.look(rssBytes, isFull, asked);
-        onSampled(asked, isFull);
-      });
+      if (isWaiting) memory.look(rssBytes, isFull, waitedFor);
+      onSampled(asked, isFull);
     });
   }
-  if (watched.length > 0) scheduleLook(watched);
+  if (watched.length > 0) scheduleLook(watched, waitedFor);
   else schedule(isActive ? ACTIVE_MS : IDLE_MS);
 }
 
-function scheduleLook(watched: readonly SupervisedThread[], isExact = false): void {
-  schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)), isExact);
+/** What they answer says when to look again at those that were asked. */
+function scheduleLook(watched: readonly SupervisedThread[], asked: readonly SupervisedThread[] = []): void {
+  const ms = watched.map((thread) => Math.max(thread.lookAgainMs, asked.includes(thread) ? ANSWERS_MS : 0));
+  schedule(Math.min(...ms));
 }
 
 /** All that were asked have answered. */
 function onSampled(asked: readonly SupervisedThread[], isFull: boolean): void {
   if (isFull || performance.now() - lastReport >= REPORT_MS || asked.some((thread) => thread.isAtPeak)) report(asked);
   const watched = [...threads.values()].filter((thread) => thread.isWatched);
-  if (watched.length > 0) scheduleLook(watched, true);
+  if (watched.length > 0) scheduleLook(watched);
 }
 
+/** Of all that is to be told in a turn, one report is made: each wakes the acceptor. */
 function report(reported: readonly SupervisedThread[]): void {
   if (reported.length === 0) return;
+  if (reportable.size === 0) queueMicrotask(sendReport);
+  for (const thread of reported) reportable.add(thread);
+}
+
+function sendReport(): void {
   lastReport = performance.now();
-  send({ type: 'sample', threads: reported.map((thread) => thread.tell()), samplingMs: sampling.ms });
+  lastReportRssBytes = lastRssBytes;
+  send({ type: 'sample', threads: Array.from(reportable, (thread) => thread.tell()), samplingMs: meter.ms });
+  reportable.clear();
 }
 
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {
@@ -359,5 +381,6 @@ setImmediate(() => {
   sources.save();
   // Node writes what it stripped and compiled at an orderly end only, and most cells are killed: the next would do it all again.
   flushCompileCache();
+  meter = new CpuMeter();
 });
 schedule(IDLE_MS);

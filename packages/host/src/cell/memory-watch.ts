@@ -1,7 +1,6 @@
-import { sampling } from './cpu-meter.ts';
 import { PAGE_BYTES, residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
-import { readAllFaults, readFaults } from './task-stat.ts';
+import { readAllFaults, TaskStat } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
@@ -47,6 +46,7 @@ export class MemoryWatch {
   #readAt = 0;
   /** How it was when nobody worked any longer. The threads have not been asked since. */
   #ended: Moment | null = null;
+  readonly #own = new TaskStat(process.pid);
   /** Pages that this thread has touched first in what was {@link apart}. */
   #apartFaults = 0;
 
@@ -69,11 +69,11 @@ export class MemoryWatch {
    * works for boots alone.
    */
   apart<T>(work: () => T): T {
-    const before = readFaults(process.pid);
+    const before = this.#own.faults();
     try {
       return work();
     } finally {
-      const after = readFaults(process.pid);
+      const after = this.#own.faults();
       if (before !== null && after !== null) this.#apartFaults += after - before;
     }
   }
@@ -133,7 +133,7 @@ export class MemoryWatch {
     this.#isReading = true;
     void sampled(others, beforeBytes).then(() => {
       this.#isReading = false;
-      sampling.run(() => this.#onRead(beforeBytes));
+      this.#onRead(beforeBytes);
     });
   }
 

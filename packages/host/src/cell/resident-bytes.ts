@@ -1,6 +1,8 @@
-import { readOpenProcFile, readProcFile } from './proc-file.ts';
+import { ProcFile, readOpenProcFile } from './proc-file.ts';
 
 export const PAGE_BYTES = 4096;
+
+const own = new ProcFile('/proc/self/statm', /^\d+(?: \d+){6}\n$/);
 
 /** Resident memory of the process whose `/proc/<pid>/statm` this open file is. @throws Error when the process is gone */
 export function residentBytesIn(statm: number): number {
@@ -13,10 +15,10 @@ export function residentBytesIn(statm: number): number {
  */
 export function residentBytes(): number {
   try {
-    return bytesOf(readProcFile('/proc/self/statm'));
+    return bytesOf(own.read());
   } catch {
     return process.memoryUsage.rss();
   }
 }
 
-const bytesOf = (statm: string): number => Number(statm.split(' ')[1]) * PAGE_BYTES;
+const bytesOf = (statm: string): number => Number(statm.split(' ', 2)[1]) * PAGE_BYTES;

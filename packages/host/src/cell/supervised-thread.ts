@@ -12,11 +12,10 @@ import {
   RunningRequest,
   type ThreadSample,
 } from '@custodian/protocol';
-import { sampling } from './cpu-meter.ts';
 import { HeapCap } from './heap-cap.ts';
 import { LookPace } from './look-pace.ts';
 import { residentBytes } from './resident-bytes.ts';
-import { readCpuMs, readFaults } from './task-stat.ts';
+import { TaskStat } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
 /** A limit that a thread is over. */
@@ -33,6 +32,9 @@ const ANSWER_MAX_MS = 50;
 /** So much more than was reported last is worth a report of its own; or this share of that, if it is more. */
 const PEAK_BYTES = 1 << 18;
 const PEAK_SHARE = 1 / 32;
+/** So often at most, unless it is such a share of the room that was left then. */
+const PEAK_EVERY_MS = 50;
+const PEAK_ROOM_SHARE = 1 / 4;
 
 /** Before it has to be, a thread is asked when its process has so much more than it ever had when it was; or that share of what it holds. */
 const NEWS_BYTES = 1 << 20;
@@ -61,13 +63,14 @@ export class SupervisedThread {
   readonly #onExit: (failure: Failure | null) => void;
   readonly #abort = new AbortController();
   #worker: Worker | null = null;
-  /** The kernel's number for it; null where that is not known. */
-  #task: number | null = null;
+  /** What the kernel tells of it; null where its number is not known. */
+  #task: TaskStat | null = null;
   #failure: Failure | null = null;
   #sampling: Promise<void> | null = null;
   /** It has been sampled since it is watched. */
   #isKnown = false;
   #toldBytes = 0;
+  #toldAt = -Infinity;
   #askedForSampleAt = 0;
   readonly #now: () => number;
   readonly #pace: LookPace;
@@ -117,9 +120,10 @@ export class SupervisedThread {
     return this.#abort.signal;
   }
 
+  /** `task`: the kernel's number for it; null where that is not known. */
   attach(worker: Worker, task: number | null): void {
     this.#worker = worker;
-    this.#task = task;
+    this.#task = task === null ? null : new TaskStat(task);
     worker.on('error', (error: unknown) => {
       this.#failure = failureOfCrash(error);
     });
@@ -127,6 +131,7 @@ export class SupervisedThread {
     worker.once('exit', (code: number) => {
       this.#worker = null;
       this.#collector.close();
+      this.#task?.close();
       this.#failure ??= this.isEnding
         ? null
         : { name: 'ThreadExit', message: `the thread ended itself with code ${code}` };
@@ -191,6 +196,7 @@ export class SupervisedThread {
     this.#watchedFromCpuMs = -1;
     this.#isKnown = false;
     this.#toldBytes = 0;
+    this.#toldAt = -Infinity;
     this.#highRssBytes = 0;
   }
 
@@ -219,7 +225,15 @@ export class SupervisedThread {
 
   /** Does it hold more than was told since it is watched, so that the one who must know it should? */
   get isAtPeak(): boolean {
-    return this.#isKnown && this.#heldBytes > this.#toldBytes + Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE);
+    const moreBytes = this.#heldBytes - this.#toldBytes;
+    if (!this.#isKnown || moreBytes <= Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE)) return false;
+    const isMuch = moreBytes > (this.heapMaxBytes - this.#toldBytes) * PEAK_ROOM_SHARE;
+    return isMuch || this.#now() - this.#toldAt >= PEAK_EVERY_MS;
+  }
+
+  /** Has it been asked, and has not answered? */
+  get isAsked(): boolean {
+    return this.#sampling !== null;
   }
 
   /** Is it at another request than it was said to be, or at none? */
@@ -230,6 +244,7 @@ export class SupervisedThread {
   /** For a report. */
   tell(): ThreadSample {
     this.#toldBytes = Math.max(this.#toldBytes, this.#heldBytes);
+    this.#toldAt = this.#now();
     this.lastSample.running = this.running.current;
     return this.lastSample;
   }
@@ -285,7 +300,7 @@ export class SupervisedThread {
   /** What the kernel says of it now, beside what was sampled last. */
   reading(): ThreadReading {
     const { committedBytes, isSuspect, lastSample } = this;
-    const faults = this.#task === null ? null : readFaults(this.#task);
+    const faults = this.#task?.faults() ?? null;
     return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
   }
 
@@ -312,12 +327,10 @@ export class SupervisedThread {
       const own = this.#task === null ? cpuMsOf(worker) : null;
       const [heap, ownCpuMs] = await Promise.all([worker.getHeapStatistics(), own]);
       const cpuMs = ownCpuMs ?? this.#kernelCpuMs() ?? (await cpuMsOf(worker));
-      sampling.run(() => {
-        this.#sampledRssBytes = rssBytes;
-        this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
-        this.#sampledAt = askedAt;
-        this.#judge(heap, cpuMs);
-      });
+      this.#sampledRssBytes = rssBytes;
+      this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
+      this.#sampledAt = askedAt;
+      this.#judge(heap, cpuMs);
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
@@ -351,7 +364,7 @@ export class SupervisedThread {
 
   /** null: it does not tell. */
   #kernelCpuMs(): number | null {
-    return this.#task === null ? null : readCpuMs(this.#task);
+    return this.#task?.cpuMs() ?? null;
   }
 
   #holdToCpu(cpuMs: number): void {

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readProcFile } from './proc-file.ts';
+import { ProcFile } from './proc-file.ts';
 
 const TASKS = '/proc/self/task';
 /** Of the numbers behind the name: minflt (proc_pid_stat(5)). */
@@ -12,23 +12,40 @@ export function readAllFaults(): number | null {
   return hasTasks ? process.resourceUsage().minorPageFault : null;
 }
 
-/** Pages that a thread of this process was given when it touched them, since it began. Null where there is no /proc, or when it is gone. */
-export function readFaults(task: number): number | null {
-  try {
-    const text = readProcFile(`${TASKS}/${task}/stat`);
-    // The name is in brackets, and may have some of its own.
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[FAULTS_AT]);
-  } catch {
-    return null;
-  }
-}
+/** What the kernel tells of a thread of this process. */
+export class TaskStat {
+  readonly #stat: ProcFile;
+  readonly #schedstat: ProcFile;
 
-/** CPU time of a thread in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
-export function readCpuMs(task: number): number | null {
-  try {
-    return Number.parseInt(readProcFile(`${TASKS}/${task}/schedstat`)) / NS_PER_MS;
-  } catch {
-    return null;
+  constructor(task: number) {
+    // The name is in brackets, and may have some of its own.
+    this.#stat = new ProcFile(`${TASKS}/${task}/stat`, new RegExp(`^${task} \\(`));
+    this.#schedstat = new ProcFile(`${TASKS}/${task}/schedstat`, /^\d+ \d+ \d+\n$/);
+  }
+
+  /** Pages that it was given when it touched them, since it began. Null where there is no /proc, or when it is gone. */
+  faults(): number | null {
+    try {
+      const text = this.#stat.read();
+      return Number(text.slice(text.lastIndexOf(')') + 2).split(' ', FAULTS_AT + 1)[FAULTS_AT]);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Its CPU time in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
+  cpuMs(): number | null {
+    try {
+      return Number.parseInt(this.#schedstat.read()) / NS_PER_MS;
+    } catch {
+      return null;
+    }
+  }
+
+  /** The thread is gone. */
+  close(): void {
+    this.#stat.close();
+    this.#schedstat.close();
   }
 }
 

@@ -5,7 +5,7 @@ import type { Lease } from './lease.ts';
 
 const SWEEP_MS = 10;
 /** Nothing is to be done about any lease sooner. */
-const CALM_SWEEP_MS = 50;
+const CALM_SWEEP_MS = 100;
 const IDLE_SWEEP_MS = 1000;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
@@ -70,7 +70,7 @@ export class Watchdog {
     for (const [lease, pool] of this.#pools) {
       if (lease.state === 'gone') this.#pools.delete(lease);
       else if (lease.state === 'ending') {
-        if (lease.endingMs > (isOrderly(lease) ? ORDERLY_END_GRACE_MS : END_GRACE_MS))
+        if (lease.endingMs > (lease.isOrderlyEnd ? ORDERLY_END_GRACE_MS : END_GRACE_MS))
           lease.cell.kill(lease.deathCause ?? 'crash', lease);
         pressed.add(lease.cell);
       } else if (lease.isIdle) this.#pools.delete(lease);
@@ -79,7 +79,7 @@ export class Watchdog {
     let nextMs = this.#pools.size > 0 ? CALM_SWEEP_MS : IDLE_SWEEP_MS;
     for (const [lease, { limits }] of this.#pools) nextMs = Math.min(nextMs, dueMs(lease, limits, now));
     for (const cell of pressed) {
-      const roomBytes = holdToWall(cell);
+      const roomBytes = cell.holdToWall();
       nextMs = Math.min(nextMs, cell.memory.pace.nextMs(roomBytes));
     }
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
@@ -87,7 +87,7 @@ export class Watchdog {
       for (const cell of this.#cells) {
         if (cell.isGone) this.#cells.delete(cell);
         else {
-          holdToWall(cell);
+          cell.holdToWall();
           if (![...cell.leases.values()].some((lease) => this.#pools.has(lease))) cell.setActive(false);
         }
       }
@@ -129,15 +129,10 @@ function dueMs(lease: Lease, { wallMs }: Limits, now: number): number {
   if (!lease.isWatched) return lease.state === 'ready' ? Math.max(1, GLANCE_MS - (now - lease.progressAt)) : SWEEP_MS;
   if (lease.state === 'starting' || !lease.isSequential) return CALM_SWEEP_MS;
   const waitingMs = now - lease.progressAt;
+  const leftMs = wallMs - waitingMs;
   // Nothing is behind it yet.
-  if (lease.state === 'ready')
-    return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, LEFTOVER_MS - waitingMs, wallMs - waitingMs));
-  return lease.state === 'stalled' && waitingMs < wallMs - CALM_SWEEP_MS ? CALM_SWEEP_MS : SWEEP_MS;
-}
-
-/** Does the thread end because there is nothing left for it to do? */
-function isOrderly({ deathCause, exchanges }: Lease): boolean {
-  return (deathCause === 'drain' || deathCause === 'idle') && exchanges.size === 0;
+  if (lease.state === 'ready') return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, LEFTOVER_MS - waitingMs, leftMs));
+  return lease.state === 'stalled' ? Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, leftMs)) : SWEEP_MS;
 }
 
 /** Has a request had more than its time: to begin its answer, or to end when nobody is left to read it? */
@@ -151,16 +146,4 @@ function runningMs(exchange: Exchange, progressAt: number, now: number): number 
   if (exchange.isAwaitingBody) return 0;
   const startedAt = Math.max(exchange.startedAt, progressAt);
   return now - (exchange.hasBody ? Math.max(startedAt, exchange.movedAt) : startedAt);
-}
-
-/** Kills a cell whose resident memory is over its wall. Returns how far it is below it. */
-function holdToWall(cell: Cell): number {
-  const rssBytes = cell.memory.sample();
-  cell.memory.pace.see(rssBytes);
-  const roomBytes = cell.memory.wallBytes() - rssBytes;
-  if (roomBytes >= 0) return roomBytes;
-  const leases = [...cell.leases.values()];
-  // The last threads go anyhow: that less may be held without them is no fault of theirs.
-  cell.kill(leases.length > 0 && leases.every(isOrderly) ? 'drain' : 'rss');
-  return roomBytes;
 }
