@@ -676,4 +676,80 @@ export const ESCAPE: readonly Attack[] = family('E', [
     isProbe: true,
     isOpen: true,
   }),
+  // The runtime calls what a servlet gives it: `eval` imports as the module does that calls it.
+  ...(
+    [
+      ['the start of a thread, which opens sockets on descriptors', `inside('thread')`],
+      ['the policy for modules', `inside('guest/module-policy')`],
+      ['hooks for modules', `inside('servlet/compile-hook')`],
+      ['the start of a thread, by a query', `inside('thread') + '?x'`],
+      ['the start of a thread, by an empty name in its path', `inside('/thread')`],
+      ['a forbidden built-in', `'node:net'`],
+    ] as const
+  ).map(([what, specifier]) =>
+    denied(
+      `${what}, by eval in the place of a converter`,
+      `return Object.keys(await evaluated(${specifier})).join();`,
+      DENIED,
+      {
+        prelude: `import { createArg, rule } from '@custodian/worker';
+        const inside = (name) => import.meta.resolve('@custodian/worker').replace('index', name);
+        const evaluated = (specifier) => {
+          try { rule\`/\${createArg({ in: eval, out: eval })}\`(() => 'x').url('globalThis.imported = import(' + JSON.stringify(specifier) + ')'); } catch {}
+          return globalThis.imported;
+        };`,
+      },
+    ),
+  ),
+  // What the account of the temporary directory is made of.
+  denied(
+    'more than fits, with the functions that count it replaced',
+    `const file = join(os.tmpdir(), 'x'); fs.writeFileSync(file, ''); Math.max = () => -1e15; Array.isArray = () => false; globalThis.Number = () => 0; fs.truncateSync(file, 1);
+     const bytes = [Buffer.alloc(1 << 20)]; const fd = fs.openSync(file, 'w'); for (let i = 0; i < 200; i++) fs.writevSync(fd, bytes);`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'more than fits, in directories that say that they are none',
+    `const hide = () => { for (let from = fs.Stats.prototype; from !== Object.prototype; from = Object.getPrototypeOf(from)) { from.isDirectory = () => false; Object.defineProperty(from, 'size', { get: () => 0, set() {} }); } };
+     try { hide(); } catch {}
+     fs.mkdirSync(join(os.tmpdir(), 'd')); for (let i = 0; i < 200; i++) fs.writeFileSync(join(os.tmpdir(), 'd', String(i)), Buffer.alloc(1 << 20));`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'more than fits, in files that have no name any more',
+    `for (let i = 0; i < 200; i++) { const file = join(os.tmpdir(), String(i)); const fd = fs.openSync(file, 'w'); fs.unlinkSync(file); fs.writeSync(fd, Buffer.alloc(1 << 20)); }`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'more than fits, all at once',
+    `const bytes = Buffer.alloc(1 << 20); await Promise.all(Array.from({ length: 200 }, (_, i) => fsp.writeFile(join(os.tmpdir(), String(i)), bytes)));`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'more than fits, by copies of an address that changes',
+    `const small = join(os.tmpdir(), 'small'); const large = join(os.tmpdir(), 'large'); fs.writeFileSync(small, ''); fs.writeFileSync(large, Buffer.alloc(1 << 20));
+     for (let i = 0; i < 200; i++) { let isRead = false; fs.copyFileSync({ href: 'file:///', protocol: 'file:', hostname: '', get pathname() { const path = isRead ? large : small; isRead = true; return path; } }, join(os.tmpdir(), String(i))); }
+     for (let i = 0; i < 200; i++) if (fs.statSync(join(os.tmpdir(), String(i))).size > 0) return 'copied';
+     throw Object.assign(new Error('all are small'), { code: 'LIMIT_TEMP' });`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'more than fits, in buffers that grow when they have been counted',
+    `const written = []; const bytes = new Uint8Array(new ArrayBuffer(0, { maxByteLength: 1 << 20 })); for (let i = 0; i < 100; i++) written.push(fsp.writeFile(join(os.tmpdir(), String(i)), bytes));
+     bytes.buffer.resize(1 << 20); await Promise.all(written); for (let i = 0; i < 100; i++) if (fs.statSync(join(os.tmpdir(), String(i))).size > 0) return 'written';
+     throw Object.assign(new Error('all are empty'), { code: 'LIMIT_TEMP' });`,
+    'LIMIT_TEMP',
+    FS,
+  ),
+  denied(
+    'many directories at once',
+    `for (let i = 0; i < 200; i++) fs.mkdirSync(join(os.tmpdir(), String(i)) + '/d'.repeat(1000), { recursive: true });`,
+    'LIMIT_TEMP',
+    FS,
+  ),
 ]);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
+import { leadsOut } from './guest/links.ts';
 import { codeFrame } from './continuation/code-frame.ts';
 import { pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
@@ -49,6 +50,7 @@ export function directoryOf(servletUrl: string): string {
 }
 
 function sourceAt({ file, line, column }: Place): string {
+  if (leadsOut(file)) throw new Error('Cannot read a line: it is of a file elsewhere');
   // Stacks do not count the mark of byte order.
   const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
   return `${file}:${line}:${column}\n${codeFrame(text, line, column, 4)}`;

@@ -202,7 +202,8 @@ const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPIL
 function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
   const compile = compiledModules.orderFor(order);
   const own = compile?.port ? compiledModules.compilerSources : {};
-  return { sources: sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources))), compile };
+  const root = order.guest === null ? '' : new URL('.', order.servletUrl).href;
+  return { sources: sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources)), root), compile };
 }
 
 /**

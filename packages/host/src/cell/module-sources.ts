@@ -76,17 +76,20 @@ export class ModuleSources {
   /**
    * The stripped sources, by URL, of a module and all that it imports by relative paths; of the runtime's also what is
    * JavaScript. What can't be read or stripped is left out: the thread will meet the error where its author can see it.
+   * `root`: a guest may not read what lies elsewhere, and has it from nobody else either.
    */
   collect(
     entry: string,
     into: Record<string, string> = {},
     seen: Set<string> = new Set(Object.keys(into)),
+    root = '',
   ): Record<string, string> {
-    const module = seen.has(entry) ? null : this.#module(entry);
+    const isClosed = !entry.startsWith(root) && !this.#isRuntime(entry);
+    const module = isClosed || seen.has(entry) ? null : this.#module(entry);
     if (module === null) return into;
     seen.add(entry);
     if (TYPESCRIPT.test(entry) || this.#isRuntime(entry)) into[entry] = module.source;
-    for (const imported of module.imports) this.collect(imported, into, seen);
+    for (const imported of module.imports) this.collect(imported, into, seen, root);
     return into;
   }
 

@@ -29,7 +29,7 @@ const PARTLY: Record<string, Make> = {
   console: () => ({ ...(console as unknown as Members), Console: console.Console }),
   /** Names of its own: Node's channels carry its insides. */
   diagnostics_channel: (real) => guestChannels(real('diagnostics_channel')),
-  fs: (real, { budget }) => guestFs(real('fs') as unknown as typeof fsModule, budget),
+  fs: (real, { budget, tempDir }) => guestFs(real('fs') as unknown as typeof fsModule, budget, tempDir),
   module: (_real, { createRequire }) => ({ builtinModules: names(), createRequire, isBuiltin }),
   os: (real, { tempDir }) => ({
     ...pick(

@@ -8,7 +8,7 @@ import * as vm from 'node:vm';
 import type { GuestOrder } from '@custodian/protocol';
 import { GuestBuiltins } from './builtins.ts';
 import { CommonJs } from './commonjs.ts';
-import { hideFileStreams } from './files.ts';
+import { closeFileClasses } from './files.ts';
 import { restrictGlobals } from './globals.ts';
 import { checkModule, installModulePolicy } from './module-policy.ts';
 import { sliceFrom, startsWith } from './originals.ts';
@@ -19,6 +19,8 @@ import { TempBudget } from './temp-budget.ts';
 const SOURCE = new URL('..', import.meta.url).href;
 const EXTENSION = extname(import.meta.url);
 const LIBRARY = { name: '@custodian/worker', url: new URL(`index${EXTENSION}`, SOURCE).href };
+/** What the thread has loaded before it has a guest, and gives to none: sockets, hooks for modules, and these walls. */
+const CLOSED = ['boot.', 'guest/', 'servlet/compile-hook.', 'thread.', 'warm-up.'];
 /** Compiled modules import it. */
 const EMITTED = new URL(`continuation/emitted${EXTENSION}`, SOURCE).href;
 
@@ -51,12 +53,13 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
   pinChannel(channel);
   forbidAdditions();
   fixAddresses();
-  hideFileStreams(fs);
+  closeFileClasses(fs);
   installModulePolicy({
     builtins,
     commonJs,
     runtimes: [SOURCE, new URL('.', import.meta.resolve('@custodian/protocol')).href],
     published: [LIBRARY.url, EMITTED],
+    closed: CLOSED,
   });
   restrictGlobals(guest, fetch);
 }

@@ -1,6 +1,10 @@
 import type * as fsModule from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CHARGES } from './charges.ts';
 import { DeniedError } from './errors.ts';
-import { apply, byteLengthOf, table } from './originals.ts';
+import { leadsOut } from './links.ts';
+import { apply, isView, keysOf, startsWith, table } from './originals.ts';
 import { ENTRY_BYTES, type TempBudget } from './temp-budget.ts';
 
 type Fs = typeof fsModule;
@@ -12,30 +16,12 @@ const BY_PATH =
   'access appendFile chmod copyFile exists lstat mkdir mkdtemp readdir readFile realpath rename rm rmdir stat statfs truncate unlink utimes writeFile';
 /** Functions whose first parameter is a descriptor; each has its `…Sync`. */
 const BY_DESCRIPTOR = 'fdatasync fstat fsync ftruncate futimes read readv write writev';
-/** What is added to the account of the temporary directory; `written` and `moved` are the function's first parameters. */
-const CHARGES: Record<string, (written: unknown, moved: unknown, fs: Fs) => number> = {
-  __proto__: null as never,
-  appendFile: (_path, data) => byteLengthOf(data) + ENTRY_BYTES,
-  writeFile: (_path, data) => byteLengthOf(data) + ENTRY_BYTES,
-  mkdir: () => ENTRY_BYTES,
-  mkdtemp: () => ENTRY_BYTES,
-  copyFile: (from, _to, fs) => ENTRY_BYTES + (fs.statSync(from as string, { throwIfNoEntry: false })?.size ?? 0),
-  truncate: (_path, length) => Math.max(0, Number(length) || 0),
-  ftruncate: (_fd, length) => Math.max(0, Number(length) || 0),
-  write: (_fd, data) => byteLengthOf(data),
-  writev: (_fd, views) => {
-    let bytes = 0;
-    if (Array.isArray(views)) for (let at = 0; at < views.length; at++) bytes += byteLengthOf(views[at]);
-    return bytes;
-  },
-};
-
 /**
  * `node:fs` for a guest. Which paths it may read and write is the permission model's matter; this closes what that
  * leaves open: descriptors by number, which belong to the whole process, unless this guest has opened them itself;
  * FileHandle, whose insides wrap any number; and everything that a servlet can do without.
  */
-export function guestFs(fs: Fs, budget: TempBudget): Members & { promises: Members } {
+export function guestFs(fs: Fs, budget: TempBudget, tempDir: string): Members & { promises: Members } {
   const opened = table<true>();
   const guest: Members = { constants: fs.constants, Stats: fs.Stats, Dirent: fs.Dirent };
 
@@ -43,37 +29,91 @@ export function guestFs(fs: Fs, budget: TempBudget): Members & { promises: Membe
     if (opened[fd as string] !== true || typeof fd !== 'number')
       throw new DeniedError('Cannot use a descriptor: this servlet has not opened it');
   };
-  const wrap = (name: string, isSync: boolean, check: (target: unknown) => void): void => {
+  budget.unnamedBytes = () => {
+    let bytes = 0;
+    const descriptors = keysOf(opened);
+    for (let at = 0; at < descriptors.length; at++) bytes += unnamedBytesOf(fs, +(descriptors[at] as string));
+    return bytes;
+  };
+  const checkPath = (target: unknown): unknown => {
+    if (typeof target === 'number') {
+      checkDescriptor(target);
+      return target;
+    }
+    const path = plainPath(target);
+    // A guest makes no links: in its own directory there are none, and what lies deep has no real path that could be told.
+    if (typeof path === 'string' && startsWith(resolve(path), tempDir)) return path;
+    if (leadsOut(path as string))
+      throw new DeniedError(`Cannot use "${String(path)}": it leads to what this servlet may not read`);
+    return path;
+  };
+  const wrap = (name: string, isSync: boolean, check: (target: unknown) => unknown): void => {
     const full = isSync ? `${name}Sync` : name;
     const real = (fs as unknown as Record<string, AnyFunction>)[full] as AnyFunction;
     const charge = CHARGES[name];
     guest[full] = function (...parameters: unknown[]): unknown {
+      const last = parameters.length - 1;
+      let written = (): void => {};
       try {
-        check(parameters[0]);
-        if (charge !== undefined) budget.charge(charge(parameters[0], parameters[1], fs));
+        parameters[0] = check(parameters[0]);
+        if (charge !== undefined) {
+          const bytes = charge(parameters, budget.directory);
+          if (isSync) budget.charge(bytes);
+          else written = budget.chargePending(bytes);
+        }
       } catch (error) {
-        return refuse(error, isSync ? null : parameters[parameters.length - 1]);
+        return refuse(error, isSync ? null : parameters[last]);
       }
-      return apply(real, fs, parameters);
+      if (isSync || charge === undefined) return apply(real, fs, parameters);
+      const done = parameters[last];
+      if (typeof done === 'function')
+        parameters[last] = function (this: unknown, ...results: unknown[]): void {
+          written();
+          apply(done as AnyFunction, this, results as never);
+        };
+      try {
+        return apply(real, fs, parameters);
+      } catch (error) {
+        written();
+        throw error;
+      }
     };
   };
   const words = (text: string): string[] => text.split(' ');
-  for (const name of words(BY_PATH))
+  for (const name of words(BY_PATH)) for (const isSync of [false, true]) wrap(name, isSync, checkPath);
+  for (const name of words(BY_DESCRIPTOR))
     for (const isSync of [false, true])
-      wrap(name, isSync, (target) => {
-        if (typeof target === 'number') checkDescriptor(target);
+      wrap(name, isSync, (fd) => {
+        checkDescriptor(fd);
+        return fd;
       });
-  for (const name of words(BY_DESCRIPTOR)) for (const isSync of [false, true]) wrap(name, isSync, checkDescriptor);
+  // Between the look at how long it is and the copy a file could become longer.
+  const copyFileSync = guest['copyFileSync'] as AnyFunction;
+  guest['copyFile'] = (...parameters: unknown[]): void => {
+    const done = parameters[parameters.length - 1];
+    if (typeof done !== 'function') throw new TypeError('Cannot copy a file: there is no callback');
+    parameters.length -= 1;
+    let failure: unknown = null;
+    try {
+      apply(copyFileSync, guest, parameters as never);
+    } catch (error) {
+      failure = error;
+    }
+    setImmediate(done as (error: unknown) => void, failure);
+  };
 
-  guest['openSync'] = (path: string, flags: string | number = 'r', mode?: number): number => {
+  guest['openSync'] = (target: string, flags: string | number = 'r', mode?: number): number => {
+    const path = checkPath(target) as string;
     budget.charge(ENTRY_BYTES);
     const fd = fs.openSync(path, flags, mode);
     opened[fd] = true;
     return fd;
   };
-  guest['open'] = (path: string, ...rest: unknown[]): void => {
+  guest['open'] = (target: string, ...rest: unknown[]): void => {
     const done = rest[rest.length - 1] as (error: unknown, fd?: number) => void;
+    let path: string;
     try {
+      path = checkPath(target) as string;
       budget.charge(ENTRY_BYTES);
     } catch (error) {
       return refuse(error, done);
@@ -120,15 +160,33 @@ export function guestFs(fs: Fs, budget: TempBudget): Members & { promises: Membe
 
 /**
  * The classes of Node's streams on files take any descriptor, and write past the account: a guest's stream does not lead to
- * them. They must be loaded before the guest can replace what they are made of.
+ * them. They must be loaded before the guest can replace what they are made of. What a file takes is told by Stats, where a guest
+ * could put accessors in front.
  */
-export function hideFileStreams({ ReadStream, WriteStream }: Fs): void {
+export function closeFileClasses({ ReadStream, WriteStream, Stats }: Fs): void {
   for (const { prototype } of [ReadStream, WriteStream])
     Object.defineProperty(prototype, 'constructor', { value: hidden, configurable: false, writable: false });
+  for (let from = Stats.prototype as object; from !== Object.prototype; from = Object.getPrototypeOf(from) as object)
+    Object.freeze(from);
 }
 
 function hidden(): never {
   throw new DeniedError('Cannot make a stream on a file: use createReadStream or createWriteStream');
+}
+
+/** An address, read once; other paths as they are. */
+function plainPath(path: unknown): unknown {
+  return typeof path !== 'object' || path === null || isView(path) ? path : fileURLToPath(path as URL);
+}
+
+/** 0 for a file that has a name, where it is counted. */
+function unnamedBytesOf(fs: Fs, fd: number): number {
+  try {
+    const { nlink, size } = fs.fstatSync(fd);
+    return nlink === 0 ? size : 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** As Node does it: who gave a callback gets the error there. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { deniedModule, type GuestBuiltins } from './builtins.ts';
 import { asModule, type CommonJs } from './commonjs.ts';
 import { DeniedError } from './errors.ts';
-import { isPlainName, keysOf, quoted, sliceFrom, startsWith } from './originals.ts';
+import { isPlainName, isPlainPath, keysOf, quoted, sliceFrom, startsWith } from './originals.ts';
 
 /** Modules that stand for a part of a built-in one. */
 const PART = 'custodian-guest:';
@@ -16,6 +16,7 @@ let builtins: GuestBuiltins | null = null;
 let commonJs: CommonJs | null = null;
 let runtimes: readonly string[] = [];
 let published: readonly string[] = [];
+let closed: readonly string[] = [];
 
 /** For the modules that are made here. */
 export const part = (name: string): unknown => builtins?.get(name);
@@ -29,6 +30,11 @@ export interface ModulePolicy {
   runtimes: readonly string[];
   /** …except for these. */
   published: readonly string[];
+  /**
+   * Beginnings of paths in the first of the directories: what nobody imports any more. Whoever makes the runtime call `eval` for
+   * it, as a converter say, imports as the runtime does.
+   */
+  closed: readonly string[];
 }
 
 /**
@@ -36,14 +42,18 @@ export interface ModulePolicy {
  * inside of the runtime. Install it after every other hook, so that it decides on what those have made of a name.
  */
 export function installModulePolicy(policy: ModulePolicy): void {
-  ({ builtins, commonJs, runtimes, published } = policy);
+  ({ builtins, commonJs, runtimes, published, closed } = policy);
   registerHooks({
     resolve(specifier, context, nextResolve) {
       if (specifier === COMMONJS) return { url: COMMONJS, format: 'module', shortCircuit: true };
       const resolved = nextResolve(specifier, context);
       const { url } = resolved;
       if (startsWith(url, BUILTIN)) return resolveBuiltin(sliceFrom(url, BUILTIN.length), resolved, policy.builtins);
-      if (!isRuntime(context.parentURL ?? '')) checkModule(url);
+      const parent = context.parentURL ?? '';
+      // What is made here imports this module.
+      if (startsWith(parent, PART)) return resolved;
+      if (isRuntime(parent)) checkOpen(url);
+      else checkModule(url);
       return resolved;
     },
     load(url, context, nextLoad) {
@@ -92,6 +102,16 @@ export function checkModule(url: string): void {
   if (!isRuntime(url)) return;
   for (let at = 0; at < published.length; at++) if (url === published[at]) return;
   throw new DeniedError(`Cannot import "${url}": it is no servlet's business`);
+}
+
+/** @throws DeniedError for what the runtime holds for itself, by whatever spelling */
+function checkOpen(url: string): void {
+  const root = runtimes[0] as string;
+  if (!startsWith(url, root)) return;
+  const path = sliceFrom(url, root.length);
+  let isOpen = isPlainPath(path);
+  for (let at = 0; at < closed.length; at++) if (startsWith(path, closed[at] as string)) isOpen = false;
+  if (!isOpen) throw new DeniedError(`Cannot import "${url}": it is no servlet's business`);
 }
 
 function isRuntime(url: string): boolean {

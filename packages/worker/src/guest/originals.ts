@@ -10,6 +10,8 @@ export const getOwnPropertyDescriptor: typeof Reflect.getOwnPropertyDescriptor =
 export const defineProperty: typeof Reflect.defineProperty = Reflect.defineProperty;
 export const keysOf: (object: object) => string[] = Object.keys;
 export const getPrototypeOf: typeof Reflect.getPrototypeOf = Reflect.getPrototypeOf;
+export const isArray: (value: unknown) => value is unknown[] = Array.isArray;
+export const isView: (value: unknown) => value is ArrayBufferView = ArrayBuffer.isView;
 const {
   startsWith: nativeStartsWith,
   endsWith: nativeEndsWith,
@@ -18,10 +20,16 @@ const {
 } = String.prototype;
 const nativeIsInstance = Function.prototype[Symbol.hasInstance];
 const nativeStringify = JSON.stringify;
-const { isView } = ArrayBuffer;
-const nativeByteLength = descriptorOf(getPrototypeOf(Uint8Array.prototype) as object, 'byteLength').get as () => number;
-const nativeViewLength = descriptorOf(DataView.prototype, 'byteLength').get as () => number;
-const utf8Length = Buffer.byteLength;
+const NativeUint8Array = Uint8Array;
+const TYPED_ARRAY = getPrototypeOf(Uint8Array.prototype) as object;
+const [nativeByteLength, nativeByteOffset, nativeBuffer] = gettersOf(TYPED_ARRAY);
+const [nativeViewLength, nativeViewOffset, nativeViewBuffer] = gettersOf(DataView.prototype);
+const textLength = Buffer.byteLength;
+
+function gettersOf(prototype: object): [length: () => unknown, offset: () => unknown, buffer: () => unknown] {
+  const getter = (key: string): (() => unknown) => descriptorOf(prototype, key).get as () => unknown;
+  return [getter('byteLength'), getter('byteOffset'), getter('buffer')];
+}
 
 function descriptorOf(object: object, key: string): PropertyDescriptor {
   return getOwnPropertyDescriptor(object, key) as PropertyDescriptor;
@@ -46,6 +54,19 @@ export function isPlainName(text: string): boolean {
   return text.length > 0;
 }
 
+/** Small letters and digits, and single `-`, `.` and `/` between them: a path that can't be spelled in another way. */
+export function isPlainPath(text: string): boolean {
+  let before = 47;
+  for (let at = 0; at < text.length; at++) {
+    const code = apply(nativeCharCodeAt, text, [at]) as number;
+    const isMark = code === 45 || code === 46 || code === 47;
+    const isPlain = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
+    if (!isPlain && (!isMark || before < 48)) return false;
+    before = code;
+  }
+  return before > 47;
+}
+
 /** What `value instanceof of` was. */
 export function isInstance(value: unknown, of: Function): boolean {
   return apply(nativeIsInstance, of, [value]) as boolean;
@@ -61,14 +82,37 @@ export function sliceFrom(text: string, at: number): string {
 }
 
 /** Bytes that writing the value to a file takes; 0 for what can't be written. */
-export function byteLengthOf(value: unknown): number {
-  if (typeof value === 'string') return utf8Length(value);
+export function byteLengthOf(value: unknown, encoding: unknown): number {
+  if (typeof value === 'string')
+    return textLength(value, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
   if (!isView(value)) return 0;
+  return viewField(value, nativeByteLength, nativeViewLength) as number;
+}
+
+/** A view of the same bytes that has the length of now, and no property of its own; what is no view as it is. */
+export function fixedBytes(value: unknown): unknown {
+  if (!isView(value)) return value;
+  const buffer = viewField(value, nativeBuffer, nativeViewBuffer) as ArrayBuffer;
+  return new NativeUint8Array(
+    buffer,
+    viewField(value, nativeByteOffset, nativeViewOffset) as number,
+    byteLengthOf(value, undefined),
+  );
+}
+
+function viewField(view: object, ofTypedArray: () => unknown, ofDataView: () => unknown): unknown {
   try {
-    return apply(nativeByteLength, value, []) as number;
+    return apply(ofTypedArray, view, []);
   } catch {
-    return apply(nativeViewLength, value, []) as number;
+    return apply(ofDataView, view, []);
   }
+}
+
+/** How often the character is in the text. */
+export function countOf(text: string, character: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) if (text[at] === character) count++;
+  return count;
 }
 
 /** An empty object without a prototype, for look-ups that nobody can interfere with. */

@@ -1,0 +1,77 @@
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { serve } from '../../packages/host/src/index.ts';
+import { ServletDirectory } from '../support/servlet-directory.ts';
+
+const ATTEMPT = `async function attempt(what: () => unknown): Promise<string> {
+  try { return 'done: ' + String(await what()); } catch (error) { return 'denied: ' + (error as { code?: string }).code; }
+}`;
+
+/** What `app/guest.ts` of this text answers, with links in its directory to what lies outside of it. */
+async function answerOf(text: string): Promise<string> {
+  using directory = new ServletDirectory({
+    'app/guest.ts': text,
+    'other/secret.ts': `export const password: string = 'hunter2';\nexport default (): string => password;`,
+  });
+  writeFileSync(join(directory.path, 'other/secret.txt'), 'the first line of a secret');
+  symlinkSync(join(directory.path, 'other/secret.txt'), join(directory.path, 'app/secret.txt'));
+  symlinkSync(join(directory.path, 'other/secret.ts'), join(directory.path, 'app/link.ts'));
+  symlinkSync(join(directory.path, 'other'), join(directory.path, 'app/other'));
+  symlinkSync(join(directory.path, 'app/guest.ts'), join(directory.path, 'app/itself.txt'));
+  const servlets = [{ file: directory.file('app/guest.ts'), spareThreads: 0 }];
+  await using host = await serve({ servlets, isDevelopment: true, warmCells: 0 });
+  return (await fetch(`${host.url}/guest`)).text();
+}
+
+describe('a guest', () => {
+  test.each(['../other/secret.ts', './link.ts', './other/secret.ts'])(
+    'imports no TypeScript of others, though its host strips what it imports: %s',
+    async (specifier) => {
+      const page = await answerOf(`${ATTEMPT}
+        export default () => attempt(async () => (await import('${specifier}')).password);`);
+      expect(page).toBe('denied: ERR_ACCESS_DENIED');
+      expect(await answerOf(`import { password } from '${specifier}';\nexport default () => password;`)).toContain(
+        'SERVLET_LOAD',
+      );
+    },
+    20_000,
+  );
+
+  test.each([
+    `fs.readFileSync(at('secret.txt'), 'utf8')`,
+    `fs.readFileSync(Buffer.from(at('secret.txt').pathname), 'utf8')`,
+    `fs.promises.readFile(at('secret.txt'), 'utf8')`,
+    `fs.readFileSync(fs.openSync(at('secret.txt'), 'r'), 'utf8')`,
+    `fs.readFileSync(at('other/secret.txt'), 'utf8')`,
+    `fs.readdirSync(at('other'))`,
+    `new Promise((resolve, reject) => fs.createReadStream(at('secret.txt')).on('data', resolve).on('error', reject))`,
+    `fs.readFileSync({ href: 'file:///', protocol: 'file:', hostname: '', reads: 0, get pathname() { return at(this.reads++ === 0 ? 'itself.txt' : 'secret.txt').pathname; } } as never, 'utf8').replace(/^import[^]*/, 'its own')`,
+    `textTemplate('secret.txt')({}).then(String)`,
+  ])('does not follow a link that leads out of its directory: %s', async (read) => {
+    const page = await answerOf(`import fs from 'node:fs';
+      import { textTemplate } from '@custodian/worker';
+      const at = (name: string): URL => new URL(name, import.meta.url);
+      void textTemplate;
+      ${ATTEMPT}
+      export default () => attempt(() => ${read});`);
+    expect(page).toMatch(/^denied: |^done: its own/);
+    expect(page).not.toContain('line of a secret');
+  });
+
+  test('gets no lines of a file elsewhere shown by naming it in an error', async () => {
+    const page = await answerOf(`export default () => {
+      const file = new URL('secret.txt', import.meta.url).pathname;
+      throw Object.assign(new Error('x'), { file, line: 1, column: 1 });
+    };`);
+    expect(page).toContain('SERVLET_ERROR');
+    expect(page).not.toContain('the first line');
+  });
+
+  test('reads its own files by links and addresses', async () => {
+    const page = await answerOf(`import fs from 'node:fs';
+      ${ATTEMPT}
+      export default () => attempt(() => fs.readFileSync(new URL('itself.txt', import.meta.url), 'utf8').length > 100);`);
+    expect(page).toBe('done: true');
+  });
+});
