@@ -1,12 +1,16 @@
 // A host whose long requests are watched, or not, as the bench says: `on`, `off`.
 import { serve, type ServeOptions } from '@custodian/host';
+import type { Cell } from '../../packages/host/src/cell/cell.ts';
 import { Watchdog } from '../../packages/host/src/cell/watchdog.ts';
 import { givenOptions, serving } from '../support/serving.ts';
 
 let isOn = true;
+const cells = new Set<Cell>();
 const follow = Reflect.get(Watchdog.prototype, 'follow') as (...args: Parameters<Watchdog['follow']>) => void;
 // Who is not followed is neither swept nor watched, and so is not sampled: all that accounting does while a request runs.
 Watchdog.prototype.follow = function (this: Watchdog, ...args: Parameters<Watchdog['follow']>): void {
+  const [{ cell }] = args;
+  cells.add(cell);
   if (isOn) Reflect.apply(follow, this, args);
 };
 
@@ -16,5 +20,7 @@ serving(
   () => host.close(),
   (question) => {
     isOn = question === 'on';
+    // For a second after a watched request all threads are sampled four times: that is no part of what runs unwatched.
+    if (!isOn) for (const cell of cells) cell.setActive(false);
   },
 );

@@ -24,6 +24,16 @@ export function middleOf(samples: readonly number[]): Spread {
   return { median: mean, min: quantile(samples, 0.25), max: quantile(samples, 0.75), samples: [...samples] };
 }
 
+/** By how much the mean of the middle half may be off, two times in three, by how far the samples stray. */
+export function errorOf(samples: readonly number[]): number {
+  const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+  const { min, max } = middleOf(samples);
+  const squares = samples.reduce((sum, sample) => sum + (sample - mean) ** 2, 0) / (samples.length - 1);
+  // Of a bell's quarters, where extremes are a neighbour's doing and would count for too much.
+  const deviation = Math.min(Math.sqrt(squares), (max - min) / 1.35);
+  return (1.2 * deviation) / Math.sqrt(samples.length);
+}
+
 /** The value that a share of the samples lies below. */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
