@@ -117,6 +117,21 @@ describe('MemoryWatch', () => {
     for (const peakMb of after) expect(peakMb - empty!).toBeLessThan(3);
   });
 
+  it('MemoryWatch charges no request with what its servlet took to load, not even the first, which follows at once', async () => {
+    await using started = await StartedHost.start(
+      {
+        hold: `const held = Array.from({ length: 50 }, () => new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+        export default async () => {
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          return String(held.length);
+        };`,
+      },
+      { limits: { heapMb: 100, rssMb: 2000 } },
+    );
+    await started.warm('/hold', '/hold');
+    for (const { peakBytes } of started.host.ledger.recent) expect(peakBytes / 1048576).toBeLessThan(35);
+  });
+
   it('MemoryWatch ends a thread that hoards while it is loaded', async () => {
     await using started = await StartedHost.start(
       { hoard: `const hoard = []; for (;;) hoard.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));` },

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +9,12 @@ import { TaskStat } from '../../../packages/host/src/cell/task-stat.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 
 const MB = 1 << 20;
+/** Takes 32 MB of heap when it is told to, says so, and answers nobody until it may go on. */
+const WORK = `require('node:worker_threads').parentPort.on('message', (flags) => {
+  globalThis.held = new Array(4 << 20).fill(1.5);
+  Atomics.store(flags, 0, 1);
+  Atomics.wait(flags, 1, 0);
+});`;
 
 describe('SupervisedThread', () => {
   let thread: SupervisedThread;
@@ -24,7 +31,7 @@ describe('SupervisedThread', () => {
       () => gone.resolve(),
       () => nowMs,
     );
-    worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
+    worker = new Worker(WORK, { eval: true });
     thread.attach(worker, null);
     await once(worker, 'online');
   });
@@ -73,6 +80,26 @@ describe('SupervisedThread', () => {
     thread.onUnexplained(50 * MB);
     nowMs += 50;
     expect(thread.isAtPeak).toBe(true);
+  });
+
+  it('SupervisedThread counts once what it is charged with while it does not answer, and what it says of it then', async () => {
+    thread.watch(10_000);
+    await thread.sample(100 * MB);
+    const before = thread.lastSample.heapBytes;
+    const flags = new Int32Array(new SharedArrayBuffer(8));
+    worker.postMessage(flags);
+    while (Atomics.load(flags, 0) === 0) await sleep(1);
+    const answered = thread.sample(135 * MB);
+    thread.onUnexplained(35 * MB);
+    Atomics.store(flags, 1, 1);
+    Atomics.notify(flags, 1);
+    await answered;
+    expect(thread.lastSample.heapBytes - before).toBeGreaterThan(31 * MB);
+    expect(thread.lastSample.unexplainedBytes).toBeLessThan(5 * MB);
+    // It has answered by now: what it is charged with is not in its heap.
+    thread.onUnexplained(10 * MB);
+    await thread.sample(145 * MB);
+    expect(thread.lastSample.unexplainedBytes).toBe(10 * MB);
   });
 
   it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {

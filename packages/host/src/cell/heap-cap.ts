@@ -113,6 +113,11 @@ export class HeapCap {
     return null;
   }
 
+  /** Of what it was charged with no more than so much is not in its heap, as it says now. */
+  onExplained(bytes: number): void {
+    this.#unexplainedBytes = Math.min(this.#unexplainedBytes, bytes);
+  }
+
   /** Is it over, or asked to collect and has not done it? */
   get isPending(): boolean {
     return this.#isAsked || this.#overFromCpuMs !== null;

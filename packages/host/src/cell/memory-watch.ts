@@ -82,21 +82,22 @@ export class MemoryWatch {
   onStarted(thread: SupervisedThread): void {
     if (!this.#memory.isOpen) return;
     this.#started.add(thread);
-    this.#read(residentBytes(), []);
+    this.#onOver();
   }
 
   /** A request that was watched is over. The next one may run already, and is not watched yet: what has come since then is its doing. */
   onRequestOver(): void {
     if (!this.#memory.isOpen || this.#suspects().length > 0) return;
-    const readings = this.#readings();
-    if (this.#isSomebodyRunning) {
-      this.#memory.restAsSeen(this.#seenRssBytes, readings);
-      this.#restedAt = performance.now();
-      this.#tell(0);
-    } else {
-      this.#ended = { whole: this.#processReading(), readings };
-      this.#read(residentBytes(), []);
-    }
+    if (!this.#isSomebodyRunning) return this.#onOver();
+    this.#memory.restAsSeen(this.#seenRssBytes, this.#readings());
+    this.#restedAt = performance.now();
+    this.#tell(0);
+  }
+
+  /** What a thread takes from now on is for its next request. */
+  #onOver(): void {
+    if (this.#suspects().length === 0) this.#ended = { whole: this.#processReading(), readings: this.#readings() };
+    this.#read(residentBytes(), []);
   }
 
   onGone(thread: SupervisedThread): void {

@@ -69,6 +69,8 @@ export class SupervisedThread {
   #sampling: Promise<void> | null = null;
   /** It has been sampled since it is watched. */
   #isKnown = false;
+  /** What it is charged with may be in its heap: it had not answered. */
+  #chargedUnheard = false;
   #toldBytes = 0;
   #toldAt = -Infinity;
   #askedForSampleAt = 0;
@@ -165,8 +167,9 @@ export class SupervisedThread {
     this.#collector.postMessage(message);
   }
 
-  /** It is charged with so much memory that its statistics don't show. */
+  /** It is charged with so much memory that its statistics don't show, as they were when it answered last. */
   onUnexplained(bytes: number): void {
+    this.#chargedUnheard = bytes > 0 && this.isAsked;
     this.lastSample.unexplainedBytes = bytes;
     // Its start has an allowance of its own for that.
     const cappedBytes = this.isStarting ? 0 : bytes;
@@ -339,14 +342,24 @@ export class SupervisedThread {
   }
 
   #judge(heap: HeapInfo, cpuMs: number): void {
-    this.lastSample.cpuMs = cpuMs;
-    this.lastSample.heapBytes = heap.used_heap_size;
-    this.lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
-    this.committedBytes = heap.total_physical_size + this.lastSample.offHeapBytes;
+    const { lastSample, committedBytes } = this;
+    lastSample.cpuMs = cpuMs;
+    lastSample.heapBytes = heap.used_heap_size;
+    lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
+    this.committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
+    if (this.#chargedUnheard) this.#explain(this.committedBytes - committedBytes);
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
     if (overBytes !== null) this.#onOver(overBytes);
     else if (this.isWatched) this.#holdToCpu(cpuMs);
     this.#isKnown = true;
+  }
+
+  /** It was in a native call when it was charged, and says only now that so much of that is in its heap. */
+  #explain(bytes: number): void {
+    const { lastSample } = this;
+    lastSample.unexplainedBytes = Math.max(0, lastSample.unexplainedBytes - Math.max(0, bytes));
+    this.#chargedUnheard = false;
+    this.#cap.onExplained(lastSample.unexplainedBytes);
   }
 
   #onOver(value: number): void {
