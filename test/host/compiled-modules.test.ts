@@ -126,4 +126,34 @@ describe('CompiledModules', () => {
     );
     expect(orderFor(open(), 'main.ts')!.code).toEqual({});
   });
+
+  test('what may be compiled ahead of a thread is kept, for the next one, whether it was imported or not', () => {
+    directory.write(
+      'mixed.ts',
+      `import './ask.ts';\nimport './own.mjs';\nimport './unknown.js';\nimport './link.ts';\n`,
+    );
+    directory.write('own.mjs', 'export const a = async () => {};');
+    // Node may find that it is CommonJS.
+    directory.write('unknown.js', 'module.exports = async () => {};');
+    symlinkSync(join(directory.path, 'ask.ts'), join(directory.path, 'link.ts'));
+    const modules = open();
+    const order = orderFor(modules, 'mixed.ts')!;
+    const asked = modules.toCompile(order).modules;
+    expect(asked.map(({ url }) => url)).toEqual(['mixed.ts', 'ask.ts', 'own.mjs'].map(urlOf));
+    expect(asked[1]!.text).toContain('url: string');
+    expect(asked[1]!.stripped).toContain('url        ');
+    order.ahead = asked
+      .slice(1)
+      .map(({ url, stripped }) => ({ url, stripped, code: `// ${url}`, warnings: ['careful'] }));
+    modules.keepAhead(order);
+    order.port!.close();
+    const next = orderFor(open(), 'mixed.ts')!;
+    expect(Object.keys(next.code)).toEqual(['ask.ts', 'own.mjs'].map(urlOf));
+    expect(next.warnings).toEqual(['careful', 'careful']);
+    next.port!.close();
+    directory.write('ask.ts', `import { sendSuspend } from '@custodian/worker';\n// ${'x'.repeat(1 << 20)}\n`);
+    const long = orderFor(modules, 'mixed.ts')!;
+    expect(modules.toCompile(long).modules.map(({ url }) => url)).toEqual([urlOf('mixed.ts')]);
+    long.port!.close();
+  });
 });

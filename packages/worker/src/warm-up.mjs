@@ -1,5 +1,5 @@
 // The entry of the thread that a cell starts before it has a servlet: it does what the first servlet's thread will do, and
-// then takes the types off modules for its supervisor.
+// then takes the types off modules for its supervisor, and compiles them.
 import { stripTypeScriptTypes } from 'node:module';
 import { extname } from 'node:path';
 import { workerData } from 'node:worker_threads';
@@ -11,19 +11,20 @@ const { root, text } = servlet;
 /** @param {string} path */
 const runtime = (path) => import(new URL(`${path}${extname(entry)}`, entry).href);
 await import(entry);
-const { compileModule, installCompiler } = await runtime('servlet/compile-hook');
+const { compileAhead, compileModule, installCompiler } = await runtime('servlet/compile-hook');
 const { installResolver } = await runtime('servlet/load');
 await runtime('servlet/continuation-servlet');
 installResolver();
 /** @type {Record<string, string>} */
 const code = {};
-installCompiler({ root, packages, code, compiledPackages: [], warnings: [], port: null, persistence: null });
+installCompiler({ root, packages, code, compiledPackages: [], warnings: [], ahead: [], port: null, persistence: null });
 const url = new URL(`servlet${extname(entry)}`, root).href;
 code[url] = compileModule(url, stripTypeScriptTypes(text), { original: text }).code;
 await import(url);
 globalThis.gc?.();
 
 port.on('message', (module) => {
+  if (typeof module !== 'string') return port.postMessage(compileAhead(module));
   let stripped = null;
   try {
     stripped = stripTypeScriptTypes(module);

@@ -7,6 +7,7 @@ import { ModuleSources } from '../../../packages/host/src/cell/module-sources.ts
 import { WarmCells } from '../../../packages/host/src/cell/warm-cells.ts';
 import { WarmUp } from '../../../packages/host/src/cell/warm-up.ts';
 import { Custodian } from '../../../packages/host/src/custodian.ts';
+import { compileModule } from '../../../packages/worker/src/servlet/compile-hook.ts';
 import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'warm-up-'));
@@ -46,6 +47,36 @@ it('WarmUp compiles and runs its servlet, and then strips modules in its thread,
   }
   warmUp.end();
   expect(warmUp.strip('let a: number = 1;')).toBe('let a         = 1;');
+});
+
+it('WarmUp compiles as the thread of a servlet would, for all threads of that servlet, and leaves to them what it can not', async () => {
+  const warmUp = warmUpOfCell();
+  const url = new URL('servlet.ts', `file://${parent}/`).href;
+  const text =
+    "import { sendSuspend } from '@custodian/worker';\nexport default async () => 'é' + (await sendSuspend((k) => k));\n";
+  const modules = [
+    { url, text, stripped: text },
+    { url: `${url}?broken`, text: '(', stripped: '(' },
+  ];
+  const order = { root: new URL('.', url).href, compiledPackages: [], persistence: 'stateless' as const, modules };
+  expect(await warmUp.compile(order)).toEqual([]);
+  await new Promise<void>((resolve) => warmUp.begin(resolve));
+  const [first, second, other] = [
+    warmUp.compile(order),
+    warmUp.compile(structuredClone(order)),
+    warmUp.compile({ ...order, persistence: null }),
+  ];
+  // Another servlet of the group has its modules, and needs the thread no longer.
+  warmUp.end();
+  expect(warmUp.strip('let a: number = 1;')).toBe('let a         = 1;');
+  const [made] = await first;
+  const { code, warnings } = compileModule(url, text, { savedAs: 'servlet.ts' });
+  expect(made).toEqual({ url, stripped: text, code, warnings });
+  expect(await first).toHaveLength(1);
+  expect(await second).toEqual(await first);
+  expect(await other).toEqual([]);
+  warmUp.end();
+  expect(await warmUp.compile(order)).toEqual([]);
 });
 
 it('WarmUp that is ended before it is warm says nothing more, and strips all the same', async () => {

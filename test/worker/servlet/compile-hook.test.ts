@@ -1,14 +1,22 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CompiledModule, CompileTask } from '../../../packages/worker/src/servlet/compile-hook.ts';
+import {
+  compileAhead,
+  type CompiledAhead,
+  type CompiledModule,
+  type CompileTask,
+} from '../../../packages/worker/src/servlet/compile-hook.ts';
 import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
 
 const at = (file: string): string =>
   JSON.stringify(new URL(`../../../packages/worker/src/${file}`, import.meta.url).href);
+
+const byUrl = (a: CompiledModule, b: CompiledModule): number => (a.url < b.url ? -1 : 1);
 
 /** What a thread says that imports `main.ts`, runs it up to its first suspension, and goes on with 'x'. */
 interface Said {
@@ -42,7 +50,7 @@ describe('installCompiler()', () => {
 
   const urlOf = (file: string): string => pathToFileURL(join(directory, file)).href;
 
-  async function run(code: Record<string, string>): Promise<Said> {
+  async function run(code: Record<string, string>, ahead: CompiledAhead[] = []): Promise<Said> {
     const script = `
       const { parentPort, workerData } = await import('node:worker_threads');
       const { installCompiler } = await import(${at('servlet/compile-hook.ts')});
@@ -58,6 +66,7 @@ describe('installCompiler()', () => {
       packages: COMPILER_PACKAGES,
       code,
       warnings: [],
+      ahead,
       port: port2,
       persistence: null,
       compiler: 'this',
@@ -93,5 +102,27 @@ describe('installCompiler()', () => {
     const again = await run(code).finally(() => renameSync(away, part));
     expect(again.compiled).toEqual([]);
     expect(again.stack).toMatch(/Error: late x\n.*fail.*part\.ts:4:9\)?\n.*main\.ts:9:3/);
+  });
+
+  test('what was compiled ahead is what the thread would make, is run in its place and not offered; what was made of another text is not', async () => {
+    const alone = await run({});
+    const modules = ['own/main.ts', 'own/part.ts'].map((file) => {
+      const text = readFileSync(join(directory, file), 'utf8');
+      return { url: urlOf(file), text: `\uFEFF${text}`, stripped: stripTypeScriptTypes(text) };
+    });
+    const broken = { url: urlOf('own/broken.ts'), text: '(', stripped: '(' };
+    const order = { root: urlOf('own/'), compiledPackages: [], persistence: null, modules: [broken, ...modules] };
+    const ahead = compileAhead(order);
+    expect(ahead.map(({ url, code, warnings }) => ({ url, code, warnings })).sort(byUrl)).toEqual(
+      alone.compiled.sort(byUrl),
+    );
+    const taken = await run({}, ahead);
+    expect(taken.stack).toBe(alone.stack);
+    expect(taken.compiled).toEqual([]);
+    const edited = await run(
+      {},
+      ahead.map((each) => ({ ...each, stripped: `${each.stripped} ` })),
+    );
+    expect(edited.compiled.sort(byUrl)).toEqual(alone.compiled);
   });
 });

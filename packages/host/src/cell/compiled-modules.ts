@@ -8,6 +8,10 @@ import type { ModuleSources } from './module-sources.ts';
 
 /** Longer is no module. */
 const CODE_MAX_CHARS = 8 << 20;
+/** What is compiled ahead of a thread, beyond its caps: some 8,000 lines. */
+const AHEAD_MAX_CHARS = 256 << 10;
+/** Of other files only Node knows whether they are ES modules. */
+const ES_MODULE = /\.(?:mjs|m?ts)$/;
 const WARNINGS_MAX_COUNT = 100;
 const WARNING_MAX_CHARS = 8 << 10;
 
@@ -18,12 +22,27 @@ export interface CompileOrder {
   packages: Readonly<Record<string, string>>;
   code: Record<string, string>;
   warnings: string[];
+  /** What was compiled ahead of the thread. */
+  ahead: CompiledAhead[];
   port: MessagePort | null;
   persistence: Persistence | null;
   /** Which one it is: what another has made does not run here. */
   compiler: string;
   /** It is an older version of the servlet, whose code is all here. */
   isOldVersion: boolean;
+}
+
+/** What is still to be compiled for a thread, and how. */
+export interface ModulesToCompile extends Pick<CompileOrder, 'root' | 'compiledPackages' | 'persistence'> {
+  modules: { url: string; text: string; stripped: string }[];
+}
+
+/** What the worker's `compileAhead()` makes of one of them. */
+export interface CompiledAhead {
+  url: string;
+  stripped: string;
+  code: string;
+  warnings: string[];
 }
 
 interface Compiled {
@@ -43,6 +62,8 @@ export class CompiledModules {
   readonly #packages: Readonly<Record<string, string>>;
   /** Warnings are given to the first thread of a cell. */
   readonly #reported = new Set<string>();
+  /** Files for what is still to be compiled. */
+  readonly #missing = new WeakMap<CompileOrder, Map<string, string>>();
   #version: string | null = null;
 
   /** `compiler`: URL of its entry. `packages`: where those are that it imports. */
@@ -77,8 +98,9 @@ export class CompiledModules {
   orderFor(lease: LeaseOrder): CompileOrder | null {
     const { servletUrl, servletName, compiledPackages, persistence: asked } = lease;
     const root = new URL('.', servletUrl).href;
-    const common = (): Pick<CompileOrder, 'root' | 'compiledPackages' | 'packages' | 'compiler' | 'port'> => {
-      return { root, compiledPackages, packages: this.#packages, compiler: this.#compilerVersion, port: null };
+    const common = (): Pick<CompileOrder, 'root' | 'compiledPackages' | 'packages' | 'compiler' | 'ahead' | 'port'> => {
+      const compiler = this.#compilerVersion;
+      return { root, compiledPackages, packages: this.#packages, compiler, ahead: [], port: null };
     };
     const old = lease.versionFile === null ? null : this.#oldVersion(lease.versionFile, root);
     if (old !== null) return { ...common(), ...old, warnings: [], isOldVersion: true };
@@ -98,7 +120,33 @@ export class CompiledModules {
       this.#reported.add(file);
     }
     if (missing.size > 0) order.port = this.#portFor(missing);
+    this.#missing.set(order, missing);
     return order;
+  }
+
+  /** What is still to be compiled for that order, or as much of it as others may do. */
+  toCompile(order: CompileOrder): ModulesToCompile {
+    const { root, compiledPackages, persistence } = order;
+    const modules: ModulesToCompile['modules'] = [];
+    let chars = 0;
+    for (const url of this.#missing.get(order)?.keys() ?? []) {
+      if (!ES_MODULE.test(url) || !isNodesUrl(url)) continue;
+      const texts = this.#sources.textsOf(url);
+      if (texts === null || (chars += texts.text.length) > AHEAD_MAX_CHARS) break;
+      modules.push({ url, ...texts });
+    }
+    return { root, compiledPackages, persistence, modules };
+  }
+
+  /** Keeps what this process itself has compiled ahead of the thread, also if the thread comes to import it never. */
+  keepAhead(order: CompileOrder): void {
+    const missing = this.#missing.get(order);
+    for (const { url, code, warnings } of order.ahead) {
+      const file = missing?.get(url);
+      if (file === undefined) continue;
+      missing?.delete(url);
+      writeCompiled(file, { code, warnings });
+    }
   }
 
   /** null: it is gone meanwhile, or another compiler has made it. */

@@ -213,19 +213,27 @@ function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compi
 function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
   warmUp.onServlet();
-  setImmediate(() => {
-    try {
-      const modules = meter.apart(() => memory.apart(() => modulesFor(order)));
-      // It takes memory that the thread will need, and nobody else's modules pass through it.
-      warmUp.end();
-      port1.postMessage(modules, modules.compile?.port ? [modules.compile.port] : []);
-      meter.apart(() => sources.save());
-    } catch (error) {
-      warmUp.end();
-      port1.postMessage({ error });
-    }
-  });
+  memory.leaveOut(warmUp);
+  setImmediate(() => void giveModules(order, port1));
   return port2;
+}
+
+async function giveModules(order: LeaseOrder, port: MessagePort): Promise<void> {
+  try {
+    const modules = meter.apart(() => memory.apart(() => modulesFor(order)));
+    const { compile } = modules;
+    if (compile !== null) compile.ahead = await warmUp.compile(meter.apart(() => compiledModules.toCompile(compile)));
+    // It takes memory that the thread will need, and nobody else's modules pass through it.
+    warmUp.end();
+    port.postMessage(modules, compile?.port ? [compile.port] : []);
+    meter.apart(() => {
+      sources.save();
+      if (compile !== null) compiledModules.keepAhead(compile);
+    });
+  } catch (error) {
+    warmUp.end();
+    port.postMessage({ error });
+  }
 }
 
 function startThread(order: LeaseOrder): void {

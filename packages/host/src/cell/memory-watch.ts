@@ -30,6 +30,11 @@ interface Moment {
   readings: Map<SupervisedThread, ThreadReading>;
 }
 
+/** A thread that runs no servlet. `faults()`: null once it is gone. */
+export interface LeftOut {
+  faults(): number | null;
+}
+
 /** Holds each thread of this process to its cap with the memory that its statistics don't show. */
 export class MemoryWatch {
   readonly #threads: ReadonlyMap<number, SupervisedThread>;
@@ -49,6 +54,8 @@ export class MemoryWatch {
   readonly #own = new TaskStat(process.pid);
   /** Pages that this thread has touched first in what was {@link apart}. */
   #apartFaults = 0;
+  #leftOut: LeftOut | null = null;
+  #leftOutBefore = 0;
 
   /** `threads`: those that there are, by lease. */
   constructor(threads: ReadonlyMap<number, SupervisedThread>, findings: MemoryFindings) {
@@ -76,6 +83,13 @@ export class MemoryWatch {
       const after = this.#own.faults();
       if (before !== null && after !== null) this.#apartFaults += after - before;
     }
+  }
+
+  /** What that thread of the process's own takes from now on is laid to nobody; it gives it back when it ends. */
+  leaveOut(thread: LeftOut): void {
+    if (this.#leftOut !== null) return;
+    this.#leftOut = thread;
+    this.#leftOutBefore = thread.faults() ?? 0;
   }
 
   /** Its servlet is loaded; what that took stays its own, but no request is charged with it. */
@@ -211,7 +225,8 @@ export class MemoryWatch {
   }
 
   get #apartBytes(): number {
-    return this.#apartFaults * PAGE_BYTES;
+    const leftOut = Math.max(0, (this.#leftOut?.faults() ?? 0) - this.#leftOutBefore);
+    return (this.#apartFaults + leftOut) * PAGE_BYTES;
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {

@@ -134,6 +134,12 @@ export class ModuleSources {
     return isSuspending ? own : null;
   }
 
+  /** A module as its author wrote it, and without its types. */
+  textsOf(url: string): { text: string; stripped: string } | null {
+    const module = this.#module(url);
+    return module === null ? null : { text: textOf(url, module), stripped: module.source };
+  }
+
   #module(url: string): Module | null {
     try {
       const path = new URL(url);

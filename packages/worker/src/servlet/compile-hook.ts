@@ -19,6 +19,8 @@ export interface CompileTask {
   code: Record<string, string>;
   /** What was said about it. */
   warnings: string[];
+  /** What was compiled ahead of this thread, and is kept already. */
+  ahead: readonly CompiledAhead[];
   /** Takes what is compiled here, as {@link CompiledModule}; null when nothing is missing. */
   port: MessagePort | null;
   /** Not null: continuations are to be saved. */
@@ -36,6 +38,28 @@ export interface CompiledModule {
   warnings: string[];
 }
 
+/** What a module's compilation depends on besides its text. */
+type Way = Pick<CompileTask, 'root' | 'compiledPackages' | 'persistence'>;
+
+/** A module whose servlet's thread is still on its way. */
+export interface ToCompile {
+  url: string;
+  /** As its author wrote it. */
+  text: string;
+  /** Without its types. */
+  stripped: string;
+}
+
+/** The modules, and what {@link CompileTask} says of how they are compiled. */
+export interface AheadOrder extends Way {
+  modules: readonly ToCompile[];
+}
+
+export interface CompiledAhead extends CompiledModule {
+  /** What it was compiled of. */
+  stripped: string;
+}
+
 const RUNTIME = new URL('..', import.meta.url).href;
 // `.ts` in a checkout, `.js` in a package.
 const EXTENSION = extname(import.meta.url);
@@ -48,6 +72,7 @@ const MODULE = /\.m?[jt]s(?:\?|$)/;
  */
 export function installCompiler(task: CompileTask, onCompiled: () => void = () => {}): void {
   const { root, compiledPackages, packages, code, warnings, port, isOldVersion } = task;
+  const ahead = new Map(task.ahead.map((each) => [each.url, each]));
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   registerHooks({
@@ -72,18 +97,42 @@ export function installCompiler(task: CompileTask, onCompiled: () => void = () =
         return loaded;
       }
       const text = textOf(loaded.source);
-      const original = textOf(readFileSync(fileURLToPath(url)));
       const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
-      const compiled = compileModule(url, stripped, { original, savedAs: savedName(url, task) });
-      // A package's author is somebody else; and every page of a stateless servlet has a copy of what others share.
-      if (opted !== undefined || task.persistence === 'stateless') compiled.warnings = [];
+      const made = ahead.get(url);
+      // The file may have been another by then.
+      const isMade = made?.stripped === stripped;
+      const compiled = isMade ? made : compileOwn(task, url, stripped, textOf(readFileSync(fileURLToPath(url))));
       for (const warning of compiled.warnings) console.warn(warning);
       code[url] = compiled.code;
-      port?.postMessage(compiled);
-      onCompiled();
+      if (!isMade) {
+        port?.postMessage(compiled);
+        onCompiled();
+      }
       return { format: 'module', source: compiled.code, shortCircuit: true };
     },
   });
+}
+
+/**
+ * Does what the hook of {@link installCompiler} would do, in a thread that has compiled before and is quicker at it. What can't be compiled is
+ * left out: the servlet's own thread meets the error where its author can see it.
+ */
+export function compileAhead(order: AheadOrder): CompiledAhead[] {
+  return order.modules.flatMap(({ url, text, stripped }) => {
+    try {
+      const original = text.replace(/^\uFEFF/, '');
+      return [{ ...compileOwn(order, url, stripped, original), stripped }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function compileOwn(way: Way, url: string, stripped: string, original: string): CompiledModule {
+  const compiled = compileModule(url, stripped, { original, savedAs: savedName(url, way) });
+  // A package's author is somebody else; and every page of a stateless servlet has a copy of what others share.
+  if (way.persistence === 'stateless' || way.compiledPackages.some((each) => isOwn(url, each))) compiled.warnings = [];
+  return compiled;
 }
 
 /** What a relative specifier, or an URL, comes to if its file is no link. */
@@ -92,7 +141,7 @@ function ownUrl(specifier: string, parent: string | undefined): string | null {
 }
 
 /** The same on every machine that has the servlet. */
-function savedName(url: string, { root, compiledPackages, persistence }: CompileTask): string | undefined {
+function savedName(url: string, { root, compiledPackages, persistence }: Way): string | undefined {
   if (persistence === null) return undefined;
   const at = compiledPackages.findIndex((each) => isOwn(url, each));
   return at < 0 ? url.slice(root.length) : `package ${at}: ${url.slice(compiledPackages[at]!.length)}`;
