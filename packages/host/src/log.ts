@@ -6,6 +6,7 @@ import { type Obituary, obituaryLine } from './cell/obituary.ts';
 import type { Connection } from './http/connection.ts';
 import type { Exchange } from './http/exchange.ts';
 import { LogFile } from './log/log-file.ts';
+import { plainJson } from './plain-text.ts';
 
 /** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
 export class HostLog implements Closable {
@@ -16,7 +17,8 @@ export class HostLog implements Closable {
 
   constructor(level: 'events' | 'requests', destination: number | string) {
     this.#file = new LogFile(destination);
-    this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, this.#file);
+    const write = (line: string): void => this.#file.write(plainJson(line));
+    this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, { write });
     this.#logsRequests = level === 'requests';
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Action } from '../admin/actions.ts';
 import type { HostSnapshot } from '../admin/snapshot.ts';
 import type { Limits } from '../limits.ts';
+import { plainJson } from '../plain-text.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { type Command, UsageError } from './arguments.ts';
 import { OperatorClient } from './operator-client.ts';
@@ -22,7 +23,9 @@ export async function runOperatorCommand(command: OperatorCommand): Promise<numb
     case 'ps': {
       const snapshot = await client.snapshot();
       const paint = createPaint(process.stdout, process.env);
-      process.stdout.write(command.isJson ? `${JSON.stringify(snapshot, null, 2)}\n` : renderSnapshot(snapshot, paint));
+      process.stdout.write(
+        command.isJson ? `${plainJson(JSON.stringify(snapshot, null, 2))}\n` : renderSnapshot(snapshot, paint),
+      );
       return 0;
     }
     case 'kill': {

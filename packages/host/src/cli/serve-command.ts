@@ -7,6 +7,7 @@ import type { Host, ServeOptions, ServletStatus } from '../options.ts';
 import { ConfigError } from '../config-error.ts';
 import { type Command, type ServeFlags, UsageError } from './arguments.ts';
 import { openBrowser } from './browser.ts';
+import { plainText } from '../plain-text.ts';
 import { createPaint, type Paint } from './paint.ts';
 
 const DEFAULT_PORT = 8080;
@@ -132,11 +133,11 @@ export function servletLines(servlets: readonly ServletStatus[], paint: Paint): 
   const nameWidth = Math.max(0, ...servlets.map((servlet) => servlet.name.length));
   const urlWidth = Math.max(0, ...servlets.map((servlet) => servlet.url.length));
   return servlets.map((servlet) => {
-    const name = paint('bold', servlet.name.padEnd(nameWidth));
-    const url = paint('cyan', servlet.url.padEnd(urlWidth));
+    const name = paint('bold', plainText(servlet.name).padEnd(nameWidth));
+    const url = paint('cyan', plainText(servlet.url).padEnd(urlWidth));
     if (servlet.state === 'benched') {
-      const reason = (servlet.error ?? 'it cannot be loaded').split('\n')[0];
-      return `${name}  ${url}  ${paint('red', `benched: ${reason}`)}`;
+      const reason = (servlet.error ?? 'it cannot be loaded').split('\n')[0] as string;
+      return `${name}  ${url}  ${paint('red', `benched: ${plainText(reason)}`)}`;
     }
     const { heapMb, cpuMs, wallMs } = servlet.limits;
     const caps = [

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config-error.ts';
+import { plainJson } from '../plain-text.ts';
 
 /** A request as a log format sees it. */
 export interface LoggedRequest {
@@ -49,18 +50,20 @@ const FORMATTERS: Readonly<Record<LogFormat, LogFormatter>> = {
     );
   },
   json: (request, response) =>
-    JSON.stringify({
-      time: response.at.getTime(),
-      clientIp: request.clientIp,
-      method: request.method,
-      url: request.url,
-      status: response.status,
-      ...(response.code === '' ? {} : { code: response.code }),
-      bodyBytes: response.bodyBytes,
-      totalMs: Math.round(response.totalMs * 1000) / 1000,
-      referer: request.header('referer'),
-      userAgent: request.header('user-agent'),
-    }),
+    plainJson(
+      JSON.stringify({
+        time: response.at.getTime(),
+        clientIp: request.clientIp,
+        method: request.method,
+        url: request.url,
+        status: response.status,
+        ...(response.code === '' ? {} : { code: response.code }),
+        bodyBytes: response.bodyBytes,
+        totalMs: Math.round(response.totalMs * 1000) / 1000,
+        referer: request.header('referer'),
+        userAgent: request.header('user-agent'),
+      }),
+    ),
 };
 
 /** Racket's four, and lines of JSON. */
