@@ -19,7 +19,12 @@ afterAll(() => rmSync(directory, { recursive: true }));
 type Read = { parts: [name: string, filename: string | null, content: string][] } | { problem: ErrorPage };
 
 /** Feeds a reader piece by piece, as a socket would: no further piece while it says that it is full. */
-async function read(pieces: readonly Uint8Array[], limits: Partial<Limits> = {}, boundary = 'B'): Promise<Read> {
+async function read(
+  pieces: readonly Uint8Array[],
+  limits: Partial<Limits> = {},
+  boundary = 'B',
+  given = asSocketsGive,
+): Promise<Read> {
   const all = { ...DEFAULT_LIMITS, formFileMemoryMaxBytes: 1000, ...limits };
   const spool = new Spool('test', place, all.formFileMemoryMaxBytes);
   const done = Promise.withResolvers<ErrorPage | null>();
@@ -33,7 +38,7 @@ async function read(pieces: readonly Uint8Array[], limits: Partial<Limits> = {},
     onMemorySpent: () => {},
     onDrain: () => drained.resolve(),
   });
-  for (const piece of pieces.flatMap(asSocketsGive)) {
+  for (const piece of pieces.flatMap(given)) {
     const isTaken = reader.push(piece);
     if (!isTaken) await drained.promise;
     await new Promise((resolve) => setImmediate(resolve));
@@ -149,6 +154,7 @@ describe('FormReader', () => {
     ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('a', '123456'), '--B--')],
     ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('kont', 'x'.repeat(65_537)), '--B--')],
     ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('kont2', '123456'), '--B--')],
+    ['formFieldMaxBytes', 5, 'LIMIT_FORM_FIELD', text(...field('kont', ''), ...field('kont', '123456'), '--B--')],
     ['formFileMaxBytes', 5, 'LIMIT_FORM_FILE', text(...file('a', '123456'), '--B--')],
     [
       'formPartHeadMaxBytes',
@@ -170,6 +176,15 @@ describe('FormReader', () => {
     ['formFileMaxBytes', 6, text(...file('a', '123456'), '--B--')],
   ] as const)('FormReader lets a form be that is at %s', async (limit, value, body) => {
     expect(await read([body], { [limit]: value })).toHaveProperty('parts');
+  });
+
+  it('FormReader takes a form that comes in one piece, however long that is, and says so', async () => {
+    const value = 'x'.repeat(300_000);
+    for (const epilogue of ['', 'y'.repeat(1000)]) {
+      const body = text(...file('a', value), `--B--`, epilogue);
+      const whole = await read([body], {}, 'B', (piece) => [piece]);
+      expect(whole).toEqual({ parts: [['a', 'f', value]] });
+    }
   });
 
   it.each([

@@ -76,6 +76,8 @@ export class FormReader {
     this.#splitter.on('drain', () => this.#onDrain());
     this.#splitter.on('finish', () => {
       this.#isFinished = true;
+      // What came with the end is not said to be taken.
+      this.#onDrain();
       this.#settle();
     });
     this.#splitter.on('error', () => this.#fail(malformed('it ends before its last part does')));
@@ -183,7 +185,9 @@ export class FormReader {
   #maxBytesOf({ name, filename }: StoredPart): number {
     const { formFileMaxBytes, formFieldMaxBytes } = this.#limits;
     if (filename !== null) return formFileMaxBytes;
-    return name === STATE_FIELD ? Math.max(formFieldMaxBytes, STATE_FIELD_MAX_CHARS) : formFieldMaxBytes;
+    // A page has one.
+    const isState = name === STATE_FIELD && this.parts.every((part) => part.name !== STATE_FIELD);
+    return isState ? Math.max(formFieldMaxBytes, STATE_FIELD_MAX_CHARS) : formFieldMaxBytes;
   }
 
   /** @returns null when the form has failed */
