@@ -38,6 +38,25 @@ const repeat = (count: number, ...parts: Part[]): Part[] => Array.from({ length:
 const intrinsic = (name: string): Part[] => [Node.Intrinsic, name];
 const NOTHING: Part[] = [Value.Null];
 
+test('decodeGraph() says of bytes of an older format that they are of one, whatever is in them', () => {
+  const bytes = encodeGraph([{ of: 'before' }], ['a value']);
+  bytes[0] = 1;
+  expect(() => decodeGraph(bytes)).toThrow(`its format is 1, not ${FORMAT_VERSION}`);
+});
+
+test('encodeGraph() names where a value is that can’t be saved, without the middle of a long way there', () => {
+  let list: object = { promise: new Promise(() => {}) };
+  for (let i = 0; i < 1000; i++) list = { next: list };
+  let message = '';
+  try {
+    encodeGraph([list], ['the list']);
+  } catch (error) {
+    ({ message } = error as Error);
+  }
+  const next = '.next'.repeat(8);
+  expect(message).toContain(`"the list${next} ... ${next.slice(5)}.promise" `);
+});
+
 describe('decodeGraph() of what nobody has encoded', () => {
   test.each<[name: string, bytes: () => Uint8Array]>([
     ['nothing', () => new Uint8Array()],

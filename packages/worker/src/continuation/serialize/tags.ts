@@ -85,5 +85,5 @@ export const FIRST_NODE_AGAIN = 0x80;
 export const FIRST_SHORT_STRING = 0xc0;
 export const SHORT_COUNT = 0x40;
 
-/** The first byte of all: of the format, not of the compiler. */
-export const FORMAT_VERSION = 1;
+/** The first byte of all: of the format, not of the compiler. Whatever changes what bytes mean, or how many follow, raises it. */
+export const FORMAT_VERSION = 2;
