@@ -8,6 +8,9 @@ import type { Refusal } from './refusal.ts';
 /** What the roots of a graph are, for messages: by their index. */
 export type RootNames = readonly string[];
 
+/** So many steps are shown of the beginning of a long path, and of its end. */
+const PATH_END_COUNT = 8;
+
 /** One step on the way from a root to a value: what was reached, and from where. */
 interface Step {
   holder: object | null;
@@ -39,7 +42,7 @@ export function blame(
     { variable, place, where } = describe(first, roots);
   const isBox = first.holder instanceof Frame && isBoxed(first.holder, first.at),
     inside = isBox && rest[0]?.at === 'v' ? rest.slice(1) : rest,
-    path = inside.reduce((text, step) => text + show(step), variable),
+    path = variable + shortened(inside.map(show)),
     what = variable.startsWith('$') ? 'a value in the middle of an expression' : `"${path}"`;
   return new UnserializableError(`Cannot save the page${where}: ${what} ${refusal.reason}`, variable, path, place);
 }
@@ -83,6 +86,12 @@ function show({ holder, at }: Step): string {
   const key = String(at);
   if (key.startsWith('[[')) return '';
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+/** A chain of closures, or a list by its links, may be thousands long: where it begins and what it ends in says enough. */
+function shortened(steps: readonly string[]): string {
+  if (steps.length <= 2 * PATH_END_COUNT) return steps.join('');
+  return `${steps.slice(0, PATH_END_COUNT).join('')} ... ${steps.slice(-PATH_END_COUNT).join('')}`;
 }
 
 function showKey(key: unknown): string {

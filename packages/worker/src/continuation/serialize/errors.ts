@@ -6,7 +6,7 @@ export class UnserializableError extends Error {
   readonly code = 'SERVLET_UNSERIALIZABLE';
   /** The variable that holds it, or what else does: `a web cell`, `the embedded function`. */
   readonly variable: string;
-  /** From the variable to the value: `cart.items[3].socket`. */
+  /** From the variable to the value: `cart.items[3].socket`; ` ... ` stands for the middle of a long one. */
   readonly path: string;
   /** The suspension that would need it; null outside of the author's code. */
   readonly place: Place | null;
