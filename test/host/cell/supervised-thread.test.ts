@@ -102,6 +102,29 @@ describe('SupervisedThread', () => {
     expect(thread.lastSample.unexplainedBytes).toBe(10 * MB);
   });
 
+  it('SupervisedThread is looked at again when its answer should be here, and before that if it may be over its cap', async () => {
+    thread.watch(10_000);
+    await thread.sample(100 * MB);
+    const { heapBytes, offHeapBytes } = thread.lastSample;
+    thread.adjust(heapBytes + offHeapBytes + 20 * MB);
+    thread.look(100 * MB, true);
+    expect(thread.lookAgainMs).toBe(10);
+    let answered = thread.sample(100 * MB);
+    expect(thread.lookAgainMs).toBe(30);
+    nowMs += 15;
+    expect(thread.lookAgainMs).toBe(15);
+    thread.look(121 * MB, true);
+    expect(thread.lookAgainMs).toBe(10);
+    await answered;
+    expect(thread.lookAgainMs).toBe(10);
+    nowMs += 1000;
+    thread.look(100 * MB, true);
+    answered = thread.sample(100 * MB);
+    nowMs += 31;
+    expect(thread.lookAgainMs).toBe(10);
+    await answered;
+  });
+
   it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {
     thread.watch(10_000);
     await thread.sample(200 * MB);

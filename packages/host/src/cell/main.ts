@@ -52,8 +52,6 @@ const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50'
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
 /** A thread whose servlet is loaded is read so soon. While a request takes longer than a glance, its thread is read as often as it has to be; the others are read now and then. */
 const STARTED_MS = 10;
-/** For so long the answers of those that were asked are waited for before all are looked at again. */
-const ANSWERS_MS = 30;
 /** What is read is reported this often, and new peaks and what the last ones come to at once: each report wakes the acceptor. */
 const REPORT_MS = 250;
 /** Sooner, where a thread does not say what it holds. */
@@ -326,14 +324,12 @@ function tick(): void {
       onSampled(asked, isFull);
     });
   }
-  if (watched.length > 0) scheduleLook(watched, waitedFor);
+  if (watched.length > 0) scheduleLook(watched);
   else schedule(isActive ? ACTIVE_MS : IDLE_MS);
 }
 
-/** What they answer says when to look again at those that were asked. */
-function scheduleLook(watched: readonly SupervisedThread[], asked: readonly SupervisedThread[] = []): void {
-  const ms = watched.map((thread) => Math.max(thread.lookAgainMs, asked.includes(thread) ? ANSWERS_MS : 0));
-  schedule(Math.min(...ms));
+function scheduleLook(watched: readonly SupervisedThread[]): void {
+  schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)));
 }
 
 /** All that were asked have answered. */

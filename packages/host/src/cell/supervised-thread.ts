@@ -29,6 +29,9 @@ export interface Breach {
 /** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
 const ANSWER_MAX_MS = 50;
 
+/** For so long an answer is waited for before all are looked at again. */
+const AWAITED_MS = 30;
+
 /** So much more than was reported last is worth a report of its own; or this share of that, if it is more. */
 const PEAK_BYTES = 1 << 18;
 const PEAK_SHARE = 1 / 32;
@@ -255,7 +258,9 @@ export class SupervisedThread {
   /** In how many ms it is to be looked at again; it is watched. */
   get lookAgainMs(): number {
     const roomBytes = this.#isKnown ? this.heapMaxBytes - this.#heldBytes - this.#grownBytes : 0;
-    return Math.min(this.#pace.nextMs(roomBytes), Math.max(CPU_LATE_MS, this.#cpuLeftMs));
+    const ms = Math.min(this.#pace.nextMs(roomBytes), Math.max(CPU_LATE_MS, this.#cpuLeftMs));
+    // What it answers decides that anew; who may be over its cap is not waited for.
+    return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#askedForSampleAt + AWAITED_MS - this.#now()) : ms;
   }
 
   /** Memory of the process has come or gone that was not this thread's: how much there is says nothing of it, until it is asked. */
