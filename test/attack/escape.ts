@@ -752,4 +752,11 @@ export const ESCAPE: readonly Attack[] = family('E', [
     'LIMIT_TEMP',
     FS,
   ),
+  returns(
+    'what its request cost, told as nothing',
+    `const real = Buffer.prototype.writeUInt32BE; Buffer.prototype.writeUInt32BE = function (value, at) { return Reflect.apply(real, this, [value > 50_000 ? 1 : value, at]); };
+     const start = Date.now(); while (Date.now() - start < 100); return 'it was nothing';`,
+    /^it was nothing$/,
+    { isProbe: true, isOpen: true },
+  ),
 ]);
