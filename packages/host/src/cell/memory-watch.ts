@@ -54,6 +54,8 @@ export class MemoryWatch {
   readonly #own = new TaskStat(process.pid);
   /** Pages that this thread has touched first in what was {@link apart}. */
   #apartFaults = 0;
+  /** What of them was there afterwards, for all that is known. */
+  #apartKeptBytes = 0;
   #leftOut: LeftOut | null = null;
   #leftOutBefore = 0;
 
@@ -76,12 +78,19 @@ export class MemoryWatch {
    * works for boots alone.
    */
   apart<T>(work: () => T): T {
-    const before = this.#own.faults();
+    const before = this.#footprint();
     try {
       return work();
     } finally {
-      const after = this.#own.faults();
-      if (before !== null && after !== null) this.#apartFaults += after - before;
+      const after = this.#footprint();
+      if (before !== null && after !== null) {
+        const own = after.own - before.own;
+        const others = after.all - before.all - own;
+        // A page that was freed and touched again is two that were touched, and one that is there.
+        const grown = after.rssBytes - before.rssBytes - others * PAGE_BYTES;
+        this.#apartFaults += own;
+        this.#apartKeptBytes += Math.max(0, Math.min(own * PAGE_BYTES, grown));
+      }
     }
   }
 
@@ -226,7 +235,13 @@ export class MemoryWatch {
 
   get #apartBytes(): number {
     const leftOut = Math.max(0, (this.#leftOut?.faults() ?? 0) - this.#leftOutBefore);
-    return (this.#apartFaults + leftOut) * PAGE_BYTES;
+    return this.#apartKeptBytes + leftOut * PAGE_BYTES;
+  }
+
+  /** Pages that this thread has touched first, and all threads; null where the system does not say. */
+  #footprint(): { own: number; all: number; rssBytes: number } | null {
+    const [own, all] = [this.#own.faults(), readAllFaults()];
+    return own === null || all === null ? null : { own, all, rssBytes: residentBytes() };
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {
