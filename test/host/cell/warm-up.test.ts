@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import { ModuleSources } from '../../../packages/host/src/cell/module-sources.ts';
 import { WarmCells } from '../../../packages/host/src/cell/warm-cells.ts';
@@ -9,6 +10,8 @@ import { WarmUp } from '../../../packages/host/src/cell/warm-up.ts';
 import { Custodian } from '../../../packages/host/src/custodian.ts';
 import { compileModule } from '../../../packages/worker/src/servlet/compile-hook.ts';
 import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
+import { childProcesses, residentBytes } from '../../support/process-tree.ts';
+import { StartedHost } from '../../support/started-host.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'warm-up-'));
 afterAll(() => rmSync(parent, { recursive: true }));
@@ -103,14 +106,32 @@ it.for(['trusted', 'guest'] as const)(
     };
     for (const each of Object.values(site)) mkdirSync(each, { recursive: true });
     const cells = new WarmCells({ custodian, ...site, jail: null }, 2);
+    cells.expectUse(profile);
     await cells.prepare(profile);
     const [, waiting] = cells.waiting;
-    const taken = cells.take(profile, { files: [], packages: [], tempMaxBytes: 0 });
+    const view = { files: [], packages: [], tempMaxBytes: 0 };
+    const taken = cells.take(profile, view, true);
     const baseBytes = waiting!.memory.baseBytes;
     await expect.poll(() => waiting!.isWarm, { timeout: 20_000 }).toBe(true);
     expect(taken.isWarm).toBe(false);
     // What it leaves is no servlet's.
     expect(waiting!.memory.baseBytes).toBeGreaterThan(baseBytes);
+    // Who has no room for that does not get it.
+    expect(cells.take(profile, view, false).hasWarmUp).toBe(false);
+    expect(cells.take(profile, view, true)).toBe(waiting);
     await custodian.shutdownAll();
   },
 );
+
+it('a servlet whose cell has a wall of the operator’s is not killed for what a warm-up leaves', async () => {
+  const servlet = `export default () => 'here';`;
+  const tight = { limits: { rssMb: 120 } };
+  await using started = await StartedHost.withReserves({ tight: servlet, wide: servlet }, {}, { tight });
+  const spareBytes = (): number => Math.max(...childProcesses(process.pid).map(({ pid }) => residentBytes(pid).now));
+  await expect.poll(spareBytes, { timeout: 20_000 }).toBeGreaterThan(tight.limits.rssMb << 20);
+  for (let i = 0; i < 10; i++) {
+    expect((await fetch(`${started.url}/tight`)).status).toBe(200);
+    await sleep(50);
+  }
+  expect(started.host.ledger.obituaries).toEqual([]);
+});

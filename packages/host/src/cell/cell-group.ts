@@ -1,3 +1,4 @@
+import type { Limits } from '../limits.ts';
 import type { Profile } from '../options.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './held-servlet.ts';
@@ -15,6 +16,7 @@ export class CellGroup {
   /** What its servlets need to see in a jail. */
   readonly #files = new Set<string>();
   readonly #packages = new Set<string>();
+  readonly #limits = new Set<Readonly<Limits>>();
   #tempMaxBytes = 0;
   #cell: Cell | null = null;
 
@@ -28,6 +30,7 @@ export class CellGroup {
   /** A servlet more that shares its process. */
   add({ file, compiledPackages, limits }: HeldServlet): void {
     this.#files.add(file);
+    this.#limits.add(limits);
     for (const url of compiledPackages) this.#packages.add(url);
     this.#tempMaxBytes = Math.max(this.#tempMaxBytes, limits.tempMb * MB);
   }
@@ -43,11 +46,10 @@ export class CellGroup {
   }
 
   #take(): Cell {
-    return this.#warm.take(this.profile, {
-      files: this.#files,
-      packages: this.#packages,
-      tempMaxBytes: this.#tempMaxBytes,
-    });
+    const view = { files: this.#files, packages: this.#packages, tempMaxBytes: this.#tempMaxBytes };
+    // An operator's wall may leave no room for what a warm-up leaves.
+    const hasOwnWall = [...this.#limits].some(({ rssMb }) => rssMb > 0);
+    return this.#warm.take(this.profile, view, !hasOwnWall);
   }
 
   /** Closes the cell, because nobody has asked for it for long. */

@@ -70,7 +70,9 @@ export class Cell implements Closable {
   /** Why it is being ended, once it is. */
   deathCause: DeathCause | null = null;
   isGone = false;
-  /** It has done beforehand what its first servlet would wait for. */
+  /** It does beforehand what its first servlet would wait for. */
+  hasWarmUp = false;
+  /** It has done that. */
   isWarm = false;
   /** No further lease: it ends with its last one. */
   isRetired = false;
@@ -310,6 +312,7 @@ export class Cell implements Closable {
 
   /** Has it do beforehand what its first servlet would wait for. */
   warmUp(): void {
+    this.hasWarmUp = true;
     this.memory.onWarmUp();
     this.send({ type: 'warm-up' });
   }

@@ -10,6 +10,7 @@ import type { Uploads } from '../upload/uploads.ts';
 import type { VersionKeeper } from '../version/version-keeper.ts';
 import type { Cell } from './cell.ts';
 import { CellGroup } from './cell-group.ts';
+import type { HeldServlet } from './held-servlet.ts';
 import type { Obituary } from './obituary.ts';
 import { ServletPool } from './pool.ts';
 import type { WarmCells } from './warm-cells.ts';
@@ -71,9 +72,10 @@ export class Servlets {
     return this.#profiles;
   }
 
-  /** Servlets of this profile may come later. */
-  expect(profile: Profile): void {
+  /** Servlets that are held like this may come later. */
+  expect({ profile, limits }: Pick<HeldServlet, 'profile' | 'limits'>): void {
     this.#profiles.add(profile);
+    if (limits.rssMb === 0) this.#site.warm.expectUse(profile);
   }
 
   /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */
@@ -112,7 +114,7 @@ export class Servlets {
       onLog: (level, text) => site.onLog(held.name, level, text),
     });
     this.#groups.set(pool, group);
-    this.expect(held.profile);
+    this.expect(held);
     if (servlet.isEager) this.#eager.push(pool);
     for (const mount of servlet.mounts) this.#mounts.add(mount, pool);
     if (servlet.regexp !== null) this.#patterns.push({ regexp: servlet.regexp, pool });

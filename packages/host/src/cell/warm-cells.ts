@@ -15,6 +15,7 @@ export class WarmCells {
   readonly #site: CellSite;
   readonly #target: number;
   readonly #waiting = new Map<Profile, Cell[]>();
+  readonly #warmed = new Set<Profile>();
 
   constructor(site: CellSite, target: number) {
     this.#site = site;
@@ -24,6 +25,11 @@ export class WarmCells {
   /** The cells that wait for use. */
   get waiting(): Cell[] {
     return [...this.#waiting.values()].flat();
+  }
+
+  /** Some of its servlets have use for a cell that was warmed up. */
+  expectUse(profile: Profile): void {
+    this.#warmed.add(profile);
   }
 
   /** Boots the spare cells of a profile. */
@@ -38,12 +44,13 @@ export class WarmCells {
     await Promise.all(cells.map((cell) => cell.booted));
   }
 
-  /** A cell for use: a booted one if there is one. Another takes its place. */
-  take(profile: Profile, view: JailedView): Cell {
+  /** A cell for use: a booted one if there is one. Another takes its place. `mayBeWarm`: it has room for what a warm-up leaves. */
+  take(profile: Profile, view: JailedView, mayBeWarm: boolean): Cell {
     // What a jail shows is the servlet's: none can be made before it is known whose.
     if (profile === 'jail') return this.#boot(profile, view);
     const cells = this.#cellsOf(profile);
-    const cell = cells.shift() ?? this.#boot(profile);
+    const index = cells.findIndex(({ hasWarmUp }) => mayBeWarm || !hasWarmUp);
+    const [cell = this.#boot(profile)] = index < 0 ? [] : cells.splice(index, 1);
     // The one who waits goes first: a boot takes one core as long as loading his servlet does, and that takes another.
     void this.#replace(cell, profile).catch(() => {});
     return cell;
@@ -58,7 +65,7 @@ export class WarmCells {
   async #warmUp(cell: Cell, waiting: readonly Cell[]): Promise<void> {
     await cell.booted;
     await delay(WARM_UP_AFTER_MS, undefined, { ref: false });
-    if (waiting.includes(cell)) cell.warmUp();
+    if (waiting.includes(cell) && this.#warmed.has(cell.profile)) cell.warmUp();
   }
 
   #cellsOf(profile: Profile): Cell[] {

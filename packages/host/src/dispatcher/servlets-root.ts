@@ -34,7 +34,7 @@ export function servletsRoot(options: ServletsRootOptions): Dispatcher {
   const files = new FileRoot(directory, () => false, null);
   return (pass, site) => {
     // What is wrong with it is said now, not at the first request.
-    site.servlets.expect(holdingOf(held, site, directory).profile);
+    site.servlets.expect(holdingOf(held, site, directory));
     /** By the beginning of the path that each was asked for at. */
     const known = new Map<string, ServletPool>();
     const pools = new Map<string, ServletPool>();
