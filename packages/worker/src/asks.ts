@@ -270,7 +270,7 @@ export function openAsks(writer: FrameWriter): Asks {
  * Asks the acceptor's service of that name for something. What a request asks for is cancelled when the request has
  * been answered.
  * @param head bytes, or what becomes JSON; 16 KB at the most
- * @throws AskError with the service's code, or `ASK_NO_SERVICE`, `ASK_CANCELLED`, `ASK_FAILED`, `ASK_TOO_LARGE`
+ * @throws AskError with the service's code, or `ASK_NO_SERVICE`, `ASK_CANCELLED`, `ASK_FAILED`, `ASK_BUSY`, `ASK_TOO_LARGE`
  * @example const answer = await ask('file-box', { get: 'counter' }); const value = await answer.bytes(1 << 20);
  */
 export function ask(service: string, head: unknown, options?: AskOptions): Promise<Answer> {

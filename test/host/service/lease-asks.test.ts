@@ -104,6 +104,20 @@ describe('LeaseAsks', () => {
     ]);
   });
 
+  test('answers that a servlet does not take are held up to a bound, and those that end make room', async () => {
+    const whole: Service = { name: 'whole', answer: () => ({ body: new Uint8Array(16 << 20) }) };
+    const thread = new Thread([whole]);
+    for (let id = 1; id <= 5; id++) thread.ask(id, 'whole');
+    const failures = (await thread.answers()).filter(([type]) => type === ToWorker.AnswerFail);
+    expect(failures.map(([, id, text]) => [id, failureIn(text)])).toEqual([[5, 'ASK_BUSY']]);
+    expect(thread.faults).toEqual([]);
+    thread.say(ToHost.AskOver, 1);
+    await thread.answers();
+    thread.ask(6, 'whole');
+    expect((await thread.answers()).map(([type, id]) => [type, id])).toContainEqual([ToWorker.Answer, 6]);
+    expect(thread.malformed).toEqual([]);
+  });
+
   test.each<[string, (thread: Thread) => void]>([
     ['a number that is in use', (thread) => (thread.ask(1, 'never'), thread.ask(1, 'never'))],
     ['a body that was not announced', (thread) => (thread.ask(1, 'never'), thread.say(ToHost.AskBody, 1, word(1)))],

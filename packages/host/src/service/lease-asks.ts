@@ -118,7 +118,7 @@ export class LeaseAsks {
 
   async #answer(ask: OpenAsk, service: Service): Promise<void> {
     try {
-      await ask.answer(await service.answer(ask), this.#turns);
+      await this.#send(ask, await service.answer(ask));
     } catch (error) {
       // Who stopped waiting is told nothing, and knows why.
       if (ask.isOver) return;
@@ -130,6 +130,19 @@ export class LeaseAsks {
         this.#site.onFault(service.name, error);
         ask.fail(new ServiceError('ASK_FAILED', `Cannot answer an ask: service "${service.name}" failed`));
       }
+    }
+  }
+
+  /** @throws ServiceError when the servlet has too much on its way already */
+  async #send(ask: OpenAsk, answer: Answer): Promise<void> {
+    if (!(answer.body instanceof Uint8Array)) return ask.answer(answer, this.#turns);
+    const share = this.#site.services.answers.open(ask.servlet.name);
+    try {
+      if (share?.take(answer.body.length) !== true)
+        throw new ServiceError('ASK_BUSY', 'Cannot answer an ask: the servlet has too many answers on their way');
+      await ask.answer(answer, this.#turns);
+    } finally {
+      share?.close();
     }
   }
 }

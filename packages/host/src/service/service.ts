@@ -2,6 +2,10 @@ import { inspect } from 'node:util';
 import { type CreditedReceiver, isServiceName, ProtocolError } from '@custodian/protocol';
 import type { HeldServlet } from '../cell/held-servlet.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { Shares } from './shares.ts';
+
+/** A thread need not take what it has asked for; all threads of a servlet together hold so much here. */
+const ANSWERS_MAX_BYTES = 64 << 20;
 
 /** The thread that asks, as who has instances of a servlet: see `homeOf` of the protocol. */
 export interface Holder {
@@ -68,6 +72,8 @@ export class ServiceError extends Error {
 
 /** The services of a host, by name. */
 export class Services {
+  /** Whole answers that are on their way to threads. */
+  readonly answers: Shares = new Shares(Infinity, ANSWERS_MAX_BYTES);
   readonly #byName = new Map<string, Service>();
 
   constructor(services: Iterable<Service> = []) {
