@@ -57,6 +57,7 @@ describe("the operator's listener", () => {
     expect((await fetch(`${admin}/_custodian/actions?token=${TOKEN}`, kill)).status).toBe(401);
     expect((await fetch(`${admin}/livez`)).status).toBe(200);
     expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+    expect((await fetch(`${admin}//`)).status).toBe(400);
   });
 
   test('has a page that is the same for everybody, and a token that no request for it carries', async () => {

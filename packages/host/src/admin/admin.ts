@@ -82,9 +82,10 @@ export class Admin {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://admin');
+    const url = URL.parse(request.url ?? '/', 'http://admin');
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
+    if (url === null) return text(response, 400, 'This is no address.\n');
     if (url.pathname === '/livez') return text(response, 200, 'ok\n');
     if (url.pathname === '/readyz') return this.#ready(response, this.#isLetIn(request));
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
