@@ -38,22 +38,23 @@ export class VersionService implements Service {
     throw new ProtocolError('Cannot read an ask about versions: it is neither present, keep nor find');
   }
 
+  /** When too much of the servlet's comes at once, nothing is kept: others of its threads are sending the same code. */
   async #keep(ask: Ask): Promise<void> {
     const { name } = ask.servlet;
+    const busy = new Error('Too many threads of a servlet send its version at once');
     const tooLarge = (bytes: number): Error => new StoreTooLargeError(name, bytes, CODE_MAX_BYTES);
     const share = this.#keeping.open(name);
-    if (share === null) throw tooMuch();
+    // The answer tells the thread to send no more.
+    if (share === null) return;
     try {
-      const bytes = await bodyOf(ask, share, { maxBytes: CODE_MAX_BYTES, tooLarge, tooMuch });
+      const bytes = await bodyOf(ask, share, { maxBytes: CODE_MAX_BYTES, tooLarge, tooMuch: () => busy });
       await this.#keeper.keep(name, readVersion(bytes));
+    } catch (error) {
+      if (error !== busy) throw error;
     } finally {
       share.close();
     }
   }
-}
-
-function tooMuch(): ProtocolError {
-  return new ProtocolError('Cannot read a version of a servlet: too much is sent at once');
 }
 
 function isModules(value: unknown): value is ModuleHash[] {
