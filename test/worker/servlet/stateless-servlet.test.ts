@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FileBoxService } from '../../../packages/host/src/file-box/file-box-service.ts';
+import { ServiceError } from '../../../packages/host/src/service/service.ts';
 import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
 import { StoreUnavailableError } from '../../../packages/host/src/store/store.ts';
 import { StoreService } from '../../../packages/host/src/store/store-service.ts';
@@ -13,15 +14,17 @@ import { useKeys } from '../../../packages/worker/src/stuffer/seal-stuffer.ts';
 import { connectAsks } from '../../support/thread-asks.ts';
 import { newKey, StatelessProgram, urlOf } from './stateless-program.ts';
 
-/** A store that can be switched off. */
+/** A store that can be switched off, and whose answers may find too many others on their way. */
 class FragileStore extends MemoryStore {
   isDown = false;
+  isBusy = false;
   override put(...entry: Parameters<MemoryStore['put']>): Promise<string> {
     return this.isDown
       ? Promise.reject(new StoreUnavailableError('keep a page', new Error('down')))
       : super.put(...entry);
   }
   override get(...key: Parameters<MemoryStore['get']>): Promise<Uint8Array | null> {
+    if (this.isBusy) return Promise.reject(new ServiceError('ASK_BUSY', 'too many answers are on their way'));
     return this.isDown
       ? Promise.reject(new StoreUnavailableError('find a page', new Error('down')))
       : super.get(...key);
@@ -233,6 +236,11 @@ describe('StatelessServlet', () => {
     store.isDown = false;
     expect(await program.follow(await program.follow(large))).toMatch(/^\d{5}$/);
     expect(faults.splice(0)).toHaveLength(2);
+    store.isBusy = true;
+    const busy = await program.ask(urlOf(large)).finally(() => (store.isBusy = false));
+    expect(busy.status).toBe(503);
+    expect(busy.headerLines).toContain('Retry-After: 5');
+    expect(busy.body as string).toContain('ASK_BUSY');
   });
 
   test('what can’t be saved is an error at the suspension, which names the variable; it can be caught there', async () => {

@@ -14,7 +14,14 @@ import { noteWrite } from './late-writes.ts';
 import { ServletLoadError } from './load.ts';
 import './saved-library.ts';
 import type { Servlet } from './servlet.ts';
-import { changedPage, oldModulePage, supersededPage, unavailablePage, unsavedPage } from './visitor-pages.ts';
+import {
+  changedPage,
+  isUnavailable,
+  oldModulePage,
+  supersededPage,
+  unavailablePage,
+  unsavedPage,
+} from './visitor-pages.ts';
 
 /**
  * A servlet whose instances outlive their thread: what each one has is saved with every answer, before that goes out. The next request
@@ -56,7 +63,7 @@ export class CheckpointedServlet extends ContinuationServlet {
       return await super.handle(request);
     } catch (error) {
       const code = (error as { code?: unknown } | null)?.code;
-      if (code === 'STORE_UNAVAILABLE') return this.start(request, unavailablePage);
+      if (isUnavailable(code)) return this.start(request, () => unavailablePage(code));
       if (code === 'STORE_CONFLICT') return this.start(request, supersededPage);
       if (code === 'SERVLET_OLD_MODULE') {
         console.warn((error as Error).message);

@@ -24,7 +24,7 @@ import './saved-library.ts';
 import { takeReferred } from './server-ref.ts';
 import type { Servlet } from './servlet.ts';
 import { toOldVersion } from '../version/versions.ts';
-import { changedPage, expiredPage, oldModulePage, unavailablePage } from './visitor-pages.ts';
+import { changedPage, expiredPage, isUnavailable, oldModulePage, unavailablePage } from './visitor-pages.ts';
 
 useSerializer({ encode, decode });
 
@@ -61,7 +61,7 @@ export class StatelessServlet extends ContinuationServlet {
       return saved instanceof Error ? await this.#refuse(request, saved) : await this.resume(request, saved, 0);
     } catch (error) {
       const code = (error as { code?: unknown } | null)?.code;
-      if (code === 'STORE_UNAVAILABLE') return this.start(request, unavailablePage);
+      if (isUnavailable(code)) return this.start(request, () => unavailablePage(code));
       if (code !== 'SERVLET_OLD_MODULE') throw error;
       console.warn((error as Error).message);
       return this.start(request, () => oldModulePage(this.#startUrl(request)));

@@ -47,11 +47,16 @@ export function unsavedPage(startUrl: string, why: string | null): PlainReply {
   });
 }
 
+/** What is not there at the moment may be asked for again. */
+export function isUnavailable(code: unknown): code is 'STORE_UNAVAILABLE' | 'ASK_BUSY' {
+  return code === 'STORE_UNAVAILABLE' || code === 'ASK_BUSY';
+}
+
 /** The answer where what the page holds can’t be kept, or found, at the moment. */
-export function unavailablePage(): PlainReply {
+export function unavailablePage(code: 'STORE_UNAVAILABLE' | 'ASK_BUSY'): PlainReply {
   const reply = page({
     status: 503,
-    code: 'STORE_UNAVAILABLE',
+    code,
     title: 'This page is not available at the moment',
     text: 'Please send it once more in a while: go back, and do again what you did.',
     startUrl: null,
