@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,8 +153,25 @@ describe('CompiledModules', () => {
     expect(next.warnings).toEqual(['careful', 'careful']);
     next.port!.close();
     directory.write('ask.ts', `import { sendSuspend } from '@custodian/worker';\n// ${'x'.repeat(1 << 20)}\n`);
+    const edited = orderFor(modules, 'mixed.ts')!;
+    directory.write('mixed.ts', `import './ask.ts';\nexport const other = 1;\n`);
+    expect(modules.toCompile(edited).modules).toEqual([]);
+    edited.port!.close();
     const long = orderFor(modules, 'mixed.ts')!;
     expect(modules.toCompile(long).modules.map(({ url }) => url)).toEqual([urlOf('mixed.ts')]);
     long.port!.close();
+  });
+
+  test('when all was compiled ahead of a thread, there is nothing that it could offer', async () => {
+    const modules = open();
+    const order = orderFor(modules, 'main.ts')!;
+    order.ahead = modules
+      .toCompile(order)
+      .modules.map(({ url, stripped }) => ({ url, stripped, code: '// ahead', warnings: [] }));
+    const closed = once(order.port!, 'close');
+    order.port!.unref();
+    modules.keepAhead(order);
+    await closed;
+    expect(orderFor(modules, 'main.ts')!.port).toBeNull();
   });
 });

@@ -50,18 +50,18 @@ describe('installCompiler()', () => {
 
   const urlOf = (file: string): string => pathToFileURL(join(directory, file)).href;
 
-  async function run(code: Record<string, string>, ahead: CompiledAhead[] = []): Promise<Said> {
+  async function run(code: Record<string, string>, ahead: CompiledAhead[] = [], servlet = 'own'): Promise<Said> {
     const script = `
       const { parentPort, workerData } = await import('node:worker_threads');
       const { installCompiler } = await import(${at('servlet/compile-hook.ts')});
       const { prompt, resume } = await import(${at('continuation/runtime.ts')});
       installCompiler(workerData);
-      const { start } = await import(${JSON.stringify(urlOf('own/main.ts'))});
-      const { continuation } = await prompt(start);
-      parentPort.postMessage(await resume(continuation, 'x').catch((error) => error.stack));`;
+      const { start } = await import(${JSON.stringify(urlOf(`${servlet}/main.ts`))});
+      const said = await prompt(start).catch((error) => error.stack);
+      parentPort.postMessage(said.continuation === undefined ? said : await resume(said.continuation, 'x').catch((error) => error.stack));`;
     const { port1, port2 } = new MessageChannel();
     const task: CompileTask = {
-      root: urlOf('own/'),
+      root: urlOf(`${servlet}/`),
       compiledPackages: [],
       packages: COMPILER_PACKAGES,
       code,
@@ -124,5 +124,28 @@ describe('installCompiler()', () => {
       ahead.map((each) => ({ ...each, stripped: `${each.stripped} ` })),
     );
     expect(edited.compiled.sort(byUrl)).toEqual(alone.compiled);
+  });
+
+  test('a mark of byte order counts for nothing, ahead of the thread either', async () => {
+    mkdirSync(join(directory, 'marked'));
+    const sources = {
+      'main.ts': `import { fail } from './part.mjs';\nexport const start = async (x?: string) => { await null; fail(x); };\n`,
+      'part.mjs': `export function fail() { throw new Error('late x'); }\nexport const late = async () => { await null; };\n`,
+    };
+    for (const [file, text] of Object.entries(sources)) writeFileSync(join(directory, 'marked', file), `\uFEFF${text}`);
+    const alone = await run({}, [], 'marked');
+    const modules = Object.keys(sources).map((file) => {
+      const text = readFileSync(join(directory, 'marked', file), 'utf8');
+      return {
+        url: urlOf(`marked/${file}`),
+        text,
+        stripped: file.endsWith('.ts') ? stripTypeScriptTypes(text) : text,
+      };
+    });
+    const ahead = compileAhead({ root: urlOf('marked/'), compiledPackages: [], persistence: null, modules });
+    expect(ahead.map(({ url, code, warnings }) => ({ url, code, warnings })).sort(byUrl)).toEqual(
+      alone.compiled.sort(byUrl),
+    );
+    expect((await run({}, ahead, 'marked')).compiled).toEqual([]);
   });
 });

@@ -45,6 +45,9 @@ export interface CompiledAhead {
   warnings: string[];
 }
 
+/** What is still to be compiled, by URL: of which text, and the file for it. */
+type Missing = Map<string, { file: string; text: string }>;
+
 interface Compiled {
   code: string;
   warnings: string[];
@@ -62,8 +65,9 @@ export class CompiledModules {
   readonly #packages: Readonly<Record<string, string>>;
   /** Warnings are given to the first thread of a cell. */
   readonly #reported = new Set<string>();
-  /** Files for what is still to be compiled. */
-  readonly #missing = new WeakMap<CompileOrder, Map<string, string>>();
+  readonly #missing = new WeakMap<CompileOrder, Missing>();
+  /** Where threads offer it. */
+  readonly #ports = new WeakMap<Missing, MessagePort>();
   #version: string | null = null;
 
   /** `compiler`: URL of its entry. `packages`: where those are that it imports. */
@@ -108,11 +112,11 @@ export class CompiledModules {
     if (own === null) return null;
     const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
     const order: CompileOrder = { ...common(), code: {}, warnings: [], persistence, isOldVersion: false };
-    const missing = new Map<string, string>();
+    const missing: Missing = new Map();
     for (const [url, text] of own) {
       const file = this.#fileFor([servletName, url, text, persistence ?? 'kept']);
       const compiled = isNodesUrl(url) ? readCompiled(file) : null;
-      if (compiled === null) missing.set(url, file);
+      if (compiled === null) missing.set(url, { file, text });
       else {
         order.code[url] = compiled.code;
         if (!this.#reported.has(file)) order.warnings.push(...compiled.warnings);
@@ -129,9 +133,11 @@ export class CompiledModules {
     const { root, compiledPackages, persistence } = order;
     const modules: ModulesToCompile['modules'] = [];
     let chars = 0;
-    for (const url of this.#missing.get(order)?.keys() ?? []) {
+    for (const [url, { text }] of this.#missing.get(order) ?? []) {
       if (!ES_MODULE.test(url) || !isNodesUrl(url)) continue;
       const texts = this.#sources.textsOf(url);
+      // Edited meanwhile, it would be kept as what it was before.
+      if (texts !== null && texts.text !== text) continue;
       if (texts === null || (chars += texts.text.length) > AHEAD_MAX_CHARS) break;
       modules.push({ url, ...texts });
     }
@@ -142,11 +148,12 @@ export class CompiledModules {
   keepAhead(order: CompileOrder): void {
     const missing = this.#missing.get(order);
     for (const { url, code, warnings } of order.ahead) {
-      const file = missing?.get(url);
-      if (file === undefined) continue;
+      const wanted = missing?.get(url);
+      if (wanted === undefined) continue;
       missing?.delete(url);
-      writeCompiled(file, { code, warnings });
+      writeCompiled(wanted.file, { code, warnings });
     }
+    if (missing?.size === 0) this.#ports.get(missing)?.close();
   }
 
   /** null: it is gone meanwhile, or another compiler has made it. */
@@ -162,15 +169,16 @@ export class CompiledModules {
   }
 
   /** Takes each missing module once. */
-  #portFor(missing: Map<string, string>): MessagePort {
+  #portFor(missing: Missing): MessagePort {
     const { port1, port2 } = new MessageChannel();
+    this.#ports.set(missing, port1);
     port1.on('message', (offer: unknown) => {
       const { url, code, warnings } = (offer ?? {}) as { url?: unknown; code?: unknown; warnings?: unknown };
-      const file = typeof url === 'string' ? missing.get(url) : undefined;
-      if (file === undefined || typeof code !== 'string' || code.length > CODE_MAX_CHARS) return;
+      const wanted = typeof url === 'string' ? missing.get(url) : undefined;
+      if (wanted === undefined || typeof code !== 'string' || code.length > CODE_MAX_CHARS) return;
       missing.delete(url as string);
       if (missing.size === 0) port1.close();
-      writeCompiled(file, { code, warnings: checkedWarnings(warnings) });
+      writeCompiled(wanted.file, { code, warnings: checkedWarnings(warnings) });
     });
     port1.unref();
     return port2;

@@ -118,9 +118,9 @@ export function installCompiler(task: CompileTask, onCompiled: () => void = () =
  * left out: the servlet's own thread meets the error where its author can see it.
  */
 export function compileAhead(order: AheadOrder): CompiledAhead[] {
-  return order.modules.flatMap(({ url, text, stripped }) => {
+  return order.modules.flatMap(({ url, ...module }) => {
     try {
-      const original = text.replace(/^\uFEFF/, '');
+      const [original, stripped] = [textOf(module.text), textOf(module.stripped)];
       return [{ ...compileOwn(order, url, stripped, original), stripped }];
     } catch {
       return [];
@@ -155,7 +155,7 @@ function warnOfCommonJs(url: string): void {
 
 /** Without the mark of byte order, which no position counts. */
 function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string {
-  return typeof source === 'string' ? source : new TextDecoder().decode(source);
+  return typeof source === 'string' ? source.replace(/^\uFEFF/, '') : new TextDecoder().decode(source);
 }
 
 /** It lies in the directory, and in no package and not in the runtime that may lie further down. */
