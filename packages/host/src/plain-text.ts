@@ -3,10 +3,10 @@
  * A servlet's or a visitor's text has them when it should not be seen as it is.
  */
 // oxlint-disable-next-line no-control-regex
-const ACTING = /[\u0000-\u001F\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g;
+const ACTING = /[\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/g;
 /** Those that JSON leaves as they are. */
 // oxlint-disable-next-line no-control-regex
-const LEFT_BY_JSON = /[\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g;
+const LEFT_BY_JSON = /[\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/g;
 
 /** A text as a terminal may get it, in one line. */
 export function plainText(text: string): string {

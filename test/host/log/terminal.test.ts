@@ -9,9 +9,9 @@ import { formatterOf, LOG_FORMATS, type LogFormat } from '../../../packages/host
 import { HostLog } from '../../../packages/host/src/log.ts';
 
 /** Clears the screen by ESC and by C1, names the window, deletes, turns the direction. */
-const HOSTILE = 'a\u001B[2Jb\u009B2Jc\u001B]0;owned\u0007d\u009D0;owned\u009Ce\u007Ff\u202Eg\u2067h';
+const HOSTILE = 'a\u001B[2Jb\u009B2Jc\u001B]0;owned\u0007d\u009D0;owned\u009Ce\u007Ff\u202Eg\u2067h\u061Ci';
 // oxlint-disable-next-line no-control-regex
-const ACTING = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E\u2067]/;
+const ACTING = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u202E\u2067]/;
 
 test('the log has nothing in it that a terminal acts on, and says all that a servlet said', () => {
   const directory = mkdtempSync(join(tmpdir(), 'custodian-log-'));
