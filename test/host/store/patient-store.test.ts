@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { DirectoryStore } from '../../../packages/host/src/store/directory-store.ts';
 import { PatientStore } from '../../../packages/host/src/store/patient-store.ts';
+import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
 import { RedisStore } from '../../../packages/host/src/store/redis-store.ts';
 import { keyFor, type StoreEntry, StoreUnavailableError } from '../../../packages/host/src/store/store.ts';
 import { DatabaseServer, redisMissing } from '../../support/database-server.ts';
@@ -71,6 +73,41 @@ describe.skipIf(missing !== null)('PatientStore', () => {
   });
 });
 
+describe('PatientStore over a store that hangs', () => {
+  test('from 64 late answers on, the servlet’s visitors are told at once, and others and other kinds are asked on', async () => {
+    const memory = new MemoryStore();
+    const key = await memory.put(ENTRY);
+    const hang = Promise.withResolvers<null>();
+    let asked = 0;
+    memory.get = () => (asked++, hang.promise);
+    const store = new PatientStore(memory, { answerMaxMs: 20 });
+    const late = { code: 'STORE_UNAVAILABLE', cause: { message: 'it has not answered for 20 ms' } };
+    const finds = Array.from({ length: 64 }, () => store.get('patient', key));
+    await Promise.all(finds.map((find) => expect(find).rejects.toMatchObject(late)));
+    const owed = { code: 'STORE_UNAVAILABLE', cause: { message: 'it owes the servlet 64 answers and more' } };
+    await expect(store.get('patient', key)).rejects.toMatchObject(owed);
+    expect(asked).toBe(64);
+    await expect(store.get('another', key)).rejects.toMatchObject(late);
+    expect(await store.put(ENTRY)).toBe(key);
+    hang.resolve(null);
+    await nextTurn();
+    expect(await store.get('patient', key)).toBeNull();
+  });
+
+  test('what it throws at once takes no share for ever', async () => {
+    const memory = new MemoryStore();
+    const key = await memory.put(ENTRY);
+    const store = new PatientStore(memory, { maxCount: 1 });
+    const get = memory.get.bind(memory);
+    memory.get = () => {
+      throw new Error('at once');
+    };
+    await expect(store.get('patient', key)).rejects.toThrow('at once');
+    memory.get = get;
+    expect(Buffer.from((await store.get('patient', key))!).toString()).toBe('bytes');
+  });
+});
+
 describe('PatientStore over a directory', () => {
   test('while a lock of another process is not given back, all that does not need it goes on', async () => {
     const root = mkdtempSync(join(tmpdir(), 'custodian-patient-'));
@@ -88,7 +125,7 @@ describe('PatientStore over a directory', () => {
     const key = await store.put(free!);
     const stuck = await Promise.allSettled(
       named(true)
-        .slice(0, 100)
+        .slice(0, 60)
         .map((entry) => store.put(entry)),
     );
     expect(new Set(stuck.map(({ status }) => status))).toEqual(new Set(['rejected']));

@@ -10,19 +10,29 @@ import {
 
 /** Less than a request has: its visitor is told that the store does not answer, and its thread lives. */
 const ANSWER_MAX_MS = 6000;
+/** A store that owes a servlet so many answers for longer than that is not waited for by more of its visitors. */
+const LATE_MAX_COUNT = 64;
+
+/** One kind of what is asked of a store. */
+interface Kind {
+  shares: Shares;
+  /** By servlet's name: how many are answered late, if ever. */
+  late: Map<string, number>;
+}
 
 /**
  * A store that is waited for no longer than visitors can be: one whose machine stands still refuses nothing, and says
  * nothing. What it has been asked for may still be done later, as after any {@link StoreUnavailableError}. Until it is, it
- * counts as under way, of which each servlet may have so much: it is held here. What is kept and what is found are counted
+ * counts as under way, of which each servlet may have so much: it is held here. From {@link LATE_MAX_COUNT} that are late on,
+ * nothing more is asked of it for that servlet. What is kept and what is found are counted
  * apart, since one of the two may hang alone.
  */
 export class PatientStore implements ContinuationStore {
   readonly label: string;
   readonly #store: ContinuationStore;
   readonly #answerMaxMs: number;
-  readonly #puts: Shares;
-  readonly #finds: Shares;
+  readonly #puts: Kind;
+  readonly #finds: Kind;
 
   constructor(
     store: ContinuationStore,
@@ -31,12 +41,12 @@ export class PatientStore implements ContinuationStore {
     this.label = store.label;
     this.#store = store;
     this.#answerMaxMs = answerMaxMs;
-    this.#puts = new Shares(maxCount, UNDER_WAY_MAX_BYTES);
-    this.#finds = new Shares(maxCount, 0);
+    this.#puts = { shares: new Shares(maxCount, UNDER_WAY_MAX_BYTES), late: new Map() };
+    this.#finds = { shares: new Shares(maxCount, 0), late: new Map() };
   }
 
   put(entry: StoreEntry): Promise<string> {
-    const asked = { shares: this.#puts, servlet: entry.servlet, bytes: entry.bytes.length };
+    const asked = { kind: this.#puts, servlet: entry.servlet, bytes: entry.bytes.length };
     return this.#within('keep a continuation', asked, () => this.#store.put(entry));
   }
 
@@ -63,32 +73,41 @@ export class PatientStore implements ContinuationStore {
   }
 
   #find<Result>(servlet: string, run: () => Promise<Result>): Promise<Result> {
-    return this.#within('find a continuation', { shares: this.#finds, servlet, bytes: 0 }, run);
+    return this.#within('find a continuation', { kind: this.#finds, servlet, bytes: 0 }, run);
   }
 
   async #within<Result>(
     action: string,
-    { shares, servlet, bytes }: { shares: Shares; servlet: string; bytes: number },
+    { kind: { shares, late }, servlet, bytes }: { kind: Kind; servlet: string; bytes: number },
     run: () => Promise<Result>,
   ): Promise<Result> {
+    if ((late.get(servlet) ?? 0) >= LATE_MAX_COUNT)
+      throw new StoreUnavailableError(action, new Error(`it owes the servlet ${LATE_MAX_COUNT} answers and more`));
     const share = shares.open(servlet);
     if (share === null) throw tooMuchUnderWay(action);
     if (!share.take(bytes)) {
       share.close();
       throw tooMuchUnderWay(action);
     }
-    const answer = run();
+    const answer = (async () => run())();
     answer.then(share.close, share.close);
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () =>
-        late.reject(new StoreUnavailableError(action, new Error(`it has not answered for ${this.#answerMaxMs} ms`))),
-      this.#answerMaxMs,
-    );
+    const patience = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      countUp(late, servlet, 1);
+      const onAnswer = (): void => countUp(late, servlet, -1);
+      answer.then(onAnswer, onAnswer);
+      patience.reject(new StoreUnavailableError(action, new Error(`it has not answered for ${this.#answerMaxMs} ms`)));
+    }, this.#answerMaxMs);
     try {
-      return await Promise.race([answer, late.promise]);
+      return await Promise.race([answer, patience.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+function countUp(counts: Map<string, number>, name: string, by: 1 | -1): void {
+  const count = (counts.get(name) ?? 0) + by;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
 }
