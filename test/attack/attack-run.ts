@@ -48,6 +48,10 @@ export interface Left {
   leftDirectories: string[];
 }
 
+/** An acceptor that has grown by more is looked at a second time, so much later. */
+const SETTLES_BYTES = 4 << 20;
+const SETTLES_MS = 1500;
+
 const NOTHING_LEFT: Left = { growthBytes: 0, leftDescriptors: 0, leftProcesses: [], leftDirectories: [] };
 
 /** One host in a process of its own, under some Node, which is attacked again and again. */
@@ -58,6 +62,7 @@ export class Target implements AsyncDisposable {
   readonly #directory: ServletDirectory;
   /** Those before: what they may die of, they may die of later. */
   readonly #made = new Map<string, Attack>();
+  #grownBytes = 0;
   #calm = { descriptors: 0, children: 0, bytes: 0, directories: 0 };
 
   private constructor(process: HostProcess, directory: ServletDirectory) {
@@ -204,8 +209,18 @@ export class Target implements AsyncDisposable {
       (hasStrays || left.leftProcesses.length === 0) &&
       left.leftDirectories.length === 0;
     await eventually(look, isCalm, { ms: CALM_MAX_MS }).catch(() => {});
-    await this.process.ask({ type: 'collect' });
-    return { ...look(), growthBytes: residentBytes(pid).now - this.#calm.bytes };
+    const growth = async (): Promise<number> => {
+      await this.process.ask({ type: 'collect' });
+      return residentBytes(pid).now - this.#calm.bytes;
+    };
+    let growthBytes = await growth();
+    // What a killed cell had sent goes with its sockets and their last clocks.
+    if (growthBytes > this.#grownBytes + SETTLES_BYTES) {
+      await sleep(SETTLES_MS);
+      growthBytes = await growth();
+    }
+    this.#grownBytes = growthBytes;
+    return { ...look(), growthBytes };
   }
 }
 

@@ -759,4 +759,10 @@ export const ESCAPE: readonly Attack[] = family('E', [
     /^it was nothing$/,
     { isProbe: true, isOpen: true },
   ),
+  denied(
+    'many directories at once, by an address in bytes',
+    `for (let i = 0; i < 200; i++) fs.mkdirSync(Buffer.from(join(os.tmpdir(), String(i)) + '/d'.repeat(1000)), { recursive: true });`,
+    'LIMIT_TEMP',
+    FS,
+  ),
 ]);

@@ -133,6 +133,15 @@ describe('Lease.revoke()', () => {
     expect(await begun.giveBack()).toEqual(['killed', 'protocol']);
   });
 
+  test('a request whose body was read and whose answer is on its way is waited for, and costs nobody his life', async () => {
+    const { lease, exchange, answer } = await atOne();
+    Object.assign(exchange, { hasBegun: true, isRepeatable: true });
+    lease.revoke();
+    lease.onRevoked(1, 1, true);
+    expect(lease.exchanges.has(1)).toBe(true);
+    await answer();
+  });
+
   test('Lease.revoke() asks back the only request of a thread that was not seen at it, or is found to be at it no more', async () => {
     const unseen = await atOne();
     unseen.lease.revoke();

@@ -105,7 +105,7 @@ describe('LeaseAsks', () => {
   });
 
   test('answers that a servlet does not take are held up to a bound, and those that end make room', async () => {
-    const whole: Service = { name: 'whole', answer: () => ({ body: new Uint8Array(16 << 20) }) };
+    const whole: Service = { name: 'whole', answer: () => ({ body: new Uint8Array(15 << 20) }) };
     const thread = new Thread([whole]);
     for (let id = 1; id <= 5; id++) thread.ask(id, 'whole');
     const failures = (await thread.answers()).filter(([type]) => type === ToWorker.AnswerFail);
@@ -115,6 +115,32 @@ describe('LeaseAsks', () => {
     await thread.answers();
     thread.ask(6, 'whole');
     expect((await thread.answers()).map(([type, id]) => [type, id])).toContainEqual([ToWorker.Answer, 6]);
+    expect(thread.malformed).toEqual([]);
+  });
+
+  test('what nobody waits for any more is held no longer, and what still runs for it counts', async () => {
+    const asked: Ask[] = [];
+    const whole: Service = {
+      name: 'whole',
+      answer: (ask) => (asked.push(ask), { body: new Uint8Array(ASK_WINDOW_BYTES * 2) }),
+    };
+    const thread = new Thread([whole, never]);
+    for (let id = 1; id <= ASK_STREAMS_MAX_COUNT; id++) thread.ask(id, 'whole');
+    await thread.answers();
+    // Each of these waits for a turn, and is given up.
+    for (let id = 1000; id < 3000; id++) {
+      thread.ask(id, 'whole');
+      thread.say(ToHost.AskOver, id);
+      if (id % 100 === 0) await thread.answers();
+    }
+    expect((await thread.answers()).filter(([type]) => type === ToWorker.AnswerFail)).toEqual([]);
+    for (let id = 1; id <= ASKS_MAX_COUNT - ASK_STREAMS_MAX_COUNT; id++) {
+      thread.ask(4000 + id, 'never');
+      thread.say(ToHost.AskOver, 4000 + id);
+    }
+    thread.ask(9000, 'never');
+    const failures = (await thread.answers()).filter(([type]) => type === ToWorker.AnswerFail);
+    expect(failures.map(([, id, text]) => [id, failureIn(text)])).toEqual([[9000, 'ASK_BUSY']]);
     expect(thread.malformed).toEqual([]);
   });
 
@@ -229,7 +255,7 @@ describe('LeaseAsks', () => {
       name: 'stream',
       answer: (ask) => {
         signals.push(ask.signal);
-        return { body: Buffer.alloc(1 << 20) };
+        return { body: Buffer.alloc(1 << 19) };
       },
     };
     const thread = new Thread([stream]);

@@ -344,8 +344,8 @@ export class Lease implements Carrier, Closable, Holder {
         isBehind = id === last;
         if (id === last && !isOver) continue;
         // It was answered, and the answer lies in the stalled thread, or is on its way. Whoever asked for something
-        // that may be repeated does not wait for it.
-        if (!exchange.isRepeatable || exchange.isHeadSent) continue;
+        // that may be repeated does not wait for it. A body that was read can't be read again.
+        if (!exchange.isRepeatable || exchange.isHeadSent || exchange.hasBegun) continue;
       }
       if (exchange.hasBegun)
         return this.#onMalformed(new ProtocolError('Cannot take back a request: it has been begun'));

@@ -52,7 +52,7 @@ const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50'
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
 /** A thread whose servlet is loaded is read so soon. While a request takes longer than a glance, its thread is read as often as it has to be; the others are read now and then. */
 const STARTED_MS = 10;
-/** What is read is reported this often, and new peaks and what the last ones come to at once: each report wakes the acceptor. */
+/** What is read is reported this often, and new peaks soon: each report wakes the acceptor. */
 const REPORT_MS = 250;
 /** Sooner, where a thread does not say what it holds. */
 const UNANSWERED_REPORT_MS = 200;
@@ -302,8 +302,8 @@ function tick(): void {
   const watched = all.filter((thread) => thread.isWatched);
   // One that does not answer keeps nothing back of the others.
   if (now - lastReport >= UNANSWERED_REPORT_MS && pendingLooks > 0) report(watched);
-  const moved = watched.filter((thread) => thread.hasMoved);
-  if (moved.length > 0) report(moved);
+  // A peak that came right after another one waits until then.
+  report(watched.filter((thread) => thread.hasMoved || thread.isAtPeak));
   const rssBytes = residentBytes();
   lastRssBytes = rssBytes;
   if (rssBytes > lastReportRssBytes + GROWN_BYTES) report(watched);

@@ -58,6 +58,7 @@ export class MemoryWatch {
   #apartKeptBytes = 0;
   #leftOut: LeftOut | null = null;
   #leftOutBefore = 0;
+  #leftOutFaults = 0;
 
   /** `threads`: those that there are, by lease. */
   constructor(threads: ReadonlyMap<number, SupervisedThread>, findings: MemoryFindings) {
@@ -112,6 +113,7 @@ export class MemoryWatch {
   onRequestOver(): void {
     if (!this.#memory.isOpen || this.#suspects().length > 0) return;
     if (!this.#isSomebodyRunning) return this.#onOver();
+    this.#ended = null;
     this.#memory.restAsSeen(this.#seenRssBytes, this.#readings());
     this.#restedAt = performance.now();
     this.#tell(0);
@@ -227,15 +229,15 @@ export class MemoryWatch {
 
   #processReading(): ProcessReading {
     const faults = readAllFaults();
-    return {
-      rssBytes: residentBytes() - this.#apartBytes,
-      faults: faults === null ? null : faults - this.#apartFaults,
-    };
+    const rssBytes = residentBytes() - this.#apartBytes;
+    return { rssBytes, faults: faults === null ? null : faults - this.#apartFaults - this.#leftOutFaults };
   }
 
   get #apartBytes(): number {
-    const leftOut = Math.max(0, (this.#leftOut?.faults() ?? 0) - this.#leftOutBefore);
-    return this.#apartKeptBytes + leftOut * PAGE_BYTES;
+    const faults = this.#leftOut?.faults() ?? null;
+    if (faults !== null) this.#leftOutFaults = Math.max(0, faults - this.#leftOutBefore);
+    // It has given back what it had, when it is gone; that it touched it stays so.
+    return this.#apartKeptBytes + (faults === null ? 0 : this.#leftOutFaults * PAGE_BYTES);
   }
 
   /** Pages that this thread has touched first, and all threads; null where the system does not say. */

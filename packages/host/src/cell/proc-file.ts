@@ -36,7 +36,9 @@ export class ProcFile {
 
   /** What it tells of is gone. */
   close(): void {
-    if (this.#file >= 0) this.#readOpen();
+    // The kernel may still know it for a moment.
+    if (this.#file >= 0 && this.#readOpen() !== null) closeSync(this.#file);
+    this.#file = -1;
   }
 
   /** null: the descriptor is not this file's any more, or what it tells of is gone. */

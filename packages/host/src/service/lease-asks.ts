@@ -3,6 +3,7 @@ import {
   ASK_WINDOW_BYTES,
   ASKS_MAX_COUNT,
   type AskFrame,
+  CHUNK_COST_BYTES,
   CreditedReceiver,
   CreditedSender,
   type Failure,
@@ -46,6 +47,8 @@ export class LeaseAsks {
   readonly #open = new UnderWay<OpenAsk>();
   readonly #turns = new Turns(ASK_STREAMS_MAX_COUNT);
   #streamCount = 0;
+  /** What services work on, and what is on its way; of that also what nobody waits for any more. */
+  #answeringCount = 0;
   #isClosed = false;
 
   constructor(writer: FrameWriter, site: AskSite) {
@@ -117,7 +120,9 @@ export class LeaseAsks {
   }
 
   async #answer(ask: OpenAsk, service: Service): Promise<void> {
+    this.#answeringCount++;
     try {
+      if (this.#answeringCount > ASKS_MAX_COUNT) throw tooMany();
       await this.#send(ask, await service.answer(ask));
     } catch (error) {
       // Who stopped waiting is told nothing, and knows why.
@@ -130,6 +135,8 @@ export class LeaseAsks {
         this.#site.onFault(service.name, error);
         ask.fail(new ServiceError('ASK_FAILED', `Cannot answer an ask: service "${service.name}" failed`));
       }
+    } finally {
+      this.#answeringCount--;
     }
   }
 
@@ -138,8 +145,7 @@ export class LeaseAsks {
     if (!(answer.body instanceof Uint8Array)) return ask.answer(answer, this.#turns);
     const share = this.#site.services.answers.open(ask.servlet.name);
     try {
-      if (share?.take(answer.body.length) !== true)
-        throw new ServiceError('ASK_BUSY', 'Cannot answer an ask: the servlet has too many answers on their way');
+      if (share?.take(answer.body.length + ask.head.length + CHUNK_COST_BYTES) !== true) throw tooMany();
       await ask.answer(answer, this.#turns);
     } finally {
       share?.close();
@@ -214,7 +220,7 @@ class OpenAsk implements Ask {
     const sender = new CreditedSender(this.#writer, ToWorker.AnswerBody, this.#id, ASK_WINDOW_BYTES);
     this.#sender = sender;
     writeAnswer(this.#writer, this.#id, bytes, true);
-    await turns.take();
+    await turns.take(this.signal);
     try {
       if (body instanceof Uint8Array) await sender.send(body);
       else for await (const piece of body) if (!(await sender.send(piece))) break;
@@ -247,6 +253,10 @@ class OpenAsk implements Ask {
     if (this.body?.isOver === false)
       this.body.fail(new ServiceError('ASK_CANCELLED', 'Cannot read the body of an ask: the ask is over'));
   }
+}
+
+function tooMany(): ServiceError {
+  return new ServiceError('ASK_BUSY', 'Cannot answer an ask: the servlet has too many answers on their way');
 }
 
 function headBytes(head: unknown): Uint8Array {

@@ -14,10 +14,12 @@ export const CHARGES: Record<string, Charge> = {
   appendFile: writesFile,
   writeFile: writesFile,
   mkdir: (parameters, directory) => {
-    const path = parameters[0];
+    const path = (parameters[0] = fixedBytes(parameters[0]));
     parameters[1] = onceRead(parameters[1], ['recursive', 'mode']);
     const isRecursive = (parameters[1] as Options | undefined)?.['recursive'] === true;
-    if (!isRecursive || typeof path !== 'string') return ENTRY_BYTES;
+    if (!isRecursive) return ENTRY_BYTES;
+    // Of bytes, which may be others by then, no more than this.
+    if (typeof path !== 'string') return ENTRY_BYTES * (1 + byteLengthOf(path, undefined) / 2);
     return ENTRY_BYTES * (1 + countOf(path, '/') - (startsWith(path, directory) ? countOf(directory, '/') : 0));
   },
   mkdtemp: () => ENTRY_BYTES,
