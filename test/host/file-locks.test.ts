@@ -1,13 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { FileLocks } from '../../packages/host/src/file-locks.ts';
+import { FileLocks, LockBusyError, LockHeldError } from '../../packages/host/src/file-locks.ts';
 
 const HOLDER = fileURLToPath(new URL('../support/lock-holder.ts', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'custodian-locks-'));
@@ -104,6 +104,45 @@ describe('FileLocks', () => {
     await held;
     expect(await locks.hold('a', () => Promise.resolve('free'))).toBe('free');
     expect(never).not.toHaveBeenCalled();
+    await locks.close();
+  });
+
+  test.skipIf(process.platform !== 'linux')('a lock that nobody holds or waits for keeps no file open', async () => {
+    const directory = join(root, 'shut');
+    const opened = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+        } catch {
+          // That of the directory that was read.
+          return false;
+        }
+      }).length;
+    const locks = new FileLocks(directory);
+    const during = await Promise.all(
+      Array.from({ length: 9 }, (_, n) => locks.hold(`n${n % 3}`, () => Promise.resolve(opened()))),
+    );
+    expect(Math.max(...during)).toBeGreaterThan(0);
+    expect(opened()).toBe(0);
+    expect(await locks.hold('n0', () => Promise.resolve('again'))).toBe('again');
+    await locks.close();
+  });
+
+  test('who has waited too long is told for whom: others of its own process, or another process', async () => {
+    const directory = join(root, 'whose');
+    const locks = new FileLocks(directory, { waitMaxMs: 200 });
+    const free = Promise.withResolvers<void>();
+    const held = locks.hold('name', () => free.promise);
+    await expect(locks.hold('name', () => Promise.resolve())).rejects.toThrow(LockBusyError);
+    free.resolve();
+    await held;
+    const holder = await holderOf(directory);
+    const first = locks.hold('name', () => Promise.resolve());
+    const second = locks.hold('name', () => Promise.resolve());
+    await Promise.all([first, second].map((each) => expect(each).rejects.toThrow(LockHeldError)));
+    holder.stdin.end();
+    await once(holder, 'exit');
+    expect(await locks.hold('name', () => Promise.resolve('free'))).toBe('free');
     await locks.close();
   });
 });

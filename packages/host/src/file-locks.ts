@@ -16,29 +16,39 @@ const SQLITE_BUSY = 5;
  */
 export class FileLocks {
   readonly #directory: string;
+  readonly #waitMaxMs: number;
   readonly #files = new Map<string, LockFile>();
 
   /** @param directory made when the first lock is taken; nothing in it may ever be removed */
-  constructor(directory: string) {
+  constructor(directory: string, { waitMaxMs = WAIT_MAX_MS }: { waitMaxMs?: number } = {}) {
     this.#directory = directory;
+    this.#waitMaxMs = waitMaxMs;
   }
 
   /**
    * Runs something while nobody else holds the lock of that name; those of this process come one after another.
-   * @param name a file's: each stays open, so there must be few
+   * @param name a file's, which is open as long as somebody here holds the lock or waits for it
    * @param signal ends the waiting for it
-   * @throws LockHeldError when another process has it for long; else what the disk, the signal or `run` says
+   * @throws LockHeldError, LockBusyError after 6 s; else what the disk, the signal or `run` says
    */
   async hold<Result>(name: string, run: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     let file = this.#files.get(name);
-    if (file === undefined) this.#files.set(name, (file = new LockFile(join(this.#directory, `${name}.lock`))));
-    return file.hold(run, signal);
+    if (file === undefined)
+      this.#files.set(name, (file = new LockFile(join(this.#directory, `${name}.lock`), this.#waitMaxMs)));
+    try {
+      return await file.hold(run, signal);
+    } finally {
+      if (file.userCount === 0) {
+        file.close();
+        this.#files.delete(name);
+      }
+    }
   }
 
   /** When what runs has ended. */
   async close(): Promise<void> {
-    for (const file of this.#files.values()) await file.close();
+    for (const file of this.#files.values()) await file.drained();
   }
 }
 
@@ -51,41 +61,91 @@ export class LockHeldError extends Error {
   }
 }
 
-class LockFile {
-  readonly #path: string;
-  #database: DatabaseSync | null = null;
-  readonly #turns = new Turns(1);
+/** Those of this process that came before have had a lock for long. */
+export class LockBusyError extends Error {
+  override readonly name = 'LockBusyError';
 
   constructor(path: string) {
+    super(`Cannot take the lock "${path}": too many here wait for it`);
+  }
+}
+
+class LockFile {
+  /** Of those that hold the lock or wait for it. */
+  userCount = 0;
+  readonly #path: string;
+  readonly #waitMaxMs: number;
+  #database: DatabaseSync | null = null;
+  readonly #turns = new Turns(1);
+  /** Since when another process is known to have it. */
+  #heldElsewhereAt: number | null = null;
+
+  constructor(path: string, waitMaxMs: number) {
     this.#path = path;
+    this.#waitMaxMs = waitMaxMs;
   }
 
   async hold<Result>(run: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
-    const until = performance.now() + WAIT_MAX_MS;
-    await this.#turns.take(signal);
+    const calledAt = performance.now();
+    this.userCount++;
     try {
-      const database = (this.#database ??= await openLock(this.#path));
-      while (!isTaken(database)) {
-        signal?.throwIfAborted();
-        if (performance.now() >= until) throw new LockHeldError(this.#path);
-        await delay(LOOK_EVERY_MS);
-      }
+      await this.#turn(calledAt, signal);
       try {
-        signal?.throwIfAborted();
-        return await run();
+        const database = (this.#database ??= await openLock(this.#path));
+        while (!isTaken(database)) {
+          const now = performance.now();
+          this.#heldElsewhereAt ??= now;
+          signal?.throwIfAborted();
+          if (now - calledAt >= this.#waitMaxMs) throw this.#late(calledAt);
+          await delay(LOOK_EVERY_MS);
+        }
+        this.#heldElsewhereAt = null;
+        try {
+          signal?.throwIfAborted();
+          return await run();
+        } finally {
+          database.exec('ROLLBACK');
+        }
       } finally {
-        database.exec('ROLLBACK');
+        this.#turns.release();
       }
     } finally {
-      this.#turns.release();
+      this.userCount--;
     }
   }
 
-  async close(): Promise<void> {
+  /** Once those that use it now have ended. */
+  async drained(): Promise<void> {
     await this.#turns.take();
+    this.#turns.release();
+  }
+
+  /** When nobody uses it. */
+  close(): void {
     this.#database?.close();
     this.#database = null;
-    this.#turns.release();
+  }
+
+  async #turn(calledAt: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.userCount === 1) return this.#turns.take(signal);
+    signal?.throwIfAborted();
+    const patience = new AbortController();
+    const onAbort = (): void => patience.abort(signal?.reason);
+    const timer = setTimeout(() => patience.abort(this.#late(calledAt)), this.#waitMaxMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#turns.take(patience.signal);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Why one that has waited since then gives up: for whom he has waited longer. */
+  #late(calledAt: number): Error {
+    const heldAt = this.#heldElsewhereAt;
+    const heldMs = heldAt === null ? 0 : performance.now() - Math.max(heldAt, calledAt);
+    return heldMs >= this.#waitMaxMs / 2 ? new LockHeldError(this.#path) : new LockBusyError(this.#path);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ProtocolError } from '@custodian/protocol';
 import type { Closable } from '../custodian.ts';
 import { ignoreMissing, writeDurably } from '../durable-file.ts';
-import { FileLocks, LockHeldError } from '../file-locks.ts';
+import { FileLocks, LockBusyError, LockHeldError } from '../file-locks.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 import { bodyOf, Shares } from '../service/shares.ts';
 
@@ -122,6 +122,7 @@ async function available<Result>(action: string, run: () => Promise<Result>): Pr
     return await run();
   } catch (error) {
     if (error instanceof ServiceError) throw error;
+    if (error instanceof LockBusyError) throw tooMuch();
     const reason =
       error instanceof LockHeldError
         ? 'somebody else holds it and does not give it back'
