@@ -1,3 +1,5 @@
+import { PAGE_BYTES } from './resident-bytes.ts';
+
 /** What is known of a thread when blame is laid. */
 export interface ThreadReading {
   /** What its heaps take from the process, as it was sampled last. */
@@ -20,7 +22,6 @@ interface Mark<Thread> {
   threads: Map<Thread, ThreadReading>;
 }
 
-const PAGE_BYTES = 4096;
 const NEWBORN: ThreadReading = { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: false };
 /** Other threads of the process are taken for idle below so much CPU time: this much, or this share of the suspect's. */
 const IDLE_CPU_MS = 5;
@@ -65,7 +66,7 @@ export class UnexplainedMemory<Thread> {
   }
 
   /**
-   * Nobody works who did, but others may have begun: what had come until then is theirs. So much memory there was at that time at the
+   * Those who worked are through, but others may have begun: what has come since is the others'. So much memory there was at that time at the
    * most, and the threads held what `threads` says; pages touched since the mark may be either's.
    */
   restAsSeen(rssBytes: number, threads: ReadonlyMap<Thread, ThreadReading>): void {

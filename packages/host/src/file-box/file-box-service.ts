@@ -54,15 +54,11 @@ export class FileBoxService implements Service, Closable {
   }
 
   async #set(ask: Ask, name: string, expected: string | null | undefined): Promise<Answer> {
-    const share = this.#sets.open(ask.servlet.name);
-    if (share === null) throw tooMuch();
-    try {
+    return this.#sets.with(ask.servlet.name, tooMuch, async (share) => {
       const bytes = await bodyOf(ask, share, { maxBytes: VALUE_MAX_BYTES, tooLarge, tooMuch });
       const set = (): Promise<Answer> => this.#replace(ask, name, bytes, expected);
       return await available('set', () => this.#locks.hold(fileName(ask.servlet.name), set, ask.signal));
-    } finally {
-      share.close();
-    }
+    });
   }
 
   /** While nobody else changes a box of the servlet. */

@@ -142,14 +142,12 @@ export class LeaseAsks {
 
   /** @throws ServiceError when the servlet has too much on its way already */
   async #send(ask: OpenAsk, answer: Answer): Promise<void> {
-    if (!(answer.body instanceof Uint8Array)) return ask.answer(answer, this.#turns);
-    const share = this.#site.services.answers.open(ask.servlet.name);
-    try {
-      if (share?.take(answer.body.length + ask.head.length + CHUNK_COST_BYTES) !== true) throw tooMany();
-      await ask.answer(answer, this.#turns);
-    } finally {
-      share?.close();
-    }
+    const { body } = answer;
+    if (!(body instanceof Uint8Array)) return ask.answer(answer, this.#turns);
+    return this.#site.services.answers.with(ask.servlet.name, tooMany, (share) => {
+      if (!share.take(body.length + ask.head.length + CHUNK_COST_BYTES)) throw tooMany();
+      return ask.answer(answer, this.#turns);
+    });
   }
 }
 

@@ -32,6 +32,17 @@ export class Shares {
       },
     };
   }
+
+  /** Runs something with one more of a servlet's. @throws what `tooMuch` makes, when it has so many; what `run` throws */
+  async with<Result>(servlet: string, tooMuch: () => Error, run: (share: Share) => Promise<Result>): Promise<Result> {
+    const share = this.open(servlet);
+    if (share === null) throw tooMuch();
+    try {
+      return await run(share);
+    } finally {
+      share.close();
+    }
+  }
 }
 
 export interface Share {

@@ -81,13 +81,9 @@ export class KeptBodies {
     const quotaBytes = limits.storeMb * MB;
     const maxBytes = Math.min(quotaBytes, ENTRY_MAX_BYTES);
     const tooMuch = (): Error => tooMuchUnderWay('keep a continuation');
-    const share = this.#shares.open(name);
-    if (share === null) throw tooMuch();
-    try {
+    return this.#shares.with(name, tooMuch, async (share) => {
       const tooLarge = (bytes: number): Error => new StoreTooLargeError(name, bytes, maxBytes);
-      return await keep(await bodyOf(ask, share, { maxBytes, tooLarge, tooMuch }), quotaBytes);
-    } finally {
-      share.close();
-    }
+      return keep(await bodyOf(ask, share, { maxBytes, tooLarge, tooMuch }), quotaBytes);
+    });
   }
 }

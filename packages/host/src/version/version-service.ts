@@ -43,16 +43,15 @@ export class VersionService implements Service {
     const { name } = ask.servlet;
     const busy = new Error('Too many threads of a servlet send its version at once');
     const tooLarge = (bytes: number): Error => new StoreTooLargeError(name, bytes, CODE_MAX_BYTES);
-    const share = this.#keeping.open(name);
-    // The answer tells the thread to send no more.
-    if (share === null) return;
+    const tooMuch = (): Error => busy;
     try {
-      const bytes = await bodyOf(ask, share, { maxBytes: CODE_MAX_BYTES, tooLarge, tooMuch: () => busy });
-      await this.#keeper.keep(name, readVersion(bytes));
+      await this.#keeping.with(name, tooMuch, async (share) => {
+        const bytes = await bodyOf(ask, share, { maxBytes: CODE_MAX_BYTES, tooLarge, tooMuch });
+        await this.#keeper.keep(name, readVersion(bytes));
+      });
     } catch (error) {
+      // The answer tells the thread to send no more.
       if (error !== busy) throw error;
-    } finally {
-      share.close();
     }
   }
 }
