@@ -1,6 +1,15 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -127,6 +136,29 @@ describe('FileLocks', () => {
     expect(await locks.hold('n0', () => Promise.resolve('again'))).toBe('again');
     await locks.close();
   });
+
+  test.skipIf(process.platform !== 'linux')(
+    'who makes the file of a lock gives back no lock that others have on it',
+    async () => {
+      const directory = join(root, 'new');
+      const [one, two] = [new FileLocks(directory), new FileLocks(directory)];
+      const isLocked = (name: string): boolean => {
+        const { ino } = statSync(join(directory, `${name}.lock`));
+        return readFileSync('/proc/locks', 'utf8').includes(`:${ino} `);
+      };
+      const wereLocked: boolean[] = [];
+      for (let n = 0; n < 40; n++) {
+        const name = `n${n}`;
+        const look = async (): Promise<void> => {
+          await sleep(1);
+          wereLocked.push(isLocked(name));
+        };
+        await Promise.all([one.hold(name, look), two.hold(name, look)]);
+      }
+      expect(wereLocked).toEqual(Array(80).fill(true));
+      await Promise.all([one.close(), two.close()]);
+    },
+  );
 
   test('who has waited too long is told for whom: others of its own process, or another process', async () => {
     const directory = join(root, 'whose');

@@ -1,4 +1,5 @@
-import { mkdir, open } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -151,11 +152,12 @@ class LockFile {
 
 async function openLock(path: string): Promise<DatabaseSync> {
   const { DatabaseSync } = await import('node:sqlite');
-  // For its owner. Only when it is new: who closes a file gives back all locks that its process has on it.
-  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await file?.close();
+  // For its owner. Only when it is new, and closed at once: who closes a file gives back all locks that its process has on it.
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
   return new DatabaseSync(path, { timeout: 0 });
 }
 
