@@ -188,4 +188,19 @@ describe('FileBoxService', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(faults.map((fault) => (fault as { code: unknown }).code)).toEqual(Array(5).fill('CUSTODIAN_PROTOCOL'));
   });
+
+  test('a thread that asks for a box hundreds of times at once has no hundreds of values lie here', async () => {
+    await set('large', 'x'.repeat(1 << 20));
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const clock = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers - before)), 1);
+    // It takes none of the answers, of which so many bytes may be on their way.
+    const answers = await Promise.allSettled(Array.from({ length: 300 }, () => ask('file-box', { get: 'large' })));
+    clearInterval(clock);
+    expect(most).toBeLessThan(160 << 20);
+    const outcomes = answers.map((answer) => (answer.status === 'fulfilled' ? 'here' : answer.reason.code));
+    expect(new Set(outcomes)).toEqual(new Set(['here', 'ASK_BUSY']));
+    for (const answer of answers) if (answer.status === 'fulfilled') answer.value.cancel();
+    expect((await get('large')).length).toBe(1 << 20);
+  });
 });

@@ -86,12 +86,34 @@ describe('PatientStore over a store that hangs', () => {
     await Promise.all(finds.map((find) => expect(find).rejects.toMatchObject(late)));
     const owed = { code: 'STORE_UNAVAILABLE', cause: { message: 'it owes the servlet 64 answers and more' } };
     await expect(store.get('patient', key)).rejects.toMatchObject(owed);
-    expect(asked).toBe(64);
+    // The others waited for these.
+    expect(asked).toBe(8);
     await expect(store.get('another', key)).rejects.toMatchObject(late);
     expect(await store.put(ENTRY)).toBe(key);
     hang.resolve(null);
     await nextTurn();
     expect(await store.get('patient', key)).toBeNull();
+  });
+
+  test('so many entries of a servlet are on their way at once: the others wait, and those of another servlet do not', async () => {
+    const memory = new MemoryStore();
+    const key = await memory.put(ENTRY);
+    const open = { patient: 0, another: 0 };
+    const gate = Promise.withResolvers<null>();
+    memory.get = async (servlet) => {
+      open[servlet as keyof typeof open]++;
+      await gate.promise;
+      open[servlet as keyof typeof open]--;
+      return null;
+    };
+    const store = new PatientStore(memory);
+    const finds = Array.from({ length: 1000 }, () => store.get('patient', key));
+    finds.push(store.get('another', key));
+    await nextTurn();
+    expect(open).toEqual({ patient: 8, another: 1 });
+    gate.resolve(null);
+    expect(new Set(await Promise.all(finds))).toEqual(new Set([null]));
+    expect(open).toEqual({ patient: 0, another: 0 });
   });
 
   test('what it throws at once takes no share for ever', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProtocolError } from '@custodian/protocol';
@@ -7,6 +7,7 @@ import { ignoreMissing, writeDurably } from '../durable-file.ts';
 import { FileLocks, LockBusyError, LockHeldError } from '../file-locks.ts';
 import { type Answer, type Ask, type Service, ServiceError } from '../service/service.ts';
 import { bodyOf, Shares } from '../service/shares.ts';
+import { TurnsOfEach } from '../service/turns.ts';
 
 const MB = 1 << 20;
 /** One value is held here whole, on its way. */
@@ -17,6 +18,8 @@ const BOX_COST_BYTES = 1024;
 /** What a servlet may have under way here: its threads need not await what they set. */
 const SETS_MAX_COUNT = 1024;
 const SETS_MAX_BYTES = 32 * MB;
+/** So many of its boxes are read at once: nobody has counted their bytes before they are here. */
+const GETS_MAX_COUNT = 4;
 
 /**
  * Keeps the file boxes of servlets, each servlet's apart. `{ get: name }` is answered with `{ version }` and the value's
@@ -32,6 +35,7 @@ export class FileBoxService implements Service, Closable {
   readonly #usage = new Map<string, Usage>();
   /** From when one begins to when it is safe, or given up. */
   readonly #sets: Shares;
+  readonly #gets = new TurnsOfEach(GETS_MAX_COUNT);
 
   /** @param root made when a box is set first, for its owner only */
   constructor(root: string, { setsMaxCount = SETS_MAX_COUNT }: { setsMaxCount?: number } = {}) {
@@ -49,8 +53,16 @@ export class FileBoxService implements Service, Closable {
   }
 
   async #get(ask: Ask, name: string): Promise<Answer> {
-    const bytes = await available('read', () => readOrNull(this.#path(ask, name)));
-    return bytes === null ? { head: { version: null } } : { head: { version: versionOf(bytes) }, body: bytes };
+    return this.#gets.with(
+      ask.servlet.name,
+      async () => {
+        const bytes = await available('read', () => readOrNull(this.#path(ask, name)));
+        return bytes === null
+          ? { head: { version: null } }
+          : { head: { version: await versionOf(bytes) }, body: bytes };
+      },
+      ask.signal,
+    );
   }
 
   async #set(ask: Ask, name: string, expected: string | null | undefined): Promise<Answer> {
@@ -66,7 +78,7 @@ export class FileBoxService implements Service, Closable {
     const directory = this.#directory(ask);
     const path = this.#path(ask, name);
     const before = await readOrNull(path);
-    if (expected !== undefined && expected !== (before === null ? null : versionOf(before)))
+    if (expected !== undefined && expected !== (before === null ? null : await versionOf(before)))
       throw new ServiceError('FILE_BOX_CONFLICT', 'Cannot set a file box: another value was set meanwhile');
     const cost = bytes.length + BOX_COST_BYTES - (before === null ? 0 : before.length + BOX_COST_BYTES);
     const usage = (await this.#usageOf(directory)) + cost;
@@ -74,7 +86,7 @@ export class FileBoxService implements Service, Closable {
       throw new ServiceError('LIMIT_FILE_BOX', 'Cannot set a file box: the servlet’s boxes take too much together');
     await writeDurably(path, bytes, { partials: join(this.#root, 'partial') });
     this.#usage.set(directory, { bytes: usage, changedAt: await changedAt(directory) });
-    return { head: { version: versionOf(bytes) } };
+    return { head: { version: await versionOf(bytes) } };
   }
 
   /** Of all boxes of a servlet. Counted again when another process has put one there since. */
@@ -137,8 +149,9 @@ function fileName(name: string): string {
   return `${name.replaceAll(/[^\w-]/g, '_').slice(0, 40)}.${hash}`;
 }
 
-function versionOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url');
+/** Made beside this thread: a value of a megabyte takes milliseconds, and a servlet may ask for many. */
+async function versionOf(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('base64url');
 }
 
 async function readOrNull(path: string): Promise<Buffer | null> {

@@ -43,3 +43,31 @@ export class Turns {
     for (const next of this.#waiting.splice(0)) next();
   }
 }
+
+/** Turns of each servlet: whatever one has under way, another does not wait for it. */
+export class TurnsOfEach {
+  readonly #count: number;
+  /** By servlet's name, while it has anything under way. */
+  readonly #servlets = new Map<string, { turns: Turns; users: number }>();
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** Runs something when the servlet has a turn for it. `signal`: ends the waiting for one. @throws its reason; what `run` throws */
+  async with<Result>(servlet: string, run: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const own = this.#servlets.get(servlet) ?? { turns: new Turns(this.#count), users: 0 };
+    this.#servlets.set(servlet, own);
+    own.users++;
+    try {
+      await own.turns.take(signal);
+      try {
+        return await run();
+      } finally {
+        own.turns.release();
+      }
+    } finally {
+      if (--own.users === 0) this.#servlets.delete(servlet);
+    }
+  }
+}

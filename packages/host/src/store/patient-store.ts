@@ -1,4 +1,5 @@
 import { Shares } from '../service/shares.ts';
+import { TurnsOfEach } from '../service/turns.ts';
 import {
   type ContinuationStore,
   type StoreEntry,
@@ -12,6 +13,8 @@ import {
 const ANSWER_MAX_MS = 6000;
 /** A store that owes a servlet so many answers for longer than that is not waited for by more of its visitors. */
 const LATE_MAX_COUNT = 64;
+/** So many entries are on their way from the store to one servlet: each may be MBs, which nobody has counted before they are here. */
+const FINDING_MAX_COUNT = 8;
 
 /** One kind of what is asked of a store. */
 interface Kind {
@@ -33,6 +36,7 @@ export class PatientStore implements ContinuationStore {
   readonly #answerMaxMs: number;
   readonly #puts: Kind;
   readonly #finds: Kind;
+  readonly #finding = new TurnsOfEach(FINDING_MAX_COUNT);
 
   constructor(
     store: ContinuationStore,
@@ -73,7 +77,9 @@ export class PatientStore implements ContinuationStore {
   }
 
   #find<Result>(servlet: string, run: () => Promise<Result>): Promise<Result> {
-    return this.#within('find a continuation', { kind: this.#finds, servlet, bytes: 0 }, run);
+    return this.#within('find a continuation', { kind: this.#finds, servlet, bytes: 0 }, () =>
+      this.#finding.with(servlet, run),
+    );
   }
 
   async #within<Result>(

@@ -134,9 +134,15 @@ function answerAll(questions: readonly SqliteQuestion[]): SqliteAnswer[] {
   }
 }
 
+function memoryOf(given: SqliteAnswer): ArrayBuffer[] {
+  return given.type === 'value' && given.value instanceof Uint8Array ? [given.value.buffer as ArrayBuffer] : [];
+}
+
 parentPort?.on('message', (questions: SqliteQuestion[] | 'close') => {
   if (questions !== 'close') {
-    parentPort?.postMessage(answerAll(questions));
+    const answers = answerAll(questions);
+    // Entries are MBs: the acceptor gets them without a copy.
+    parentPort?.postMessage(answers, answers.flatMap(memoryOf));
     return;
   }
   database.close();
