@@ -20,6 +20,8 @@ const CHANNEL_QUEUE_MAX_COUNT = 64;
 const STARTING_MAX_COUNT = 2;
 /** Threads of each older version, for those who finish what they began in it. */
 const OLD_VERSION_THREADS_MAX_COUNT = 2;
+/** For the first answer of a thread that is alone: to start another takes a processor from it. */
+const ANSWER_MS = 100;
 /** When its threads are used up by instances that rest, one that has rested for so long makes room for a new one. */
 const INSTANCE_REST_MIN_MS = 30_000;
 
@@ -45,6 +47,7 @@ export class Threads implements Iterable<Lease> {
   readonly #leases = new Set<Lease>();
   /** What the servlet asks of its own accord. */
   #ownLimits: ServletLimits = {};
+  #spareTimer: NodeJS.Timeout | null = null;
   #isShut = false;
 
   constructor(
@@ -199,6 +202,16 @@ export class Threads implements Iterable<Lease> {
       if (!this.isSpent(lease)) atWork++;
     }
     if (atWork <= this.pace.usefulThreads) this.grow();
+  }
+
+  /** {@link keepSpare}, in a moment if there is one thread only: who has waited for it is answered first. */
+  keepSpareSoon(): void {
+    if (this.#leases.size > 1) return this.keepSpare();
+    if (this.#servlet.spareThreads === 0 || this.#spareTimer !== null) return;
+    this.#spareTimer = setTimeout(() => {
+      this.#spareTimer = null;
+      this.keepSpare();
+    }, ANSWER_MS).unref();
   }
 
   /** Keeps some ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
