@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, connect, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameWriter, type ThreadSample, ToHost } from '@custodian/protocol';
 import { describe, expect, test, vi } from 'vitest';
 import type { Cell } from '../../../packages/host/src/cell/cell.ts';
@@ -50,6 +51,8 @@ describe('Lease.revoke()', () => {
     answer: () => Promise<void>;
     exchange: { hasBegun: boolean };
     giveBack: () => Promise<unknown>;
+    /** What becomes of its request, unless it is answered. */
+    fate: Promise<unknown>;
   }> {
     const [near, far] = await channel();
     // The test ends it.
@@ -71,7 +74,7 @@ describe('Lease.revoke()', () => {
       onAnswered: () => answered.resolve(),
       onEnding() {},
       onCpu() {},
-      onReturned: (_lease: Lease, [returned]: Exchange[]) => fate.resolve(['returned', returned]),
+      onReturned: (_lease: Lease, [returned]: Exchange[]) => returned && fate.resolve(['returned', returned]),
     };
     const lease = new Lease(1, near, cell as unknown as Cell, true, 50 << 20, follower as unknown as LeaseFollower);
     const writer = new FrameWriter(far);
@@ -109,6 +112,7 @@ describe('Lease.revoke()', () => {
         writer.frame(ToHost.NotStarted, exchange.requestId);
         return fate.promise;
       },
+      fate: fate.promise,
     };
   }
 
@@ -140,6 +144,19 @@ describe('Lease.revoke()', () => {
     lease.onRevoked(1, 1, true);
     expect(lease.exchanges.has(1)).toBe(true);
     await answer();
+  });
+
+  test('an answer that is on its way is waited for; for one that lies in its thread another is asked', async () => {
+    const [arriving, lying] = [await atOne(), await atOne()];
+    for (const { lease, exchange } of [arriving, lying]) {
+      Object.assign(exchange, { isRepeatable: true });
+      lease.revoke();
+      lease.onRevoked(1, 1, true);
+    }
+    await arriving.answer();
+    expect(await lying.fate).toEqual(['returned', lying.exchange]);
+    expect(await Promise.race([arriving.fate, sleep(200)])).toBeUndefined();
+    expect(arriving.asked).toEqual(['revoke', 'restore']);
   });
 
   test('Lease.revoke() asks back the only request of a thread that was not seen at it, or is found to be at it no more', async () => {

@@ -31,6 +31,8 @@ const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
+/** How long an answer may take to arrive that its thread has made. */
+const ON_ITS_WAY_MS = 50;
 
 /** Names this host in the addresses of continuations, for a load balancer in front of several. */
 const REPLICA = 'r0';
@@ -336,26 +338,22 @@ export class Lease implements Carrier, Closable, Holder {
 
   onRevoked(round: number, last: number, isOver: boolean): void {
     if (!this.#revocation.onRevoked(round)) return;
-    const returned: Exchange[] = [];
+    const answered: Exchange[] = [];
+    const behind: Exchange[] = [];
     // When the answer to the last claim is here already, everything that is left is behind it.
     let isBehind = !this.exchanges.has(last);
     for (const [id, exchange] of this.exchanges.entries()) {
       if (!isBehind) {
         isBehind = id === last;
-        if (id === last && !isOver) continue;
-        // It was answered, and the answer lies in the stalled thread, or is on its way. Whoever asked for something
-        // that may be repeated does not wait for it. A body that was read can't be read again.
-        if (!exchange.isRepeatable || exchange.isHeadSent || exchange.hasBegun) continue;
-      }
-      if (exchange.hasBegun)
+        if (id !== last || isOver) answered.push(exchange);
+      } else if (exchange.hasBegun)
         return this.#onMalformed(new ProtocolError('Cannot take back a request: it has been begun'));
-      this.#revocation.moved.add(id);
-      this.exchanges.delete(id);
-      exchange.takeBack();
-      returned.push(exchange);
+      else behind.push(exchange);
     }
-    this.#restoreWhenBack();
-    this.#follower.onReturned(this, returned);
+    this.#takeBack(behind);
+    if (!answered.some(({ isRepeatable }) => isRepeatable)) return;
+    // What has arrived by then is read before it is judged.
+    setTimeout(() => setImmediate(() => this.#takeBackAnswered(answered)), ON_ITS_WAY_MS).unref();
   }
 
   onRestored(round: number): void {
@@ -448,6 +446,27 @@ export class Lease implements Carrier, Closable, Holder {
   #askBack(): void {
     if (this.exchanges.size === 1 && this.oldest?.requestId === this.#seenRunning) return;
     this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
+  }
+
+  /**
+   * Their answers are not on their way: they lie in the stalled thread. Whoever asked for something that may be repeated does not
+   * wait for it. A body that was read can't be read again.
+   */
+  #takeBackAnswered(answered: readonly Exchange[]): void {
+    if (this.state !== 'stalled') return;
+    const isToRepeat = (each: Exchange): boolean => each.isRepeatable && !each.isHeadSent && !each.hasBegun;
+    const left = answered.filter((each) => this.exchanges.get(each.requestId) === each && isToRepeat(each));
+    if (left.length > 0) this.#takeBack(left);
+  }
+
+  #takeBack(exchanges: Exchange[]): void {
+    for (const exchange of exchanges) {
+      this.#revocation.moved.add(exchange.requestId);
+      this.exchanges.delete(exchange.requestId);
+      exchange.takeBack();
+    }
+    this.#restoreWhenBack();
+    this.#follower.onReturned(this, exchanges);
   }
 
   /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
