@@ -38,7 +38,7 @@ class Site implements AsyncDisposable {
 
   static async start(answers: Answers): Promise<Site> {
     const site = new Site(answers);
-    await new Promise<void>((resolve) => site.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => site.#server.listen(0, '0.0.0.0', resolve));
     return site;
   }
 
@@ -118,16 +118,23 @@ describe('fetch() of a guest', () => {
       '/back': (_request, response) => response.writeHead(302, { Location: '/hello' }).end('x'.repeat(1000)),
       '/again': (_request, response) => response.writeHead(307, { Location: '/echo' }).end(),
       '/nothing': (_request, response) => response.writeHead(204).end(),
+      '/interim': ({ socket }) => {
+        const piece = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(10);
+        const clock = setInterval(() => socket.write(piece), 5);
+        socket.once('close', () => clearInterval(clock)).on('error', () => {});
+      },
+      '/kept': (_request, response) => response.writeHead(200, { 'Keep-Alive': 'timeout=600' }).end('kept'),
       '/garbage': (request) => void request.socket.end('this is no HTTP\r\n\r\n'),
     });
     const name = `http://localhost:${site.port}`;
     started = await StartedHost.start(
-      { agent: AGENT, patient: AGENT, none: AGENT, by_name: AGENT },
+      { agent: AGENT, patient: AGENT, none: AGENT, by_name: AGENT, everywhere: AGENT },
       { fetch: { origins: [site.origin] }, limits: { wallMs: 20_000, fetchTimeoutMs: 3000, fetchMaxBytes: 4 << 20 } },
       {
         patient: { limits: { fetchTimeoutMs: 20_000, fetchMaxBytes: 4 << 20 } },
         none: { fetch: { origins: [] } },
         by_name: { fetch: { origins: [name] } },
+        everywhere: { fetch: { origins: ['*'], addresses: ['127.0.0.0/8'] }, limits: { fetchesMaxCount: 4 } },
       },
     );
     await started.warm('/agent');
@@ -230,6 +237,29 @@ describe('fetch() of a guest', () => {
     expect(await run(code, 'patient')).toBe('1000');
     expect(site.mostAtOnce).toBeLessThanOrEqual(16);
     expect(site.mostAtOnce).toBeGreaterThan(8);
+  });
+
+  it('fetch() of a guest keeps few connections open, however many sites it has been to, and not as long as they like', async () => {
+    const before = site.sockets.size;
+    const code = `const texts = await Promise.all(Array.from({ length: 100 }, async (_, n) =>
+        (await fetch('http://127.0.1.' + (n + 1) + ':${site.port}/kept')).text()));
+      return texts.join('');`;
+    expect(await run(code, 'everywhere')).toBe('kept'.repeat(100));
+    expect(site.sockets.size - before).toBeLessThanOrEqual(16);
+    await eventually(
+      () => site.sockets.size,
+      (count) => count <= before,
+      { ms: 8000, what: 'the end of the connections' },
+    );
+  });
+
+  it('fetch() of a guest ends when answers before the answer do not', async () => {
+    expect(await run(`await fetch(${at('/interim')}).then((r) => r.text())`)).toMatch(/FETCH_FAILED/);
+    await eventually(
+      () => site.sockets.size,
+      (count) => count <= 2,
+      { ms: 8000, what: 'the end of the connection' },
+    );
   });
 
   it('fetch() of a guest holds what is inflated to the cap of its thread', async () => {

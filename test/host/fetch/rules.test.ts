@@ -119,6 +119,23 @@ describe('pinnedLookup()', () => {
   });
 });
 
+describe('pinnedLookup() of several servlets', () => {
+  it('pinnedLookup() of names that nobody resolves keeps no other servlet waiting, and so many of its own', async () => {
+    const rules = new FetchRules({ origins: ['*'] });
+    const hang = Promise.withResolvers<LookupAddress[]>();
+    const lookUp = (look: ReturnType<typeof pinnedLookup>): Promise<unknown> =>
+      new Promise((resolve) => look('name.example', { all: false }, (error, address) => resolve(error ?? address)));
+    const slow = pinnedLookup(rules, () => hang.promise);
+    const waiting = Array.from({ length: 100 }, () => lookUp(slow));
+    expect(await lookUp(pinnedLookup(rules, () => Promise.resolve([{ address: '1.1.1.1', family: 4 }])))).toBe(
+      '1.1.1.1',
+    );
+    expect(await waiting.at(-1)).toMatchObject({ code: 'LIMIT_FETCHES' });
+    hang.resolve([{ address: '1.0.0.1', family: 4 }]);
+    expect((await Promise.all(waiting)).filter((found) => found === '1.0.0.1')).toHaveLength(65);
+  });
+});
+
 describe('readFetchOrder()', () => {
   it.each<[string, object]>([
     ['a line end in a value', { headers: [['x', 'a\r\nHost: b']] }],

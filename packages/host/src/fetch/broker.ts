@@ -24,6 +24,10 @@ const HEAD_MAX_BYTES = 12 * 1024;
 /** A body up to this size is kept until it is clear that no redirection asks for it again. */
 const KEPT_BODY_MAX_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 4000;
+/** With so many connections open for each fetch that may run, each further one ends with its answer: sites may be many. */
+const KEPT_CONNECTIONS = 2;
+/** Interim answers (1xx) are no body that would be counted. */
+const INTERIMS_MAX_COUNT = 32;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Fetches for one servlet: by its rules, over connections that no other servlet uses. */
@@ -33,21 +37,27 @@ export class Broker {
   readonly #dispatcher: Dispatcher;
   /** null: somebody else's. */
   readonly #agent: Agent | null;
+  readonly #keptMaxCount: number;
+  #connectionCount = 0;
 
   /** `dispatcher`: in the place of connections that look where they lead, for tests. */
   constructor(rules: FetchRules, maxCount: number, dispatcher: Dispatcher | null) {
     this.rules = rules;
     this.#turns = new Turns(maxCount);
+    this.#keptMaxCount = maxCount * KEPT_CONNECTIONS;
     this.#agent =
       dispatcher === null
         ? new Agent({
             connections: maxCount,
             pipelining: 1,
             keepAliveTimeout: KEEP_ALIVE_MS,
+            // Sites may ask for less, not for more.
+            keepAliveMaxTimeout: KEEP_ALIVE_MS,
             maxHeaderSize: HEAD_MAX_BYTES,
             connect: { lookup: pinnedLookup(rules), timeout: CONNECT_TIMEOUT_MS },
           })
         : null;
+    this.#agent?.on('connect', () => this.#connectionCount++).on('disconnect', () => this.#connectionCount--);
     this.#dispatcher = dispatcher ?? (this.#agent as Agent);
   }
 
@@ -120,6 +130,7 @@ export class Broker {
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
     const isNamed = headers.some((text, at) => at % 2 === 0 && text.toLowerCase() === 'user-agent');
+    let interims = 0;
     return this.#dispatcher.request<null>({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -128,6 +139,11 @@ export class Broker {
       // Pieces as they come are taken as well; the types don't know it.
       body: body as Uint8Array | null,
       responseHeaders: 'raw',
+      reset: this.#connectionCount >= this.#keptMaxCount,
+      onInfo: () => {
+        if (++interims > INTERIMS_MAX_COUNT)
+          throw new ServiceError('FETCH_FAILED', 'Cannot fetch: its answer does not begin');
+      },
       signal,
     });
   }

@@ -10,14 +10,18 @@ export type Resolve = (hostname: string, options: LookupOptions & { all: true })
 
 /** The system's resolver blocks one of Node's few threads, which the host's files need too. */
 const turns = new Turns(2);
+/** So many lookups of a servlet wait, also those of fetches that nobody waits for any more. */
+const WAITING_MAX_COUNT = 64;
 
 /**
  * Resolves a name once, for one connection, to addresses that may be reached and no others: what is looked at is what is
  * connected to, so that a name which answers otherwise the second time gains nothing.
  */
 export function pinnedLookup(rules: FetchRules, resolve: Resolve = lookup): LookupFunction {
+  // One at a time for each servlet: names that are resolved slowly keep nobody else's waiting.
+  const own = new Turns(1);
   return (hostname, options, done) => {
-    allowedAddresses(hostname, options, rules, resolve).then(
+    allowedAddresses(hostname, options, { rules, resolve, own }).then(
       (allowed) => {
         if (options.all === true) return done(null, allowed);
         const { address, family } = allowed[0] as LookupAddress;
@@ -32,9 +36,11 @@ export function pinnedLookup(rules: FetchRules, resolve: Resolve = lookup): Look
 async function allowedAddresses(
   hostname: string,
   { family, hints }: LookupOptions,
-  rules: FetchRules,
-  resolve: Resolve,
+  { rules, resolve, own }: { rules: FetchRules; resolve: Resolve; own: Turns },
 ): Promise<LookupAddress[]> {
+  if (own.waitingCount >= WAITING_MAX_COUNT)
+    throw new ServiceError('LIMIT_FETCHES', 'Cannot fetch: too many names wait to be resolved for the servlet');
+  await own.take();
   await turns.take();
   try {
     const found = await resolve(hostname, { family: family ?? 0, hints: hints ?? 0, all: true });
@@ -43,6 +49,7 @@ async function allowedAddresses(
     return allowed;
   } finally {
     turns.release();
+    own.release();
   }
 }
 
