@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { placeInStack } from '../../packages/worker/src/continuation/stack-place.ts';
+import { authorsCalls, placeInStack } from '../../packages/worker/src/continuation/stack-place.ts';
 
 describe('placeInStack()', () => {
   test.each([
@@ -22,4 +22,54 @@ describe('placeInStack()', () => {
     '    at call (data:text/javascript,export const call = 1:3:9)',
     'Error: in /srv/shop.ts',
   ])('finds no file in %s', (line) => expect(placeInStack(line)).toBe(null));
+});
+
+describe('authorsCalls()', () => {
+  const at = (...calls: string[]): string[] => calls.map((call) => `    at ${call}`);
+
+  test('names a compiled function once, where it was', () => {
+    const lines = at(
+      'f$1 (/a.ts:3:9)',
+      'f (/a.ts:1:1)',
+      'f$1 (/a.ts:4:9)',
+      'Object.f (/a.ts:1:1)',
+      'async g$2 (/a.ts:8:1)',
+    );
+    expect(authorsCalls(lines)).toEqual(at('f (/a.ts:3:9)', 'f (/a.ts:4:9)', 'async g (/a.ts:8:1)'));
+  });
+
+  test('names what has no name by what it is reached by', () => {
+    const lines = at(
+      'anonymous$2 (/a.ts:3:9)',
+      'Shop.#pay (/a.ts:2:1)',
+      'anonymous (/a.ts:9:9)',
+      '<anonymous> (/a.ts:7:1)',
+    );
+    expect(authorsCalls(lines)).toEqual(at('Shop.#pay (/a.ts:3:9)', '<anonymous> (/a.ts:9:9)'));
+  });
+
+  test('leaves the calls of others', () => {
+    const lines = [
+      'Error: f',
+      ...at(
+        'f (/a.ts:3:9)',
+        'f (/a.ts:4:9)',
+        'anonymous$1 (/a.ts:5:9)',
+        'Array.map (<anonymous>)',
+        'g$1 (/a.ts:7:1)',
+        'h (/a.ts:8:1)',
+      ),
+    ];
+    expect(authorsCalls(lines)).toEqual([
+      'Error: f',
+      ...at(
+        'f (/a.ts:3:9)',
+        'f (/a.ts:4:9)',
+        'anonymous (/a.ts:5:9)',
+        'Array.map (<anonymous>)',
+        'g (/a.ts:7:1)',
+        'h (/a.ts:8:1)',
+      ),
+    ]);
+  });
 });

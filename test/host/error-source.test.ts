@@ -71,6 +71,56 @@ export default async function start() {
   await new Promise(() => {});
 }
 `;
+const UNAWAITED = `import { html, sendSuspend, type ServletRequest } from '@custodian/worker';
+async function ask(label: string) {
+  const reply = await sendSuspend((url) => html\`\${label} <a href="\${url}">on</a>\`);
+  return reply.query.get('n');
+}
+const ways: Record<string, () => unknown> = {
+  async call() {
+    return void ask('a');
+  },
+  async swallowed() {
+    return await ask('b').catch(() => 0);
+  },
+  async callback() {
+    ['c'].forEach(async (label) => {
+      await ask(label);
+    });
+    return 'on';
+  },
+  async branch() {
+    const both = async () => {
+      await ask('d');
+      await ask('e');
+    };
+    both();
+    return 'on';
+  },
+};
+export default async function start(request: ServletRequest) {
+  return await ways[request.query.get('way')!]!();
+}
+`;
+const LEFT = `import { html } from '@custodian/worker';
+export default async function start() {
+  void Promise.reject(new Error('nobody waits'));
+  return html\`answered\`;
+}
+`;
+const DEPTHS = `import { html, sendSuspend } from '@custodian/worker';
+class Shop {
+  async open(depth: number): Promise<string> {
+    if (depth === 0) throw new Error('closed');
+    const name = await this.open(depth - 1);
+    return name + '!';
+  }
+}
+export default async function start() {
+  const name = await new Shop().open(2);
+  await sendSuspend((url) => html\`<a href="\${url}">\${name}</a>\`);
+}
+`;
 const MAKER = `import { html, sendSuspend } from '@custodian/worker';
 interface Name { value: string }
 export default async function start() {
@@ -173,6 +223,9 @@ const SERVLETS = {
   'syntax.ts': SYNTAX,
   'timer.ts': TIMER,
   'rejecting.ts': REJECTING,
+  'left.ts': LEFT,
+  'unawaited.ts': UNAWAITED,
+  'depths.ts': DEPTHS,
   'maker.ts': MAKER,
 };
 
@@ -300,6 +353,38 @@ describe('errors in development', () => {
     const text = unescape((await visitor.get('/plain')).text);
     expect(text).toMatch(/> 5 \| {3}return html`\$\{nothing\.field\}`/);
     expect(text).toContain('TypeError');
+  });
+
+  test('an error before a suspension shows each caller once', async () => {
+    const text = unescape((await visitor.get('/depths')).text);
+    expect(text).toMatch(
+      /Error: closed\n( +at (?:async )?Shop\.open \(.*depths\.ts:4:28\)\n)( +at Shop\.open \(.*depths\.ts:5:29\)\n){2} +at start \(.*depths\.ts:10:33\)/,
+    );
+  });
+
+  test.each([
+    ['call', 8, /called from: Object\.call \(.*unawaited\.ts:8:17\)/],
+    ['swallowed', 11, /called from: swallowed \(.*unawaited\.ts:11:18\)/],
+    ['callback', 14, /awaited by: +<anonymous> .*:15:7\)\n +called from: Object\.callback \(.*unawaited\.ts:14:11\)/],
+    ['branch', 24, /awaited by: +both .*:21:7\)\n +called from: Object\.branch \(.*unawaited\.ts:24:5\)/],
+  ])('a capture that nobody awaits shows the call, not only where it leads to: %s', async (way, line, calls) => {
+    const text = unescape((await visitor.get(`/unawaited?way=${way}`)).text);
+    expect(text).toMatch(new RegExp(`unawaited\\.ts:${line}:\\d+\n[^]*\n> *${line} \\| `));
+    expect(text).toMatch(calls);
+  });
+
+  test('an error has its own code', async () => {
+    expect(unescape((await visitor.get('/floating')).text)).toContain('UnsafeContextError [SERVLET_UNSAFE_CONTEXT]: ');
+  });
+
+  test('a rejection that comes to light with the answer takes no answer away', async () => {
+    const page = await visitor.get('/left');
+    expect([page.status, page.text]).toEqual([200, 'answered']);
+    const obituaries = await eventually(
+      () => host.ledger.obituaries.filter(({ servlet }) => servlet === 'left'),
+      (found) => found.length > 0,
+    );
+    expect(obituaries).toMatchObject([{ cause: 'crash', request: null, detail: 'Error: nobody waits' }]);
   });
 
   test('an unsafe context shows the await that received the capture, and the way out', async () => {

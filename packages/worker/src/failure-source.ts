@@ -3,12 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { leadsOut } from './guest/links.ts';
 import { codeFrame } from './continuation/code-frame.ts';
-import { pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
+import { authorsCalls, pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
 /** How Node begins the stack of a module that it can't parse: the line, the text, and a caret under the place. */
 const SYNTAX_PLACE = /^((?:file:\/\/)?\/.+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
-/** The compiler numbers the inner function that does an outer one's work; its author knows only the outer one. */
-const COMPILED_NAME = /^( +at (?:async )?[\w$.]*?)\$\d+(?= \()/gm;
 const CAUSE_MAX_DEPTH = 4;
 
 /**
@@ -18,7 +16,7 @@ const CAUSE_MAX_DEPTH = 4;
 export function authorsFailure(error: unknown, directory: string | null): Failure {
   const failure = failureOf(error);
   for (let each: Failure | undefined = failure; each !== undefined; each = each.cause)
-    if (each.stack !== undefined) each.stack = each.stack.replaceAll(COMPILED_NAME, '$1');
+    if (each.stack !== undefined) each.stack = authorsCalls(each.stack.split('\n')).join('\n');
   if (directory === null) return failure;
   try {
     const place = placeOf(error, directory, 0);

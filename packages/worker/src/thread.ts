@@ -77,6 +77,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
   // Where the author's lines are, in development.
   const directory = order.isDevelopment ? directoryOf(order.servletUrl) : null;
   recordCrashes(directory);
+  // What has been answered is out before an error that nobody caught ends the thread: it would be done again elsewhere.
+  process.on('uncaughtExceptionMonitor', () => writer.flush());
 
   let runner: RequestRunner | null = null;
   const onFrame: FrameHandler = (type, id, buffer, start, end) => {

@@ -151,12 +151,11 @@ function failureLines(failure: Failure): string[] {
   return [...source, '', describeFailure(failure)];
 }
 
-function describeFailure(failure: Failure): string {
-  const own =
-    failure.stack?.includes(failure.message) === true
-      ? failure.stack
-      : `${failure.name}: ${failure.message}\n${failure.stack ?? ''}`;
-  return failure.cause === undefined ? own : `${own}\ncaused by: ${describeFailure(failure.cause)}`;
+function describeFailure({ name, message, code, stack, cause }: Failure): string {
+  const own = stack?.includes(message) === true ? stack : `${name}: ${message}\n${stack ?? ''}`;
+  // As Node writes it, of its own errors.
+  const coded = code === undefined || own.includes(code) ? own : own.replace(`${name}: `, () => `${name} [${code}]: `);
+  return cause === undefined ? coded : `${coded}\ncaused by: ${describeFailure(cause)}`;
 }
 
 /** A request in a shared thread ran out of time. */

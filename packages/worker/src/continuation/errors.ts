@@ -1,6 +1,6 @@
 import { ownFiles } from './own-files.ts';
 import type { Frame, FunctionDescription } from './frame.ts';
-import { pathOf, type Place, placeInStack } from './stack-place.ts';
+import { authorsCalls, pathOf, type Place, placeInStack } from './stack-place.ts';
 
 export type { Place } from './stack-place.ts';
 
@@ -8,7 +8,7 @@ export type { Place } from './stack-place.ts';
 export class UnsafeContextError extends Error {
   override readonly name = 'UnsafeContextError';
   readonly code = 'SERVLET_UNSAFE_CONTEXT';
-  /** The author's line to show: the await that received the capture, or else where it began; null if nobody knows. */
+  /** The author's line to show: the await that received the capture, or else the call that nobody awaits; null if nobody knows. */
   readonly place: Place | null;
   constructor(signal: SignalTrace | null, received: Received | null, why?: string, options?: ErrorOptions) {
     super(unsafeContextMessage(signal, received, why), options);
@@ -28,14 +28,23 @@ interface Received {
 }
 
 function placeOf(signal: SignalTrace | null, received: Received | null): Place | null {
-  const frame = signal?.frames?.find((f) => f.meta),
-    from = received ?? (frame ? { meta: frame.meta!, at: frame.pc } : null);
-  if (from) {
-    const { line, column } = from.meta.awaits[from.at - 1] ?? from.meta;
-    return { file: from.meta.file, line, column };
+  const frames = awaitingFrames(signal);
+  if (received === null) {
+    // What nobody awaits is mended where it was called: below the calls that were awaited.
+    const place = authorLines(signal?.trace?.stack)
+      .slice(frames.length)
+      .map(placeInStack)
+      .find((each) => each !== null && !each.file.includes('/node_modules/'));
+    if (place) return place;
   }
-  return placeInStack(authorLines(signal?.trace?.stack)[0] ?? '');
+  const from = received ?? (frames[0] ? { meta: frames[0].meta!, at: frames[0].pc } : null);
+  if (from === null) return null;
+  const { line, column } = from.meta.awaits[from.at - 1] ?? from.meta;
+  return { file: from.meta.file, line, column };
 }
+
+/** Of the calls that were awaited, innermost first. */
+const awaitingFrames = (signal: SignalTrace | null): Frame[] => (signal?.frames ?? []).filter((frame) => frame.meta);
 
 /** Something that can go on only once was asked to go on again: a native call, or an iterator that cannot be rewound. */
 export class OneShotError extends Error {
@@ -54,7 +63,7 @@ const reasons = {
   combinator: 'the awaited promise is made by a combinator, whose branches are native code',
   chained: 'the awaited promise is made by .then, .catch or .finally, not by the capturing call itself',
   iterator: 'an async iterator stands between; its frames are native code',
-  call: "a function that is not compiled stands between (a library, a callback it was given, a generator, or code with a direct eval or marked 'use native')",
+  call: "a function that is not compiled stands between (a library, a callback it was given, a generator, or code with a direct eval or marked 'use native'), or one that hands on another promise (of .then, .catch or .finally)",
   value: 'the awaited promise is not the promise of the capturing call',
 };
 const waysOut = {
@@ -78,15 +87,13 @@ function calls(stack: string | undefined): string[] {
   const lines = (stack ?? '').split('\n').filter((line) => /^ +at /.test(line)),
     first = lines.findIndex((line) => !ownFiles.test(line)),
     end = lines.findIndex((line, i) => i > first && ownFiles.test(line));
-  return lines
-    .slice(Math.max(first, 0), end < 0 ? undefined : end)
-    .map((line) => line.replace(/^ +at (async )?/, '').replace(URL_OF_FILE, pathOf))
-    .filter((call, i, all) => i === 0 || !isWrapperOf(all[i - 1]!, call))
-    .map((call) => call.replace(/^([\w$.]+)\$\d+(?= \()/, '$1').replace(/^anonymous /, '<anonymous> '));
+  return authorsCalls(lines.slice(Math.max(first, 0), end < 0 ? undefined : end)).map((line) =>
+    line
+      .replace(/^ +at (async )?/, '')
+      .replace(URL_OF_FILE, pathOf)
+      .replace(/^anonymous /, '<anonymous> '),
+  );
 }
-/** Compiled functions are two: `name$1` does the work of `name`. */
-const isWrapperOf = (inner: string, call: string): boolean =>
-  /^([\w$.]+)\$\d+ /.exec(inner)?.[1] === call.split(' ', 1)[0];
 /** Code of the engine or of Node: a builtin, a timer, an event emitter. */
 const isEngines = (call: string): boolean => !/[/\\][^/\\]*:\d+:\d+\)?$/.test(call) || call.includes('node:');
 const fileOf = (call: string): string => placeInStack(call)?.file ?? '';
@@ -111,7 +118,7 @@ const packageOf = (call: string): string | null =>
 
 /** What was captured, by whom it was called, which await received it, why that is wrong, and the way out. */
 function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
-  const frames = (signal?.frames ?? []).filter((f) => f.meta),
+  const frames = awaitingFrames(signal),
     awaiting = frames.map((f) => describePlace(f.meta!, f.pc)),
     stack = signal?.trace?.stack,
     [raised, ...callers] = authorLines(stack),
@@ -120,12 +127,13 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
   const foreign = foreignCall(stack, files),
     library = packageOf(foreign ?? ''),
     kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
-    isExit = signal !== null && signal.frames === undefined;
+    isExit = signal !== null && signal.frames === undefined,
+    notAwaiting = received && awaiting.length ? [] : callers.slice(Math.max(awaiting.length - 1, 0));
   return [
     `Cannot ${isExit ? 'leave the servlet' : 'capture a continuation'} in an unsafe context: ${why ?? reasons[kind]}`,
     `  ${isExit ? 'left at:    ' : 'captured at:'} ${raised ?? awaiting[0] ?? 'a place that was not recorded (for the next ones it will be)'}`,
-    ...(awaiting.length ? [] : callers.filter((c) => c !== foreign).map((c) => `  called from: ${c}`)),
     ...awaiting.map((c) => `  awaited by:  ${c}`),
+    ...notAwaiting.filter((c) => c !== foreign).map((c) => `  called from: ${c}`),
     ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
     `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; ${library === null ? '' : `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; `}or wrap the foreign call in native(...), which can be resumed once`,

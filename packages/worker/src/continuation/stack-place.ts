@@ -20,3 +20,29 @@ export function placeInStack(line: string): Place | null {
 export function pathOf(location: string): string {
   return location.startsWith('file://') ? decodeURIComponent(location.slice('file://'.length)) : location;
 }
+
+const NAME = /^(?: *at )?((?:[\w$]+\.)*(?:#?[\w$]+|<anonymous>))(?= \()/;
+const NUMBER = /\$\d+$/;
+
+/**
+ * The lines of a stack as the author would have it. A compiled function is two calls: `name$1` does the work of `name`, which stands
+ * right below and says nothing new. What has no name of its own is `anonymous` above, and by what it is reached below.
+ */
+export function authorsCalls(lines: readonly string[]): string[] {
+  const calls: string[] = [];
+  let above = '';
+  for (const line of lines) {
+    const name = NAME.exec(line)?.[1] ?? '';
+    const body = above.replace(NUMBER, '');
+    const isWrapper =
+      body === 'anonymous'
+        ? placeInStack(line)?.file === placeInStack(calls.at(-1)!)?.file && name !== ''
+        : body !== above && body === name.slice(name.lastIndexOf('.') + 1);
+    if (!isWrapper) calls.push(line);
+    else if (body === 'anonymous') calls.push(calls.pop()!.replace(above, () => name));
+    above = isWrapper ? '' : name;
+  }
+  return calls.map((call) => call.replace(COMPILED_NAME, '$1'));
+}
+/** Of asynchronous callers the inner function alone is on the stack. */
+const COMPILED_NAME = /^((?: *at )?(?:async )?[\w$.]*?)\$\d+(?= \()/;
