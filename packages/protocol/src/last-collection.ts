@@ -9,7 +9,7 @@ const { ceil } = Math;
  * decide. A message that says so may still be on its way then, and what a thread holds has garbage in it again.
  */
 export class LastCollection {
-  static readonly BYTES = 12;
+  static readonly BYTES = 16;
   readonly #words: Int32Array;
 
   constructor(memory: SharedArrayBuffer) {
@@ -21,9 +21,10 @@ export class LastCollection {
     store(this.#words, 0, question);
   }
 
-  /** Thread: it has collected, and so much was no garbage. */
-  end(question: number, liveBytes: number): void {
-    store(this.#words, 2, ceil(liveBytes / KB));
+  /** Thread: it has collected, and holds so much. `isWhole`: none of that is garbage. */
+  end(question: number, heldBytes: number, isWhole: boolean): void {
+    store(this.#words, 2, ceil(heldBytes / KB));
+    store(this.#words, 3, isWhole ? 1 : 0);
     store(this.#words, 1, question);
   }
 
@@ -37,11 +38,16 @@ export class LastCollection {
     return load(this.#words, 1);
   }
 
-  /** Supervisor: what was left then. */
-  get liveBytes(): number {
+  /** Supervisor: what it held then. */
+  get heldBytes(): number {
     return load(this.#words, 2) * KB;
+  }
+
+  /** Supervisor: was all garbage collected? Else what was cheap to collect. */
+  get isWhole(): boolean {
+    return load(this.#words, 3) !== 0;
   }
 }
 
-/** Supervisor to thread, at the port of its collector: to collect, and answer with that number; or that its cap is another. */
-export type CollectorMessage = { question: number } | { heapMaxBytes: number };
+/** Supervisor to thread, at the port of its collector: to collect, all its garbage or what costs little, and answer with that number; or that its cap is another. */
+export type CollectorMessage = { question: number; isWhole: boolean } | { heapMaxBytes: number };

@@ -92,11 +92,17 @@ export function onPressure(handler: PressureHandler): () => void {
   return () => void handlers.delete(handler);
 }
 
-/** After a collection: has the handlers called if it has not helped. Returns whether there is new garbage. */
-export function relievePressure(): boolean {
+/** Does the thread hold so much that handlers are to be called, unless it is garbage? */
+export function isUnderPressure(): boolean {
   if (handlers.size === 0) return false;
+  const { heapBytes, offHeapBytes, maxBytes: max } = heldMemory();
+  return heapBytes + offHeapBytes > max * PRESSURE_SHARE;
+}
+
+/** After a collection of all garbage: has the handlers called if it has not helped. Returns whether there is new garbage. */
+export function relievePressure(): boolean {
+  if (!isUnderPressure()) return false;
   const memory = heldMemory();
-  if (memory.heapBytes + memory.offHeapBytes <= memory.maxBytes * PRESSURE_SHARE) return false;
   for (const handler of handlers) {
     try {
       handler(memory);

@@ -8,25 +8,30 @@ const MB = 1 << 20;
 describe('HeapCap', () => {
   let last: LastCollection;
   let questions: number[];
+  let asksForAll: boolean[];
   let nowMs: number;
   let cap: HeapCap;
 
   beforeEach(() => {
     last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
     questions = [];
+    asksForAll = [];
     nowMs = 1000;
     cap = new HeapCap(
       CAP,
       last,
-      (question) => questions.push(question),
+      (question, isWhole) => {
+        questions.push(question);
+        asksForAll.push(isWhole);
+      },
       () => nowMs,
     );
   });
 
   /** The thread comes to its event loop and collects. */
-  const collected = (liveMb: number): void => {
+  const collected = (liveMb: number, isWhole = true): void => {
     last.begin(questions.at(-1) as number);
-    last.end(questions.at(-1) as number, liveMb * MB);
+    last.end(questions.at(-1) as number, liveMb * MB, isWhole);
   };
 
   test('asks a thread to collect when it is near its cap, and not again at once', () => {
@@ -41,6 +46,41 @@ describe('HeapCap', () => {
     nowMs += 201;
     expect(cap.breachedBy(87 * MB, 30)).toBeNull();
     expect(questions).toHaveLength(2);
+  });
+
+  test('asks for all garbage only of a thread that is over, or is charged with what its statistics do not show', () => {
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    collected(74, false);
+    expect(cap.breachedBy(101 * MB, 10)).toBeNull();
+    collected(50);
+    expect(cap.breachedBy(50 * MB, 20)).toBeNull();
+    nowMs += 1000;
+    cap.onUnexplained(10 * MB, 10 * MB, 20);
+    cap.onUnexplained(80 * MB, 10 * MB, 20);
+    expect(asksForAll).toEqual([false, true, true]);
+  });
+
+  test('ends nobody for what may be garbage: before all of it was collected', () => {
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    collected(104, false);
+    expect(cap.breachedBy(104 * MB, 10)).toBeNull();
+    expect(asksForAll).toEqual([false, true]);
+    collected(104);
+    expect(cap.breachedBy(104 * MB, 20)).toBe(104 * MB);
+  });
+
+  test('counts no collection of the young towards those after which it was over with what no statistic shows', () => {
+    expect(cap.breachedBy(75 * MB, 0)).toBeNull();
+    expect(cap.onUnexplained(45 * MB, 75 * MB, 0)).toBeNull();
+    for (const isWhole of [false, true, true, true]) {
+      const asked: number = questions.length;
+      collected(75, isWhole);
+      expect(cap.breachedBy(75 * MB, 20)).toBeNull();
+      nowMs += 20;
+      const isLast = asked === 4;
+      expect(cap.onUnexplained(45 * MB, 75 * MB, 20)).toBe(isLast ? 120 * MB : null);
+    }
+    expect(asksForAll).toEqual([false, true, true, true]);
   });
 
   test('asks nobody again who has filled less than half of what the last collection left', () => {
@@ -155,7 +195,7 @@ describe('HeapCap', () => {
     expect(cap.breachedBy(130 * MB, 0)).toBeNull();
     last.begin(questions.at(-1) as number);
     expect(cap.breachedBy(130 * MB, 100)).toBeNull();
-    last.end(questions.at(-1) as number, 20 * MB);
+    last.end(questions.at(-1) as number, 20 * MB, true);
     expect(cap.breachedBy(130 * MB, 120)).toBeNull();
   });
 

@@ -34,14 +34,16 @@ const BEYOND_BYTES = 64 << 20;
 export class HeapCap {
   maxBytes: number;
   readonly #last: LastCollection;
-  readonly #ask: (question: number) => void;
+  readonly #ask: (question: number, isWhole: boolean) => void;
   readonly #now: () => number;
   #question = 0;
   #isAsked = false;
   #askedAtCpuMs = 0;
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
+  /** What that left, and whether none of it was garbage. */
   #collectedBytes = 0;
+  #isWhole = false;
   /** What no statistic shows, as it was told last, and when that was first told after this collection. */
   #unexplainedBytes = 0;
   #collectedUnexplainedBytes = 0;
@@ -51,11 +53,14 @@ export class HeapCap {
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
 
-  /** `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. */
+  /**
+   * `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. `isWhole`: all its
+   * garbage, and not only what costs little.
+   */
   constructor(
     maxBytes: number,
     last: LastCollection,
-    ask: (question: number) => void,
+    ask: (question: number, isWhole: boolean) => void,
     now: () => number = () => performance.now(),
   ) {
     this.maxBytes = maxBytes;
@@ -64,11 +69,11 @@ export class HeapCap {
     this.#now = now;
   }
 
-  /** Asks it now, whatever it holds. */
-  collect(cpuMs: number): void {
+  /** Asks it now, whatever it holds. `isWhole`: to collect all. */
+  collect(cpuMs: number, isWhole: boolean = true): void {
     this.#isAsked = true;
     this.#askedAtCpuMs = cpuMs;
-    this.#ask(++this.#question);
+    this.#ask(++this.#question, isWhole);
   }
 
   /** A sample of the thread: its statistics, garbage and all, show so much, and it has used so much CPU time. Returns what is too much, if it is. */
@@ -77,9 +82,10 @@ export class HeapCap {
     if (this.#isAsked && this.#last.ended >= this.#question) {
       this.#isAsked = false;
       this.#collectedAt = this.#now();
-      this.#collectedBytes = this.#last.liveBytes;
+      this.#collectedBytes = this.#last.heldBytes;
+      this.#isWhole = this.#last.isWhole;
       this.#isUnsettled = true;
-      if (this.#last.liveBytes > maxBytes) return this.#last.liveBytes;
+      if (this.#isWhole && this.#collectedBytes > maxBytes) return this.#collectedBytes;
     }
     // What was told before the collection may be gone.
     const heldBytes = statedBytes + (this.#isUnsettled ? 0 : this.#unexplainedBytes);
@@ -87,7 +93,7 @@ export class HeapCap {
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
     if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
-    if (isOver || this.#isNear(statedBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs);
+    if (isOver || this.#isNear(statedBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs, isOver);
     return null;
   }
 
@@ -104,9 +110,11 @@ export class HeapCap {
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
       const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
-      this.#overCount = bytes > 0 && liveBytes > this.maxBytes ? this.#overCount + 1 : 0;
+      const isOver = bytes > 0 && liveBytes > this.maxBytes;
+      if (!isOver) this.#overCount = 0;
+      else if (this.#isWhole) this.#overCount++;
       if (this.#overCount >= SETTLED_COUNT) return liveBytes;
-      if (this.#overCount > 0 && !this.#isAsked) this.collect(cpuMs);
+      if (isOver && !this.#isAsked) this.collect(cpuMs);
     }
     const isNear = this.#isNear(bytes, this.#collectedUnexplainedBytes, ASK_FROM_UNEXPLAINED_SHARE);
     if (!this.#isAsked && isNear) this.collect(cpuMs);

@@ -114,8 +114,8 @@ export class SupervisedThread {
     port1.on('message', () => void this.sample());
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
-    this.#cap = new HeapCap(order.heapMaxBytes, last, (question) => {
-      const message: CollectorMessage = { question };
+    this.#cap = new HeapCap(order.heapMaxBytes, last, (question, isWhole) => {
+      const message: CollectorMessage = { question, isWhole };
       port1.postMessage(message);
     });
   }
