@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, statSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -42,6 +43,24 @@ function act(started: StartedHost, action: unknown): Promise<Response> {
 }
 
 describe("the operator's listener", () => {
+  test('takes so many connections, and of one without the token one request', async () => {
+    await using started = await start({ hello: HELLO });
+    const port = Number(new URL(adminOf(started)).port);
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', reject).on('data', (piece) => (text += piece));
+      socket.once('end', () => resolve(text));
+      socket.write('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50));
+    });
+    expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+    const sockets = Array.from({ length: 150 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    const closed = (): number => sockets.filter((socket) => socket.closed).length;
+    await eventually(closed, (count) => count >= 50, { what: 'the end of those that are too many' });
+    expect(closed()).toBe(50);
+    for (const socket of sockets) socket.destroy();
+  });
+
   test('lets nobody in without the token, but for health', async () => {
     await using started = await start({ hello: HELLO });
     const admin = adminOf(started);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { listenError } from '../listen-error.ts';
 import { Custodian } from '../custodian.ts';
@@ -26,6 +26,9 @@ export interface AdminOptions {
 const EVENTS_EVERY_MS = 1000;
 const BODY_MAX_BYTES = 4096;
 const TOKEN_MIN_CHARS = 16;
+/** Whoever is on this machine may connect, without the token too: visitors must find descriptors and time all the same. */
+const CONNECTIONS_MAX_COUNT = 100;
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
  * The operator's page, its data as JSON and as metrics, health, and what an operator may do. A listener of its own,
@@ -39,6 +42,9 @@ export class Admin {
   readonly #canaries: Canaries;
   readonly #watchers = new Set<ServerResponse>();
   #ticking: NodeJS.Timeout | null = null;
+  #isTelling = false;
+  /** Connections on which a request without the token was answered: they end with that answer. */
+  readonly #strangers = new WeakSet<Socket>();
   url = '';
 
   constructor(site: AdminSite, options: AdminOptions, canaries: readonly Canary[]) {
@@ -49,9 +55,11 @@ export class Admin {
     this.#token = token;
     this.#custodian = new Custodian('admin', site.host.custodian);
     this.#canaries = this.#custodian.own(new Canaries(canaries));
-    this.#server = createServer((request, response) => {
+    const times = { headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+    this.#server = createServer({ ...times, connectionsCheckingInterval: EVENTS_EVERY_MS }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => fail(response, error));
     });
+    this.#server.maxConnections = CONNECTIONS_MAX_COUNT;
     this.#custodian.own({ label: "operator's listener", close: () => this.#close() });
   }
 
@@ -82,16 +90,22 @@ export class Admin {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isLetIn = this.#isLetIn(request);
+    if (!isLetIn) {
+      if (this.#strangers.has(request.socket)) return;
+      this.#strangers.add(request.socket);
+      response.setHeader('Connection', 'close');
+    }
     const url = URL.parse(request.url ?? '/', 'http://admin');
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     if (url === null) return text(response, 400, 'This is no address.\n');
     if (url.pathname === '/livez') return text(response, 200, 'ok\n');
-    if (url.pathname === '/readyz') return this.#ready(response, this.#isLetIn(request));
+    if (url.pathname === '/readyz') return this.#ready(response, isLetIn);
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${url.pathname}`;
     // There is nothing of this host in it.
     if (route === 'GET /_custodian' || route === 'GET /_custodian/') return page(response);
-    if (!this.#isLetIn(request)) {
+    if (!isLetIn) {
       response.setHeader('WWW-Authenticate', 'Bearer realm="custodian"');
       return text(response, 401, 'This needs the token that the host printed when it started, as a bearer.\n');
     }
@@ -145,7 +159,10 @@ export class Admin {
   }
 
   async #tick(): Promise<void> {
-    const text = event(await takeDetailedSnapshot(this.#site));
+    // Who comes meanwhile is told with the others.
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    const text = event(await takeDetailedSnapshot(this.#site).finally(() => (this.#isTelling = false)));
     // Who has not read the last one gets none until they have.
     for (const watcher of this.#watchers) if (!watcher.writableNeedDrain) watcher.write(text);
   }
