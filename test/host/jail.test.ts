@@ -26,6 +26,7 @@ const ATTEMPTS = `
   attempt('passwords', () => fs.readFileSync('/etc/shadow', 'utf8'));
   attempt('home', () => fs.readdirSync('/root').join());
   attempt('write', () => fs.writeFileSync('/written', 'x'));
+  attempt('devices', () => fs.writeFileSync('/dev/written', 'x'));
   attempt('large', () => fs.writeFileSync(process.argv[1] + '/x', Buffer.alloc(32 << 20)));
   attempt('temp', () => fs.writeFileSync(process.argv[1] + '/y', 'x'));
   attempt('program', () => spawnSync(process.execPath, ['--version']).error?.code);
@@ -79,6 +80,7 @@ describe.skipIf(!hasJail)('a jail', () => {
       passwords: 'ENOENT',
       home: expect.stringMatching(/^ENOENT$|^$/) as string,
       write: expect.stringMatching(/^(EROFS|EACCES)$/) as string,
+      devices: 'EROFS',
       large: 'ENOSPC',
       temp: expect.stringMatching(/^(done|ENOSPC)$/) as string,
       program: 'EPERM',

@@ -59,6 +59,9 @@ export function bubblewrapArguments(command: readonly string[], view: JailView):
     ...memory('/dev/shm', '0555', EMPTY_BYTES),
     ...memory(view.emptyDir, '0555', EMPTY_BYTES),
     ...memory(view.tempDir, '0777', view.tempMaxBytes),
+    // It is a memory of its own, which belongs to the host's user: without one of its own a cell could fill it.
+    '--remount-ro',
+    '/dev',
     '--remount-ro',
     '/',
     '--chdir',
