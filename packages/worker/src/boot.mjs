@@ -48,18 +48,18 @@ const runtime = data === null ? null : import(data.entry);
 // Who waits for it is not here yet.
 runtime?.catch(() => {});
 
-/** @param {{ modules: import('node:worker_threads').MessagePort }} task what `lease` of thread.ts takes; where the servlet's modules arrive */
+/** @param {{ modules: import('node:worker_threads').MessagePort }} task what `lease` of thread.ts takes, but for the modules, which arrive there */
 export default async function boot(task) {
   const { modules } = task;
-  const compile = new Promise((resolve, reject) => {
+  const arrived = new Promise((resolve, reject) => {
     modules.once('message', (answer) => {
       modules.close();
       if (answer.error) return reject(answer.error);
       keep(answer.sources);
-      resolve(answer.compile);
+      resolve(answer);
     });
   });
-  compile.catch(() => {});
+  arrived.catch(() => {});
   const { default: lease } = await runtime;
-  return lease({ ...task, compile });
+  return lease({ ...task, modules: arrived });
 }

@@ -26,10 +26,18 @@ import { reportHolding, tellHoldings } from './holding.ts';
 import { createThresholdLruManager, setThreadCap } from './manager/threshold-lru.ts';
 import { RequestRunner } from './request-runner.ts';
 import type { CompileTask } from './servlet/compile-hook.ts';
-import { installResolver, loadServlet } from './servlet/load.ts';
+import { installPart, installResolver, loadServlet } from './servlet/load.ts';
 import type { Servlet } from './servlet/servlet.ts';
 
 const READ_BYTES = 64 * 1024;
+
+/** How a servlet's modules are run. */
+export interface ServletModules {
+  /** null: none of them asks for continuations, and they are run as they are. */
+  compile: CompileTask | null;
+  /** See {@link installPart}. */
+  partImporters: readonly string[];
+}
 
 /** What the supervisor hands over with a lease. */
 export interface LeaseTask {
@@ -40,8 +48,8 @@ export interface LeaseTask {
   collectorPort: MessagePort;
   /** See {@link LastCollection}. */
   collectorMemory: SharedArrayBuffer;
-  /** When the servlet's modules are here. null: none of them asks for continuations, and they are run as they are. */
-  compile: Promise<CompileTask | null>;
+  /** When they are here. */
+  modules: Promise<ServletModules>;
 }
 
 export default async function lease(task: LeaseTask): Promise<never> {
@@ -129,7 +137,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
 
 async function load(task: LeaseTask, writer: FrameWriter, channel: Socket, collector: Collector): Promise<Servlet> {
   const { order } = task;
-  const compile = await task.compile;
+  const { compile, partImporters } = await task.modules;
+  installPart(partImporters);
   if (compile === null) {
     if (order.guest !== null) await encloseGuest(order.guest, channel);
     return loadServlet(order.servletUrl);

@@ -21,6 +21,7 @@ import {
 import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { CpuMeter } from './cpu-meter.ts';
+import { libraryPart } from './library-part.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -45,6 +46,8 @@ const WORKER = import.meta.resolve('@custodian/worker');
 const BOOT = fileURLToPath(new URL('boot.mjs', WORKER));
 // `.ts` in a checkout, `.js` in a package: as the package's entry is.
 const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
+/** What a thread knows the module by that has a part of the library: see {@link libraryPart}. */
+const LIBRARY_PART = `${WORKER}?part`;
 const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
 /** V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap. */
 const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
@@ -196,12 +199,31 @@ const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${
 };
 const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPILER_PACKAGES);
 
-/** What the thread of a servlet runs beside its runtime: the stripped sources, and for one with continuations what is compiled of them. */
-function modulesFor(order: LeaseOrder): { sources: Record<string, string>; compile: CompileOrder | null } {
+/** What the thread of a servlet runs beside its runtime. */
+interface ServletModules {
+  /** Stripped, by URL. */
+  sources: Record<string, string>;
+  /** null: it asks for no continuations. */
+  compile: CompileOrder | null;
+  /** Those who import a part of the library, which is among the sources. */
+  partImporters: string[];
+}
+
+function modulesFor(order: LeaseOrder): ServletModules {
   const compile = compiledModules.orderFor(order);
   const own = compile?.port ? compiledModules.compilerSources : {};
   const root = order.guest === null ? '' : new URL('.', order.servletUrl).href;
-  return { sources: sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources)), root), compile };
+  const all = sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources)), root);
+  const library = sources.textsOf(WORKER)?.stripped ?? '';
+  // Pages that are saved need all of it.
+  const isPartEnough = compile === null || compile.persistence === null;
+  const part = isPartEnough ? libraryPart(library, ownModules({ ...all, ...compile?.code })) : null;
+  if (part !== null) all[LIBRARY_PART] = part.source;
+  return { sources: all, compile, partImporters: part?.importers ?? [] };
+}
+
+function ownModules(modules: Record<string, string>): [url: string, text: string][] {
+  return Object.entries(modules).filter(([url]) => !sources.isRuntime(url));
 }
 
 /**

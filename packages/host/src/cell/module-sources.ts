@@ -69,7 +69,7 @@ export class ModuleSources {
   save(): void {
     if (!this.#isRuntimeNews) return;
     this.#isRuntimeNews = false;
-    const known = Array.from(this.#modules).filter(([url]) => this.#isRuntime(url));
+    const known = Array.from(this.#modules).filter(([url]) => this.isRuntime(url));
     writeWhole(this.#runtimeFile, JSON.stringify(known.map(([url, module]) => [url, { ...module, text: null }])));
   }
 
@@ -84,11 +84,11 @@ export class ModuleSources {
     seen: Set<string> = new Set(Object.keys(into)),
     root = '',
   ): Record<string, string> {
-    const isClosed = !entry.startsWith(root) && !this.#isRuntime(entry);
+    const isClosed = !entry.startsWith(root) && !this.isRuntime(entry);
     const module = isClosed || seen.has(entry) ? null : this.#module(entry);
     if (module === null) return into;
     seen.add(entry);
-    if (TYPESCRIPT.test(entry) || this.#isRuntime(entry)) into[entry] = module.source;
+    if (TYPESCRIPT.test(entry) || this.isRuntime(entry)) into[entry] = module.source;
     for (const imported of module.imports) this.collect(imported, into, seen, root);
     return into;
   }
@@ -140,6 +140,11 @@ export class ModuleSources {
     return module === null ? null : { text: textOf(url, module), stripped: module.source };
   }
 
+  /** Is it one of those that are imported by a bare name, or beside one? */
+  isRuntime(url: string): boolean {
+    return this.#directories.some((directory) => url.startsWith(directory));
+  }
+
   #module(url: string): Module | null {
     try {
       const path = new URL(url);
@@ -154,7 +159,7 @@ export class ModuleSources {
         const imports = this.#importsOf(source, url);
         module = { version, text, source, imports, isSuspending: importsSuspension(source) };
         this.#modules.set(url, module);
-        this.#isRuntimeNews ||= this.#isRuntime(url);
+        this.#isRuntimeNews ||= this.isRuntime(url);
       }
       return module;
     } catch {
@@ -171,10 +176,6 @@ export class ModuleSources {
       writeWhole(file, stripped);
       return stripped;
     }
-  }
-
-  #isRuntime(url: string): boolean {
-    return this.#directories.some((directory) => url.startsWith(directory));
   }
 
   #importsOf(text: string, base: string): string[] {

@@ -58,7 +58,7 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
     builtins,
     commonJs,
     runtimes: [SOURCE, new URL('.', import.meta.resolve('@custodian/protocol')).href],
-    published: [LIBRARY.url, EMITTED],
+    published: [LIBRARY.url, `${LIBRARY.url}?part`, EMITTED],
     closed: CLOSED,
   });
   restrictGlobals(guest, fetch);

@@ -58,16 +58,32 @@ export async function loadServlet(url: string, persistence?: Persistence | null)
   );
 }
 
+const LIBRARY = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
+/** What it is known by to its supervisor, who has made it. */
+const PART = `${LIBRARY}?part`;
+/** Modules that have not got it yet, by URL. */
+const partImporters = { __proto__: null } as unknown as Record<string, boolean>;
+
+/** These modules get, when they are linked, a part of this package in its place, in which all is that they import of it by name. */
+export function installPart(importers: readonly string[]): void {
+  for (const url of importers) partImporters[url] = true;
+}
+
 /**
  * Lets a servlet anywhere on disk import this package, and always this copy of it, by its name.
  * Call it once in a thread, before {@link loadServlet}.
  */
 export function installResolver(): void {
-  const index = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
   registerHooks({
     // Answered here, not passed on: `require` takes no URL.
-    resolve: (specifier, context, nextResolve) =>
-      specifier === '@custodian/worker' ? { url: index, shortCircuit: true } : nextResolve(specifier, context),
+    resolve(specifier, context, nextResolve) {
+      if (specifier !== '@custodian/worker') return nextResolve(specifier, context);
+      const importer = context.parentURL ?? '';
+      const isLinked = partImporters[importer] === true;
+      // What it imports later, as it runs, its text may not tell.
+      if (isLinked) partImporters[importer] = false;
+      return { url: isLinked ? PART : LIBRARY, shortCircuit: true };
+    },
   });
 }
 
