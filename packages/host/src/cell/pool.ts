@@ -194,7 +194,7 @@ export class ServletPool implements ThreadsOwner {
     lease.run(exchange);
     // A lease that is busy already is followed, and was counted as no spare; one that takes its time is looked at soon, for what waits now.
     if (lease.exchanges.size === 1 || lease.isWatched) this.#site.watchdog.follow(lease, this);
-    if (lease.exchanges.size === 1) this.#threads.keepSpareSoon();
+    if (lease.exchanges.size === 1) this.#threads.keepSpare();
   }
 
   /** Whose instance no thread has: it is asked of this one, and whoever else comes for it waits for the same. */
@@ -267,7 +267,7 @@ export class ServletPool implements ThreadsOwner {
     this.#settled();
     this.#threads.endIfOver(lease);
     this.#pullQueue();
-    this.#threads.keepSpareSoon();
+    this.#threads.keepSpare();
   }
 
   /** What the present version of the servlet says of itself. */

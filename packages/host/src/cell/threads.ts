@@ -204,20 +204,24 @@ export class Threads implements Iterable<Lease> {
     if (atWork <= this.pace.usefulThreads) this.grow();
   }
 
-  /** {@link keepSpare}, in a moment if there is one thread only: who has waited for it is answered first. */
-  keepSpareSoon(): void {
-    if (this.#leases.size > 1) return this.keepSpare();
-    if (this.#servlet.spareThreads === 0 || this.#spareTimer !== null) return;
+  /**
+   * Keeps some ready beside the busy ones, so that a kill or a slow request costs nobody a wait. Beside a thread that is alone,
+   * in a moment: who has waited for it is answered first.
+   */
+  keepSpare(): void {
+    if (!this.#lacksSpare) return;
+    if (this.currentCount() !== 1) return this.grow();
+    if (this.#spareTimer !== null) return;
     this.#spareTimer = setTimeout(() => {
       this.#spareTimer = null;
-      this.keepSpare();
+      // It may be idle by now, and be kept busy by the next.
+      if (this.currentCount() === 1) this.grow();
     }, ANSWER_MS).unref();
   }
 
-  /** Keeps some ready beside the busy ones, so that a kill or a slow request costs nobody a wait. */
-  keepSpare(): void {
+  get #lacksSpare(): boolean {
     const { spareThreads } = this.#servlet;
-    if (spareThreads === 0 || this.currentCount() >= this.limits.threadsMaxCount) return;
+    if (spareThreads === 0 || this.currentCount() >= this.limits.threadsMaxCount) return false;
     let spare = 0,
       atWork = 0;
     for (const lease of this.#leases) {
@@ -225,7 +229,7 @@ export class Threads implements Iterable<Lease> {
       if (lease.state === 'starting' || lease.isIdle) spare++;
       else if (lease.state === 'ready') atWork++;
     }
-    if (spare < spareThreads && atWork <= this.pace.usefulThreads) this.grow();
+    return spare < spareThreads && atWork <= this.pace.usefulThreads;
   }
 
   /** A lease in the group's cell; `null` when the machine has no process or descriptor left, which may pass. */
