@@ -35,6 +35,22 @@ it('Collector.catchUp() answers what its supervisor has asked, within the same t
   port1.close();
 });
 
+it('Collector answers by what a port was when it began: a servlet that replaces its methods gets no hold of it', () => {
+  const { port1, port2 } = new MessageChannel();
+  const last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
+  const collector = new Collector(port2, last, () => {});
+  port1.postMessage({ question: 1, isWhole: true });
+  const post = vi.spyOn(Object.getPrototypeOf(port2) as MessagePort, 'postMessage');
+  try {
+    collector.catchUp(receiveMessageOnPort);
+    expect(post).not.toHaveBeenCalled();
+    expect(receiveMessageOnPort(port1)).toEqual({ message: 1 });
+  } finally {
+    post.mockRestore();
+    port1.close();
+  }
+});
+
 describe('Collector', () => {
   const WHOLE = ['major', 'minor'];
   let last: LastCollection;

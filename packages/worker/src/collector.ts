@@ -33,6 +33,7 @@ export class Collector {
   readonly #minor: () => void = minorCollection();
   readonly #collectAll: () => void = collectFunction();
   readonly #port: MessagePort;
+  readonly #answer: (question: number) => void;
   readonly #last: LastCollection;
   readonly #onCap: (bytes: number) => void;
   #movedBytes = 0;
@@ -54,6 +55,8 @@ export class Collector {
   /** `port`: the supervisor asks there, and gets its question back. `onCap`: the thread's cap is another. */
   constructor(port: MessagePort, last: LastCollection, onCap: (bytes: number) => void) {
     this.#port = port;
+    // As it is now: the servlet may replace the prototype's.
+    this.#answer = port.postMessage.bind(port);
     this.#last = last;
     this.#onCap = onCap;
     port.on('message', (message: CollectorMessage) => this.#onMessage(message, true));
@@ -88,7 +91,7 @@ export class Collector {
       this.#last.end(question, heldBytes(), this.#wasWhole);
     }
     this.#alert();
-    this.#port.postMessage(question);
+    this.#answer(question);
   }
 
   /** A piece of a body has passed. */

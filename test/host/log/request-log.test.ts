@@ -1,4 +1,4 @@
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatterOf, type LoggedRequest, type LoggedResponse } from '../../../packages/host/src/log/log-format.ts';
@@ -154,6 +154,8 @@ describe('logFile', () => {
     for (const name of [logFile, logDestination]) {
       const [before, after] = [read(`${name}.1`), read(name)];
       expect(after).toContain('n=39.');
+      // An address may be all that it takes to go on with a visit.
+      expect(statSync(name).mode & 0o007).toBe(0);
       for (let count = 0; count < 40; count++) expect(before + after).toContain(`n=${count}.`);
     }
   });

@@ -418,6 +418,8 @@ export class ServletPool implements ThreadsOwner {
           break;
         case 'again':
           exchange.isRetry = true;
+          // What it has had so far was no waiting.
+          exchange.givenAt = 0;
           this.dispatch(exchange);
           break;
         case 'bystander':

@@ -7,6 +7,8 @@ const BUFFER_BYTES = 4096;
 /** A reader of the log that does not keep up loses lines; it does not fill the acceptor. */
 const BUFFER_MAX_BYTES = 4 << 20;
 const FLUSH_MS = 500;
+/** For its owner and those who read logs: an address in it may be all that it takes to go on with a visit. */
+const MODE = 0o640;
 
 /**
  * Where lines of a log go: a file, made with its directories, or a descriptor. They are collected and written a few times a
@@ -31,6 +33,7 @@ export class LogFile implements Closable, DestinationStream {
       minLength: BUFFER_BYTES,
       maxLength: BUFFER_MAX_BYTES,
       mkdir: true,
+      mode: MODE,
     });
     // A disk that is full, a pipe whose reader went away: lines are lost, the host goes on.
     this.#stream.on('error', () => {});
