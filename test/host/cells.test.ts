@@ -135,6 +135,22 @@ describe('cells', () => {
     expect([second.pid === first.pid, second.count]).toEqual([false, 1]);
   });
 
+  it('shared garbage of short requests, right behind one another, does not bring one to its wall', async () => {
+    const garbage = `
+      export default () => {
+        let sum = 0;
+        for (let count = 0; count < 8; count++) sum += new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1)[count];
+        return String(process.pid) + ' ' + String(sum);
+      };`;
+    await using started = await startTrusted({ garbage }, { limits: { heapMb: 50 } });
+    const cells = new Set<string>();
+    for (let count = 0; count < 80; count++) {
+      const [, pid] = /^(\d+) 8$/.exec(await (await fetch(`${started.url}/garbage`)).text()) ?? [];
+      if (pid !== undefined) cells.add(pid);
+    }
+    expect(cells.size).toBe(1);
+  });
+
   it('memoryMb lets a servlet wait whose threads do not fit', async () => {
     await using started = await startTrusted(
       { a: WHO, b: WHO },

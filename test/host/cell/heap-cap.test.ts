@@ -206,4 +206,43 @@ describe('HeapCap', () => {
     }
     expect(cap.breachedBy(190 * MB, 10)).toBe(190 * MB);
   });
+
+  /** Charged with so much, as it is found over its cap. */
+  const excused = (mb: number, cpuMs: number): boolean => {
+    expect(cap.onUnexplained(mb * MB, 10 * MB, cpuMs)).toBeNull();
+    return cap.excuses(mb * MB, cpuMs);
+  };
+
+  test('excuses what may be garbage that has come since it was looked at, until a collection has not helped', () => {
+    for (let round = 0; round < 3; round++) {
+      expect(excused(120, 0)).toBe(true);
+      collected(10);
+      expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+      expect(excused(120, 10)).toBe(true);
+      nowMs += 20;
+      expect(cap.onUnexplained(5 * MB, 10 * MB, 10)).toBeNull();
+    }
+    expect(excused(120, 10)).toBe(true);
+    collected(10);
+    expect(cap.breachedBy(10 * MB, 20)).toBeNull();
+    nowMs += 20;
+    expect(excused(120, 20)).toBe(false);
+  });
+
+  test('excuses what was found over long after a collection, in which it has not been looked at', () => {
+    cap.collect(0);
+    collected(10);
+    expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+    nowMs += 200;
+    expect(excused(120, 10)).toBe(true);
+  });
+
+  test('excuses nobody who does not come back to collect, and nothing beyond all excuse', () => {
+    expect(excused(120, 0)).toBe(true);
+    expect(excused(120, 8)).toBe(true);
+    expect(excused(120, 9)).toBe(false);
+    last.begin(questions.at(-1) as number);
+    expect(excused(120, 9)).toBe(true);
+    expect(excused(190, 9)).toBe(false);
+  });
 });

@@ -6,6 +6,12 @@ import { residentBytesIn } from './resident-bytes.ts';
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
 const PER_THREAD_BYTES = 24 << 20;
 const SLACK_BYTES = 64 << 20;
+/**
+ * So far below its wall, or by such a share of a low one, a process is near it. Garbage that is nobody's until then must not be beyond
+ * all excuse for the one who is watched next.
+ */
+const NEAR_BYTES = 96 << 20;
+const NEAR_SHARE = 1 / 3;
 /** What a thread that has ended leaves: pages that the allocator keeps. */
 const PER_ENDED_THREAD_BYTES = 4 << 20;
 /** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
@@ -32,6 +38,8 @@ export class CellMemory {
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
+  /** At so much room it is pressed. */
+  #pressedBytes = Infinity;
 
   constructor(threads: CellThreads) {
     this.#threads = threads;
@@ -58,6 +66,20 @@ export class CellMemory {
     const rssBytes = this.sample();
     this.pace.see(rssBytes);
     return this.wallBytes() - rssBytes;
+  }
+
+  /**
+   * It has so much room. Is it near its wall for the first time, or with half of the room gone that it had at the most since it was last? Shared buffers
+   * that became garbage between two looks at a thread show nowhere else.
+   */
+  isPressed(roomBytes: number): boolean {
+    const nearBytes = Math.min(NEAR_BYTES, this.wallBytes() * NEAR_SHARE);
+    if (roomBytes > Math.min(nearBytes, this.#pressedBytes)) {
+      this.#pressedBytes = Math.max(this.#pressedBytes, roomBytes / 2);
+      return false;
+    }
+    this.#pressedBytes = roomBytes / 2;
+    return true;
   }
 
   measureBase(): void {

@@ -340,10 +340,13 @@ export class Cell implements Closable {
     if (this.leases.size === 0) void this.close();
   }
 
-  /** Kills it when its resident memory is over its wall. Returns how far it is below it. */
+  /** Kills it when its resident memory is over its wall, and has its threads collect their garbage before. Returns how far it is below it. */
   holdToWall(): number {
     const roomBytes = this.memory.look();
-    if (roomBytes >= 0) return roomBytes;
+    if (roomBytes >= 0) {
+      if (this.memory.isPressed(roomBytes)) for (const lease of this.leases.values()) lease.collect();
+      return roomBytes;
+    }
     const leases = [...this.leases.values()];
     // The last threads go anyhow: that less may be held without them is no fault of theirs.
     this.kill(leases.length > 0 && leases.every((lease) => lease.isOrderlyEnd) ? 'drain' : 'rss');

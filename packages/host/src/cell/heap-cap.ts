@@ -7,10 +7,11 @@ import type { LastCollection } from '@custodian/protocol';
 const ASK_FROM_SHARE = 0.7;
 const ASK_EVERY_MS = 200;
 const ASK_FILLED_SHARE = 0.5;
-/** The same share of memory that no statistic shows. It is ended with the first look that finds it over, so it is asked in good time. */
+/** The same share of memory that no statistic shows. It is ended with the first look that finds it over, if a collection has not left less than that. */
 const ASK_FROM_UNEXPLAINED_SHARE = 0.5;
 /** So long after a collection what no statistic shows is without what was garbage there: another thread gives it back. */
 const SETTLED_MS = 20;
+const SETTLED_MAX_MS = 100;
 /** Garbage may be made anew until then, so that it takes so many collections in a row to be over with that. */
 const SETTLED_COUNT = 3;
 /** One that is over for so much CPU time without coming back to its event loop has no excuse. */
@@ -50,6 +51,8 @@ export class HeapCap {
   #unexplainedAt = -Infinity;
   /** It has collected, and what no statistic shows was not told since that can count. */
   #isUnsettled = false;
+  /** What no statistic showed when it had settled after a collection, or less that was told since. */
+  #settledBytes = 0;
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
 
@@ -89,7 +92,7 @@ export class HeapCap {
     }
     // What was told before the collection may be gone.
     const heldBytes = statedBytes + (this.#isUnsettled ? 0 : this.#unexplainedBytes);
-    if (heldBytes > maxBytes * (1 + FAR_SHARE) + BEYOND_BYTES) return heldBytes;
+    if (heldBytes > this.#beyondBytes) return heldBytes;
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
     if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
@@ -103,12 +106,15 @@ export class HeapCap {
    */
   onUnexplained(bytes: number, statedBytes: number, cpuMs: number): number | null {
     this.#unexplainedBytes = bytes;
+    this.#settledBytes = Math.min(this.#settledBytes, bytes);
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
       this.#collectedUnexplainedBytes = bytes;
     }
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
+      // Later than that, garbage may have come in requests that nobody watched.
+      if (this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
       const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
@@ -119,6 +125,18 @@ export class HeapCap {
     const isNear = this.#isNear(bytes, this.#collectedUnexplainedBytes, ASK_FROM_UNEXPLAINED_SHARE);
     if (!this.#isAsked && isNear) this.collect(cpuMs);
     return null;
+  }
+
+  /**
+   * So much that no statistic shows is over the cap by itself, as {@link onUnexplained} was told. May it be garbage that has come since it was looked at
+   * last, as far as the last collection has helped? Then it is asked to collect, and has as long as one that is far over.
+   */
+  excuses(bytes: number, cpuMs: number): boolean {
+    const hasNotHelped = this.#settledBytes > this.maxBytes * ASK_FROM_UNEXPLAINED_SHARE;
+    if (hasNotHelped || bytes > this.#beyondBytes) return false;
+    if (this.#isAsked) return this.#last.begun >= this.#question || cpuMs - this.#askedAtCpuMs <= FAR_MAX_CPU_MS;
+    if (!this.#isUnsettled) this.collect(cpuMs);
+    return true;
   }
 
   /** Of what it was charged with no more than so much is not in its heap, as it says now. */
@@ -140,6 +158,10 @@ export class HeapCap {
   #isNear(bytes: number, collectedBytes: number, fromShare: number): boolean {
     const filledBytes = collectedBytes + (this.maxBytes - collectedBytes) * ASK_FILLED_SHARE;
     return bytes > Math.max(this.maxBytes * fromShare, filledBytes) && this.#now() - this.#collectedAt > ASK_EVERY_MS;
+  }
+
+  get #beyondBytes(): number {
+    return this.maxBytes * (1 + FAR_SHARE) + BEYOND_BYTES;
   }
 
   get #farBytes(): number {

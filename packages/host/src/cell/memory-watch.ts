@@ -177,7 +177,7 @@ export class MemoryWatch {
     this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.#apartBytes)));
     for (const thread of this.#suspects()) {
       const bytes = this.#memory.chargedTo(thread);
-      if (bytes > maxOf(thread)) this.#findings.onBreach(thread, bytes, maxOf(thread));
+      if (bytes > maxOf(thread) && !thread.excuses(bytes)) this.#findings.onBreach(thread, bytes, maxOf(thread));
     }
   }
 

@@ -180,6 +180,14 @@ export class SupervisedThread {
     if (overBytes !== null) this.#onOver(overBytes);
   }
 
+  /**
+   * It is charged with so much, which is over its cap. May it be garbage that it has not been asked to collect, or is to collect yet? One
+   * that does not answer is in a native call, and will not come to that.
+   */
+  excuses(bytes: number): boolean {
+    return !this.isStarting && !this.isAsked && this.#cap.excuses(bytes, this.lastSample.cpuMs);
+  }
+
   /** Is it over its cap with what no statistic of it shows, as far as that was looked at? It may be garbage that is gone. */
   get isToBeSettled(): boolean {
     return this.#cap.isOpen;
@@ -187,6 +195,8 @@ export class SupervisedThread {
 
   /** Has the thread collect its garbage, when it comes back to its event loop. */
   collect(): void {
+    // It may not have been looked at for long, and has its time from now on.
+    this.askKernel();
     this.#cap.collect(this.lastSample.cpuMs);
   }
 

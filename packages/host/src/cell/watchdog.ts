@@ -67,7 +67,10 @@ export class Watchdog {
   #sweep(): void {
     const now = performance.now();
     const pressed = new Set<Cell>();
+    // Short requests right behind one another fill memory as well.
+    const busy = new Set<Cell>();
     for (const [lease, pool] of this.#pools) {
+      busy.add(lease.cell);
       if (lease.state === 'gone') this.#pools.delete(lease);
       else if (lease.state === 'ending') {
         if (lease.endingMs > (lease.isOrderlyEnd ? ORDERLY_END_GRACE_MS : END_GRACE_MS))
@@ -78,9 +81,9 @@ export class Watchdog {
     }
     let nextMs = this.#pools.size > 0 ? CALM_SWEEP_MS : IDLE_SWEEP_MS;
     for (const [lease, { limits }] of this.#pools) nextMs = Math.min(nextMs, dueMs(lease, limits, now));
-    for (const cell of pressed) {
+    for (const cell of busy) {
       const roomBytes = cell.holdToWall();
-      nextMs = Math.min(nextMs, cell.memory.pace.nextMs(roomBytes));
+      if (pressed.has(cell)) nextMs = Math.min(nextMs, cell.memory.pace.nextMs(roomBytes));
     }
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
       this.#lastIdleSweep = now;

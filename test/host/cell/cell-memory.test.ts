@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { CellMemory } from '../../../packages/host/src/cell/cell-memory.ts';
+
+const MB = 1 << 20;
+
+function memoryOf(baseMb: number): CellMemory {
+  const memory = new CellMemory({ leases: new Map(), openedCount: 0 });
+  memory.baseBytes = baseMb * MB;
+  return memory;
+}
+
+it('CellMemory is pressed near its wall, and again when half of the room is gone that it had since', () => {
+  const memory = memoryOf(236);
+  expect(memory.wallBytes()).toBe(300 * MB);
+  const pressedAt = (...roomMb: number[]): number[] => roomMb.filter((mb) => memory.isPressed(mb * MB));
+  expect(pressedAt(250, 97, 95, 90, 48)).toEqual([95]);
+  expect(pressedAt(47, 30, 24, 23)).toEqual([47, 23]);
+  // A collection has helped, a little and then altogether.
+  expect(pressedAt(60, 31, 30, 80, 41, 40)).toEqual([30, 40]);
+  expect(pressedAt(250, 97, 96)).toEqual([96]);
+});
+
+it('CellMemory takes a third of a low wall for near', () => {
+  const memory = memoryOf(0);
+  memory.ownWallBytes = 100 * MB;
+  expect([50, 34, 33].filter((mb) => memory.isPressed(mb * MB))).toEqual([33]);
+});
