@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
@@ -7,6 +8,7 @@ import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { TaskStat } from '../../../packages/host/src/cell/task-stat.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const MB = 1 << 20;
 /** Takes 32 MB of heap when it is told to, says so, and answers nobody until it may go on. */
@@ -148,6 +150,42 @@ describe('SupervisedThread', () => {
       expect(thread.look(100 * MB, true)).toBe(true);
     }
   });
+
+  it.runIf(process.platform === 'linux')(
+    'SupervisedThread says how much one in a native call has worked, also when it is to end: no other is alone meanwhile',
+    async () => {
+      const tasks = new Set(readdirSync('/proc/self/task'));
+      const busy = new Worker(
+        `const { parentPort } = require('node:worker_threads');
+        const { scryptSync } = require('node:crypto');
+        parentPort.once('message', () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 16, maxmem: 2 ** 27 }));
+        parentPort.postMessage('here');`,
+        { eval: true },
+      );
+      await once(busy, 'message');
+      const task = Math.max(
+        ...readdirSync('/proc/self/task')
+          .filter((each) => !tasks.has(each))
+          .map(Number),
+      );
+      const order = { lease: 2, heapMaxBytes: 1000 * MB } as LeaseOrder;
+      const ended = new SupervisedThread(
+        order,
+        () => {},
+        () => {},
+      );
+      ended.attach(busy, task);
+      const before = ended.reading().cpuMs;
+      busy.postMessage('go');
+      ended.end();
+      const workedMs = await eventually(
+        () => ended.reading().cpuMs - before,
+        (ms) => ms > 20,
+      );
+      expect(workedMs).toBeLessThan(5000);
+      await busy.terminate();
+    },
+  );
 });
 
 describe.runIf(process.platform === 'linux')('TaskStat', () => {

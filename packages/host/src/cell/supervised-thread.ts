@@ -317,6 +317,8 @@ export class SupervisedThread {
 
   /** What the kernel says of it now, beside what was sampled last. */
   reading(): ThreadReading {
+    // One in a native call does not answer, and goes on to take memory also when it is to end.
+    if (this.isAsked || this.isEnding) this.askKernel();
     const { committedBytes, isSuspect, lastSample } = this;
     const faults = this.#task?.faults() ?? null;
     return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
