@@ -11,12 +11,16 @@ import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const MB = 1 << 20;
-/** Takes 32 MB of heap when it is told to, says so, and answers nobody until it may go on. */
-const WORK = `require('node:worker_threads').parentPort.on('message', (flags) => {
+/** Takes 32 MB of heap when it is told to, says so, and answers nobody until it may go on. It has no garbage of its start. */
+const WORK = `const { parentPort } = require('node:worker_threads');
+parentPort.on('message', (flags) => {
   globalThis.held = new Array(4 << 20).fill(1.5);
   Atomics.store(flags, 0, 1);
   Atomics.wait(flags, 1, 0);
-});`;
+});
+require('node:v8').setFlagsFromString('--expose-gc');
+require('node:vm').runInNewContext('gc')();
+parentPort.postMessage('here');`;
 
 describe('SupervisedThread', () => {
   let thread: SupervisedThread;
@@ -35,7 +39,7 @@ describe('SupervisedThread', () => {
     );
     worker = new Worker(WORK, { eval: true });
     thread.attach(worker, null);
-    await once(worker, 'online');
+    await once(worker, 'message');
   });
 
   afterEach(async () => {
