@@ -765,4 +765,24 @@ export const ESCAPE: readonly Attack[] = family('E', [
     'LIMIT_TEMP',
     FS,
   ),
+  steals(
+    'what Node runs at the moment, which it takes from its list by Array.prototype.pop',
+    `const real = Array.prototype.pop;
+     Array.prototype.pop = function () { const value = Reflect.apply(real, this, []); for (const given of value?.args ?? []) take(given?.stream); return value; };`,
+  ),
+  steals(
+    'all ticks, by a used block of their queue, which Node keeps by Array.prototype.push',
+    `const real = Array.prototype.push; const ticks = [];
+     Array.prototype.push = function (...given) {
+       const block = given[0];
+       if (typeof block?.isFull === 'function') {
+         const blocks = Object.getPrototypeOf(block); const add = blocks.push;
+         blocks.push = function (tick) { take(tick?.args?.[0]?.stream); return Reflect.apply(add, this, [tick]); };
+         Array.prototype.push = real;
+       }
+       return Reflect.apply(real, this, given);
+     };
+     for (let i = 0; i < 5000; i++) process.nextTick(() => {});
+     await new Promise((resolve) => setTimeout(resolve, 20));`,
+  ),
 ]);

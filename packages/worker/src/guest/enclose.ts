@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import * as fs from 'node:fs';
 import { createRequire, isBuiltin, stripTypeScriptTypes } from 'node:module';
@@ -21,6 +22,8 @@ const EXTENSION = extname(import.meta.url);
 const LIBRARY = { name: '@custodian/worker', url: new URL(`index${EXTENSION}`, SOURCE).href };
 /** What the thread has loaded before it has a guest, and gives to none: sockets, hooks for modules, and these walls. */
 const CLOSED = ['boot.', 'guest/', 'servlet/compile-hook.', 'thread.', 'warm-up.'];
+/** With so many ticks that wait, Node's queue takes a further block. */
+const TICKS_PER_BLOCK = 2048;
 /** Compiled modules import it. */
 const EMITTED = new URL(`continuation/emitted${EXTENSION}`, SOURCE).href;
 
@@ -51,6 +54,7 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
     createRequire: (from) => commonJs.requireFrom(from),
   });
   pinChannel(channel);
+  pinLists();
   forbidAdditions();
   fixAddresses();
   closeFileClasses(fs);
@@ -68,6 +72,29 @@ function pinChannel(channel: Socket): void {
   const { _readableState, _writableState } = channel as unknown as Record<string, object>;
   for (const object of [channel, _readableState, _writableState]) if (object !== undefined) pin(object);
 }
+
+/**
+ * Node calls `pop` and `push` of two lists by their prototype, where a guest's would be given what is in them: what runs at the
+ * moment, the channel's own ticks among it; and used blocks of the queue of ticks, to which all later ones are added.
+ */
+function pinLists(): void {
+  const { prototype } = Array;
+  const { pop } = prototype;
+  const lists = new Set<object>();
+  prototype.pop = function (this: unknown[]): unknown {
+    lists.add(this);
+    return Reflect.apply(pop, this, []);
+  };
+  try {
+    new AsyncResource('Enclosure').runInAsyncScope(nothing);
+    for (let count = 0; count < TICKS_PER_BLOCK; count++) process.nextTick(nothing);
+  } finally {
+    prototype.pop = pop;
+  }
+  for (const list of lists) pin(list);
+}
+
+function nothing(): void {}
 
 /**
  * A property that a guest adds to these would be found in objects of Node's insides: a setter `handle` on
