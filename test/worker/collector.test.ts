@@ -93,13 +93,13 @@ describe('Collector', () => {
 
   it('collects all when it is over its cap without the young, since that is what it is judged by', async () => {
     await ask(true);
-    holdShare(1.5);
+    holdShare(3);
     expect(await ask(false)).toEqual([['minor', ...WHOLE], true]);
   });
 
   it('collects all before it tells the servlet of pressure', async () => {
     await ask(true);
-    holdShare(0.85);
+    holdShare(0.97);
     const seen: string[][] = [];
     const stop = onPressure(() => seen.push([...collected]));
     expect(await ask(false)).toEqual([['minor', ...WHOLE, ...WHOLE], true]);

@@ -44,7 +44,7 @@ export class Collector {
   #nextWholeCount = 1;
   /** Was all collected last? */
   #wasWhole = true;
-  /** What that left. */
+  /** What that left, or less that was seen since: no more is no garbage. */
   #liveBytes = 0;
   /** The least that was seen since anything was collected. */
   #lowestBytes = 0;
@@ -126,11 +126,6 @@ export class Collector {
     this.#nextWholeCount = isWorthIt ? 1 : min(WHOLE_MAX_COUNT, this.#nextWholeCount * 2);
   }
 
-  get #alertFromBytes(): number {
-    const { maxBytes } = heldMemory();
-    return max(maxBytes - this.#turnBytes, this.#liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
-  }
-
   #alert(): void {
     this.#alertUntil = performance.now() + ALERT_MS;
     if (this.#isAlert) return;
@@ -142,11 +137,13 @@ export class Collector {
 
   /** Unreferenced, it does not keep the loop turning: it comes after whatever wakes it. */
   readonly #look = (): void => {
-    const bytes = heldBytes();
+    const { heapBytes, offHeapBytes, maxBytes } = heldMemory();
+    const bytes = heapBytes + offHeapBytes;
     this.#turnBytes = max(bytes - this.#seenBytes, this.#turnBytes * (1 - FORGOTTEN_SHARE));
     this.#seenBytes = bytes;
     this.#lowestBytes = min(this.#lowestBytes, bytes);
-    const fromBytes = this.#alertFromBytes;
+    this.#liveBytes = min(this.#liveBytes, bytes);
+    const fromBytes = max(maxBytes - this.#turnBytes, this.#liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
     if (bytes > fromBytes) {
       if (!this.#wasWhole) this.#learn(fromBytes - this.#lowestBytes, fromBytes - this.#liveBytes);
       this.#collect();

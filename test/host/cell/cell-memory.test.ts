@@ -12,7 +12,7 @@ function memoryOf(baseMb: number): CellMemory {
 it('CellMemory is pressed near its wall, and again when half of the room is gone that it had since', () => {
   const memory = memoryOf(236);
   expect(memory.wallBytes()).toBe(300 * MB);
-  const pressedAt = (...roomMb: number[]): number[] => roomMb.filter((mb) => memory.isPressed(mb * MB));
+  const pressedAt = (...roomMb: number[]): number[] => roomMb.filter((mb) => memory.becomesPressed(mb * MB));
   expect(pressedAt(250, 97, 95, 90, 48)).toEqual([95]);
   expect(pressedAt(47, 30, 24, 23)).toEqual([47, 23]);
   // A collection has helped, a little and then altogether.
@@ -23,5 +23,5 @@ it('CellMemory is pressed near its wall, and again when half of the room is gone
 it('CellMemory takes a third of a low wall for near', () => {
   const memory = memoryOf(0);
   memory.ownWallBytes = 100 * MB;
-  expect([50, 34, 33].filter((mb) => memory.isPressed(mb * MB))).toEqual([33]);
+  expect([50, 34, 33].filter((mb) => memory.becomesPressed(mb * MB))).toEqual([33]);
 });

@@ -245,4 +245,27 @@ describe('HeapCap', () => {
     expect(excused(120, 9)).toBe(true);
     expect(excused(190, 9)).toBe(false);
   });
+
+  test('excuses what a collection of the young has left, and asks for all', () => {
+    cap.collect(0, false);
+    collected(10, false);
+    expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+    nowMs += 20;
+    expect(excused(120, 10)).toBe(true);
+    collected(10);
+    expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+    nowMs += 20;
+    expect(excused(120, 10)).toBe(false);
+  });
+
+  test('gives who has not come to a question no more time for the next, which is for more than that or none', () => {
+    cap.collect(0, false);
+    cap.collect(5, false);
+    expect(questions).toEqual([1]);
+    cap.collect(5);
+    cap.collect(6);
+    expect(questions).toEqual([1, 2]);
+    expect(excused(120, 8)).toBe(true);
+    expect(excused(120, 9)).toBe(false);
+  });
 });

@@ -72,7 +72,7 @@ export class CellMemory {
    * It has so much room. Is it near its wall for the first time, or with half of the room gone that it had at the most since it was last? Shared buffers
    * that became garbage between two looks at a thread show nowhere else.
    */
-  isPressed(roomBytes: number): boolean {
+  becomesPressed(roomBytes: number): boolean {
     const nearBytes = Math.min(NEAR_BYTES, this.wallBytes() * NEAR_SHARE);
     if (roomBytes > Math.min(nearBytes, this.#pressedBytes)) {
       this.#pressedBytes = Math.max(this.#pressedBytes, roomBytes / 2);

@@ -103,6 +103,7 @@ export class Cell implements Closable {
   #tempRemoved: Promise<void> = Promise.resolve();
   readonly #child: ChildProcess;
   readonly #control: Socket;
+  #pressedAt = -Infinity;
   #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
@@ -344,13 +345,21 @@ export class Cell implements Closable {
   holdToWall(): number {
     const roomBytes = this.memory.look();
     if (roomBytes >= 0) {
-      if (this.memory.isPressed(roomBytes)) for (const lease of this.leases.values()) lease.collect();
+      if (this.memory.becomesPressed(roomBytes)) this.#collectFromWorking();
       return roomBytes;
     }
     const leases = [...this.leases.values()];
     // The last threads go anyhow: that less may be held without them is no fault of theirs.
     this.kill(leases.length > 0 && leases.every((lease) => lease.isOrderlyEnd) ? 'drain' : 'rss');
     return roomBytes;
+  }
+
+  /** Who has done nothing since the last time has no garbage since then; a collection takes some 10 ms of a thread's CPU time. */
+  #collectFromWorking(): void {
+    const since = this.#pressedAt;
+    this.#pressedAt = performance.now();
+    for (const lease of this.leases.values())
+      if (lease.isLoaded && (lease.exchanges.size > 0 || lease.progressAt > since)) lease.collect();
   }
 
   memoryUse(): number {

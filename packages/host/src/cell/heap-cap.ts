@@ -39,6 +39,7 @@ export class HeapCap {
   readonly #now: () => number;
   #question = 0;
   #isAsked = false;
+  #isWholeAsked = false;
   #askedAtCpuMs = 0;
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
@@ -51,7 +52,7 @@ export class HeapCap {
   #unexplainedAt = -Infinity;
   /** It has collected, and what no statistic shows was not told since that can count. */
   #isUnsettled = false;
-  /** What no statistic showed when it had settled after a collection, or less that was told since. */
+  /** What no statistic showed when it had settled after a collection of all garbage, or less that was told since. */
   #settledBytes = 0;
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
@@ -72,10 +73,13 @@ export class HeapCap {
     this.#now = now;
   }
 
-  /** Asks it now, whatever it holds. `isWhole`: to collect all. */
+  /** Asks it now, whatever it holds. `isWhole`: to collect all. Who has not come to the last question has no more time for this one. */
   collect(cpuMs: number, isWhole: boolean = true): void {
+    const hasToCome = this.#isAsked && this.#last.begun < this.#question;
+    if (hasToCome && (this.#isWholeAsked || !isWhole)) return;
+    if (!hasToCome) this.#askedAtCpuMs = cpuMs;
     this.#isAsked = true;
-    this.#askedAtCpuMs = cpuMs;
+    this.#isWholeAsked = isWhole;
     this.#ask(++this.#question, isWhole);
   }
 
@@ -114,7 +118,7 @@ export class HeapCap {
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
       // Later than that, garbage may have come in requests that nobody watched.
-      if (this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
+      if (this.#isWhole && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
       const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
@@ -135,7 +139,7 @@ export class HeapCap {
     const hasNotHelped = this.#settledBytes > this.maxBytes * ASK_FROM_UNEXPLAINED_SHARE;
     if (hasNotHelped || bytes > this.#beyondBytes) return false;
     if (this.#isAsked) return this.#last.begun >= this.#question || cpuMs - this.#askedAtCpuMs <= FAR_MAX_CPU_MS;
-    if (!this.#isUnsettled) this.collect(cpuMs);
+    if (!this.#isUnsettled || !this.#isWhole) this.collect(cpuMs);
     return true;
   }
 
