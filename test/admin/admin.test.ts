@@ -61,6 +61,22 @@ describe("the operator's listener", () => {
     for (const socket of sockets) socket.destroy();
   });
 
+  test('does nothing that comes behind a request without the token, though the token is with it', async () => {
+    await using started = await start({ hello: HELLO });
+    const before = (await stateOf(started)).servlets[0]?.limits;
+    const body = JSON.stringify({ action: 'adjust', servlet: 'hello', limits: { cpuMs: 777 } });
+    const head = `POST /_custodian/actions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json`;
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(Number(new URL(adminOf(started)).port), '127.0.0.1');
+      socket.on('error', reject).on('data', (piece) => (text += piece));
+      socket.once('end', () => resolve(text));
+      socket.write(`GET /livez HTTP/1.1\r\nHost: a\r\n\r\n${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
+    expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+    expect((await stateOf(started)).servlets[0]?.limits).toEqual(before);
+  });
+
   test('lets nobody in without the token, but for health', async () => {
     await using started = await start({ hello: HELLO });
     const admin = adminOf(started);

@@ -120,13 +120,26 @@ describe('pinnedLookup()', () => {
 });
 
 describe('pinnedLookup() of several servlets', () => {
+  it('pinnedLookup() of one name for many connections at once resolves it once, and again for those that come later', async () => {
+    const answers = [[{ address: '1.1.1.1', family: 4 }], [{ address: '10.0.0.1', family: 4 }]];
+    let asked = 0;
+    const look = pinnedLookup(new FetchRules({ origins: ['*'] }), async () => answers[asked++] as LookupAddress[]);
+    const lookUp = (): Promise<unknown> =>
+      new Promise((resolve) => look('name.example', { all: false }, (error, address) => resolve(error ?? address)));
+    const burst = await Promise.all(Array.from({ length: 100 }, lookUp));
+    expect(burst).toEqual(Array(100).fill('1.1.1.1'));
+    expect(asked).toBe(1);
+    expect(await lookUp()).toMatchObject({ code: 'FETCH_ADDRESS' });
+    expect(asked).toBe(2);
+  });
+
   it('pinnedLookup() of names that nobody resolves keeps no other servlet waiting, and so many of its own', async () => {
     const rules = new FetchRules({ origins: ['*'] });
     const hang = Promise.withResolvers<LookupAddress[]>();
-    const lookUp = (look: ReturnType<typeof pinnedLookup>): Promise<unknown> =>
-      new Promise((resolve) => look('name.example', { all: false }, (error, address) => resolve(error ?? address)));
+    const lookUp = (look: ReturnType<typeof pinnedLookup>, name = 'name.example'): Promise<unknown> =>
+      new Promise((resolve) => look(name, { all: false }, (error, address) => resolve(error ?? address)));
     const slow = pinnedLookup(rules, () => hang.promise);
-    const waiting = Array.from({ length: 100 }, () => lookUp(slow));
+    const waiting = Array.from({ length: 100 }, (_, n) => lookUp(slow, `${n}.example`));
     expect(await lookUp(pinnedLookup(rules, () => Promise.resolve([{ address: '1.1.1.1', family: 4 }])))).toBe(
       '1.1.1.1',
     );

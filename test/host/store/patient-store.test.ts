@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { DirectoryStore } from '../../../packages/host/src/store/directory-store.ts';
@@ -77,22 +77,53 @@ describe('PatientStore over a store that hangs', () => {
   test('from 64 late answers on, the servlet’s visitors are told at once, and others and other kinds are asked on', async () => {
     const memory = new MemoryStore();
     const key = await memory.put(ENTRY);
+    const hang = Promise.withResolvers<string>();
+    let asked = 0;
+    memory.tag = () => (asked++, hang.promise);
+    const store = new PatientStore(memory, { answerMaxMs: 20 });
+    const late = { code: 'STORE_UNAVAILABLE', cause: { message: 'it has not answered for 20 ms' } };
+    const tags = Array.from({ length: 64 }, () => store.tag('patient', key));
+    // They are short, and wait for no turn.
+    expect(asked).toBe(64);
+    await Promise.all(tags.map((tag) => expect(tag).rejects.toMatchObject(late)));
+    const owed = { code: 'STORE_UNAVAILABLE', cause: { message: 'it owes the servlet 64 answers and more' } };
+    await expect(store.tag('patient', key)).rejects.toMatchObject(owed);
+    expect(asked).toBe(64);
+    await expect(store.tag('another', key)).rejects.toMatchObject(late);
+    expect(await store.put(ENTRY)).toBe(key);
+    expect(Buffer.from((await store.get('patient', key))!).toString()).toBe('bytes');
+    hang.resolve('tag');
+    await nextTurn();
+    expect(await store.tag('patient', key)).toBe('tag');
+  });
+
+  test('when 8 entries are late, those that waited for them are never asked for, and the next are told at once', async () => {
+    const memory = new MemoryStore();
+    const key = await memory.put(ENTRY);
     const hang = Promise.withResolvers<null>();
     let asked = 0;
     memory.get = () => (asked++, hang.promise);
     const store = new PatientStore(memory, { answerMaxMs: 20 });
-    const late = { code: 'STORE_UNAVAILABLE', cause: { message: 'it has not answered for 20 ms' } };
-    const finds = Array.from({ length: 64 }, () => store.get('patient', key));
-    await Promise.all(finds.map((find) => expect(find).rejects.toMatchObject(late)));
-    const owed = { code: 'STORE_UNAVAILABLE', cause: { message: 'it owes the servlet 64 answers and more' } };
+    const finds = Array.from({ length: 64 }, () => store.get('patient', key).catch((error: Error) => error.cause));
+    const causes = (await Promise.all(finds)).map((cause) => (cause as Error).message);
+    expect(causes.slice(0, 8)).toEqual(Array(8).fill('it has not answered for 20 ms'));
+    expect(causes.slice(8)).toEqual(Array(56).fill('too many of the servlet are on their way'));
+    const owed = { code: 'STORE_UNAVAILABLE', cause: { message: 'it owes the servlet 8 answers and more' } };
     await expect(store.get('patient', key)).rejects.toMatchObject(owed);
-    // The others waited for these.
-    expect(asked).toBe(8);
-    await expect(store.get('another', key)).rejects.toMatchObject(late);
-    expect(await store.put(ENTRY)).toBe(key);
+    expect(await store.tag('patient', key)).toHaveLength(5);
     hang.resolve(null);
     await nextTurn();
+    expect(asked).toBe(8);
     expect(await store.get('patient', key)).toBeNull();
+  });
+
+  test('it is not late with what waited for its turn', async () => {
+    const memory = new MemoryStore();
+    const key = await memory.put(ENTRY);
+    memory.get = () => setTimeout(600, null);
+    const store = new PatientStore(memory, { answerMaxMs: 1000 });
+    const finds = Array.from({ length: 16 }, () => store.get('patient', key));
+    expect(await Promise.all(finds)).toEqual(Array(16).fill(null));
   });
 
   test('so many entries of a servlet are on their way at once: the others wait, and those of another servlet do not', async () => {

@@ -90,9 +90,10 @@ export class Admin {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What comes behind a stranger's request can't be answered any more, whatever it has with it.
+    if (this.#strangers.has(request.socket)) return;
     const isLetIn = this.#isLetIn(request);
     if (!isLetIn) {
-      if (this.#strangers.has(request.socket)) return;
       this.#strangers.add(request.socket);
       response.setHeader('Connection', 'close');
     }

@@ -25,7 +25,7 @@ const HEAD_MAX_BYTES = 12 * 1024;
 const KEPT_BODY_MAX_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 4000;
 /** With so many connections open for each fetch that may run, each further one ends with its answer: sites may be many. */
-const KEPT_CONNECTIONS = 2;
+const KEPT_PER_FETCH = 2;
 /** Interim answers (1xx) are no body that would be counted. */
 const INTERIMS_MAX_COUNT = 32;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -44,7 +44,7 @@ export class Broker {
   constructor(rules: FetchRules, maxCount: number, dispatcher: Dispatcher | null) {
     this.rules = rules;
     this.#turns = new Turns(maxCount);
-    this.#keptMaxCount = maxCount * KEPT_CONNECTIONS;
+    this.#keptMaxCount = maxCount * KEPT_PER_FETCH;
     this.#agent =
       dispatcher === null
         ? new Agent({

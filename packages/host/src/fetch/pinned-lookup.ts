@@ -10,18 +10,26 @@ export type Resolve = (hostname: string, options: LookupOptions & { all: true })
 
 /** The system's resolver blocks one of Node's few threads, which the host's files need too. */
 const turns = new Turns(2);
-/** So many lookups of a servlet wait, also those of fetches that nobody waits for any more. */
+/** So many names of a servlet wait, also those of fetches that nobody waits for any more. */
 const WAITING_MAX_COUNT = 64;
 
 /**
- * Resolves a name once, for one connection, to addresses that may be reached and no others: what is looked at is what is
- * connected to, so that a name which answers otherwise the second time gains nothing.
+ * Resolves a name to addresses that may be reached and no others: what is looked at is what is connected to, so that a name
+ * which answers otherwise the second time gains nothing. Connections that want a name while it is being resolved get the
+ * same addresses.
  */
 export function pinnedLookup(rules: FetchRules, resolve: Resolve = lookup): LookupFunction {
   // One at a time for each servlet: names that are resolved slowly keep nobody else's waiting.
   const own = new Turns(1);
+  const underWay = new Map<string, Promise<LookupAddress[]>>();
   return (hostname, options, done) => {
-    allowedAddresses(hostname, options, { rules, resolve, own }).then(
+    const wanted = `${hostname} ${options.family} ${options.hints}`;
+    let lookedUp = underWay.get(wanted);
+    if (lookedUp === undefined) {
+      lookedUp = allowedAddresses(hostname, options, { rules, resolve, own }).finally(() => underWay.delete(wanted));
+      underWay.set(wanted, lookedUp);
+    }
+    lookedUp.then(
       (allowed) => {
         if (options.all === true) return done(null, allowed);
         const { address, family } = allowed[0] as LookupAddress;
