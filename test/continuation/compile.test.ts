@@ -22,6 +22,12 @@ describe('compile()', () => {
       expect(returned(await resume(captured(history[0]!), answer))).toEqual([answer, 2, [3]]);
   });
 
+  test('what has no name of its own is called by none that an author could have given', () => {
+    const source = 'export default async () => { await suspend(); };';
+    const { code } = compile(source, { file: 'a.js', runtime: 'rt' });
+    expect(code.match(/\banonymous\b[$\w]*/g)?.[0]).toBe('anonymous$1');
+  });
+
   test('code without resumable functions is returned as it is', () => {
     const source = 'export const x = 1; export async function f() { g(); }';
     expect(compile(source, { file: 'a.js', runtime: 'rt' })).toEqual({

@@ -63,11 +63,7 @@ describe('cells', () => {
   it('a spare thread is started behind the first answer, though nobody keeps the first one busy then', async () => {
     await using started = await startTrusted({ a: WHO }, {}, { a: { spareThreads: 1 } });
     await started.warm('/a');
-    const threads = await eventually(
-      () => started.host.servlets[0]?.threads,
-      (count) => count === 2,
-    );
-    expect(threads).toBe(2);
+    await expect.poll(() => started.host.servlets[0]?.threads, { timeout: 5000 }).toBe(2);
   });
 
   it('a group is never one of guests and trusted servlets', async () => {

@@ -200,7 +200,7 @@ const { COMPILER_PACKAGES } = (await import(new URL(`servlet/compiler-packages${
 const compiledModules = new CompiledModules(CACHE_DIR, sources, compiler, COMPILER_PACKAGES);
 
 /** What the thread of a servlet runs beside its runtime. */
-interface ServletModules {
+interface ThreadModules {
   /** Stripped, by URL. */
   sources: Record<string, string>;
   /** null: it asks for no continuations. */
@@ -209,15 +209,16 @@ interface ServletModules {
   partImporters: string[];
 }
 
-function modulesFor(order: LeaseOrder): ServletModules {
+function modulesFor(order: LeaseOrder): ThreadModules {
   const compile = compiledModules.orderFor(order);
   const own = compile?.port ? compiledModules.compilerSources : {};
   const root = order.guest === null ? '' : new URL('.', order.servletUrl).href;
   const all = sources.collect(order.servletUrl, own, new Set(Object.keys(runtimeSources)), root);
-  const library = sources.textsOf(WORKER)?.stripped ?? '';
   // Pages that are saved need all of it.
   const isPartEnough = compile === null || compile.persistence === null;
-  const part = isPartEnough ? libraryPart(library, ownModules({ ...all, ...compile?.code })) : null;
+  const part = isPartEnough
+    ? libraryPart(runtimeSources[WORKER] ?? '', ownModules({ ...all, ...compile?.code }))
+    : null;
   if (part !== null) all[LIBRARY_PART] = part.source;
   return { sources: all, compile, partImporters: part?.importers ?? [] };
 }

@@ -214,8 +214,11 @@ export class Threads implements Iterable<Lease> {
     if (this.#spareTimer !== null) return;
     this.#spareTimer = setTimeout(() => {
       this.#spareTimer = null;
-      // It may be idle by now, and be kept busy by the next.
-      if (this.currentCount() === 1) this.grow();
+      // It may be idle by now, and be kept busy by the next. Who closes it does not want another.
+      const isEnding = this.#leases
+        .values()
+        .some((lease) => lease.state === 'ending' && !lease.isOutdated && lease.version === null);
+      if (this.currentCount() === 1 && !isEnding) this.grow();
     }, ANSWER_MS).unref();
   }
 

@@ -1,6 +1,6 @@
 import { ownFiles } from './own-files.ts';
 import type { Frame, FunctionDescription } from './frame.ts';
-import { authorsCalls, pathOf, type Place, placeInStack } from './stack-place.ts';
+import { authorsCalls, pathOf, type Place, placeOfCall } from './stack-place.ts';
 
 export type { Place } from './stack-place.ts';
 
@@ -33,7 +33,7 @@ function placeOf(signal: SignalTrace | null, received: Received | null): Place |
     // What nobody awaits is mended where it was called: below the calls that were awaited.
     const place = authorLines(signal?.trace?.stack)
       .slice(frames.length)
-      .map(placeInStack)
+      .map(placeOfCall)
       .find((each) => each !== null && !each.file.includes('/node_modules/'));
     if (place) return place;
   }
@@ -96,7 +96,7 @@ function calls(stack: string | undefined): string[] {
 }
 /** Code of the engine or of Node: a builtin, a timer, an event emitter. */
 const isEngines = (call: string): boolean => !/[/\\][^/\\]*:\d+:\d+\)?$/.test(call) || call.includes('node:');
-const fileOf = (call: string): string => placeInStack(call)?.file ?? '';
+const fileOf = (call: string): string => placeOfCall(call)?.file ?? '';
 
 function authorLines(stack: string | undefined): string[] {
   return calls(stack).filter((call) => !isEngines(call));

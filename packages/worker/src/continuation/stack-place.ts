@@ -5,14 +5,20 @@ export interface Place {
   column: number;
 }
 
-const CALL = /^(?: *at )?(?:.*? \()?(?:async )?((?:file:\/\/)?\/(?:(?!<anonymous>).)+):(\d+):(\d+)\)?$/;
+const AT = /^ *at /;
+const CALL = /^(?:.*? \()?(?:async )?((?:file:\/\/)?\/(?:(?!<anonymous>).)+):(\d+):(\d+)\)?$/;
 
 /**
  * Where a line of a stack points to, `at name (file:line:column)` or `at async file:line:column`; null: to no file. Paths may hold
  * spaces and parentheses; modules that are run as they are have URLs.
  */
 export function placeInStack(line: string): Place | null {
-  const match = CALL.exec(line);
+  return AT.test(line) ? placeOfCall(line.replace(AT, '')) : null;
+}
+
+/** The same of a call by itself, without the ` at ` that stacks have before it, and messages have not. */
+export function placeOfCall(call: string): Place | null {
+  const match = CALL.exec(call);
   return match && { file: pathOf(match[1]!), line: Number(match[2]), column: Number(match[3]) };
 }
 
@@ -21,12 +27,12 @@ export function pathOf(location: string): string {
   return location.startsWith('file://') ? decodeURIComponent(location.slice('file://'.length)) : location;
 }
 
-const NAME = /^(?: *at )?((?:[\w$]+\.)*(?:#?[\w$]+|<anonymous>))(?= \()/;
+const NAME = /^ *at ((?:[\w$]+\.)*(?:#?[\w$]+|<anonymous>))(?= \()/;
 const NUMBER = /\$\d+$/;
 
 /**
  * The lines of a stack as the author would have it. A compiled function is two calls: `name$1` does the work of `name`, which stands
- * right below and says nothing new. What has no name of its own is `anonymous` above, and by what it is reached below.
+ * right below and says nothing new. What has no name of its own is `anonymous$1` above, and by what it is reached below.
  */
 export function authorsCalls(lines: readonly string[]): string[] {
   const calls: string[] = [];
@@ -35,9 +41,10 @@ export function authorsCalls(lines: readonly string[]): string[] {
     const name = NAME.exec(line)?.[1] ?? '';
     const body = above.replace(NUMBER, '');
     const isWrapper =
-      body === 'anonymous'
-        ? placeInStack(line)?.file === placeInStack(calls.at(-1)!)?.file && name !== ''
-        : body !== above && body === name.slice(name.lastIndexOf('.') + 1);
+      body !== above &&
+      (body === 'anonymous'
+        ? name !== '' && isOfOneFile(line, calls.at(-1)!)
+        : body === name.slice(name.lastIndexOf('.') + 1));
     if (!isWrapper) calls.push(line);
     else if (body === 'anonymous') calls.push(calls.pop()!.replace(above, () => name));
     above = isWrapper ? '' : name;
@@ -45,4 +52,9 @@ export function authorsCalls(lines: readonly string[]): string[] {
   return calls.map((call) => call.replace(COMPILED_NAME, '$1'));
 }
 /** Of asynchronous callers the inner function alone is on the stack. */
-const COMPILED_NAME = /^((?: *at )?(?:async )?[\w$.]*?)\$\d+(?= \()/;
+const COMPILED_NAME = /^( *at (?:async )?[\w$.]*?)\$\d+(?= \()/;
+
+function isOfOneFile(line: string, other: string): boolean {
+  const file = placeInStack(line)?.file;
+  return file !== undefined && file === placeInStack(other)?.file;
+}

@@ -7,6 +7,7 @@ import { dirname, extname } from 'node:path';
 import { PassThrough } from 'node:stream';
 import * as vm from 'node:vm';
 import type { GuestOrder } from '@custodian/protocol';
+import { LIBRARY_PART } from '../servlet/load.ts';
 import { GuestBuiltins } from './builtins.ts';
 import { CommonJs } from './commonjs.ts';
 import { closeFileClasses } from './files.ts';
@@ -62,7 +63,7 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
     builtins,
     commonJs,
     runtimes: [SOURCE, new URL('.', import.meta.resolve('@custodian/protocol')).href],
-    published: [LIBRARY.url, `${LIBRARY.url}?part`, EMITTED],
+    published: [LIBRARY.url, LIBRARY_PART, EMITTED],
     closed: CLOSED,
   });
   restrictGlobals(guest, fetch);

@@ -59,12 +59,16 @@ export async function loadServlet(url: string, persistence?: Persistence | null)
 }
 
 const LIBRARY = new URL(`../index${extname(import.meta.url)}`, import.meta.url).href;
-/** What it is known by to its supervisor, who has made it. */
-const PART = `${LIBRARY}?part`;
+/** What a part of it is known by to its supervisor, who has made it: see {@link installPart}. */
+export const LIBRARY_PART: string = `${LIBRARY}?part`;
 /** Modules that have not got it yet, by URL. */
 const partImporters = { __proto__: null } as unknown as Record<string, boolean>;
 
-/** These modules get, when they are linked, a part of this package in its place, in which all is that they import of it by name. */
+/**
+ * These modules get, when they are linked, a part of this package in its place, in which all is that they import of it by name.
+ * They are told by their text: one whose only import by name stands in a comment or in a template's text, and which imports
+ * the package by a computed name, gets the part as well.
+ */
 export function installPart(importers: readonly string[]): void {
   for (const url of importers) partImporters[url] = true;
 }
@@ -82,7 +86,7 @@ export function installResolver(): void {
       const isLinked = partImporters[importer] === true;
       // What it imports later, as it runs, its text may not tell.
       if (isLinked) partImporters[importer] = false;
-      return { url: isLinked ? PART : LIBRARY, shortCircuit: true };
+      return { url: isLinked ? LIBRARY_PART : LIBRARY, shortCircuit: true };
     },
   });
 }

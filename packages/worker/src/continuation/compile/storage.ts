@@ -8,7 +8,9 @@ import type { FunctionInfo, Loop, Ref, Scope, Variable } from './scope.ts';
 const RESERVED: readonly string[] = (
   'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for ' +
   'function if implements import in instanceof interface let new null package private protected public return static super switch ' +
-  'this throw true try typeof var void while with yield'
+  'this throw true try typeof var void while with yield ' +
+  // Of functions without a name; with a number behind it, stacks show that it is not the author's.
+  'anonymous'
 ).split(' ');
 
 /** Makes names that occur nowhere in the source. */
