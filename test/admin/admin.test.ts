@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostSnapshot } from '../../packages/host/src/admin/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
@@ -270,6 +271,30 @@ describe('actions', () => {
     started.directory.write('hello', `export default () => 'hello anew';`);
     expect((await act(started, { action: 'reload', servlet: 'hello' })).status).toBe(200);
     expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello anew');
+  });
+
+  test('kill of the only thread, which takes its time to end, starts no spare one beside it', async () => {
+    // In a native call a thread does not end when it is told to.
+    const busy = `import { scryptSync } from 'node:crypto';
+      const work = () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 64, maxmem: 2 ** 27 });
+      export default () => { setTimeout(work, 5); return 'busy'; };`;
+    await using started = await start({ busy }, {}, { busy: { spareThreads: 1, profile: 'trusted' } });
+    expect(await (await fetch(`${started.url}/busy`)).text()).toBe('busy');
+    await sleep(20);
+    const leases = (): string[] => started.host.custodian.describe().filter((line) => /lease \d+ of cell/.test(line));
+    const [first = '', thread, cell] = /lease (\d+) of cell (\d+)/.exec(leases()[0] ?? '') ?? [];
+    expect((await act(started, { action: 'kill', cell: Number(cell), thread: Number(thread) })).status).toBe(200);
+    // A spare one may have been started before, on a busy machine.
+    const before = leases().length;
+    let most = before;
+    await eventually(
+      () => {
+        most = Math.max(most, leases().length);
+        return leases().some((line) => line.includes(first));
+      },
+      (isHere) => !isHere,
+    );
+    expect(most).toBe(before);
   });
 
   test('adjust gives a servlet other limits', async () => {
