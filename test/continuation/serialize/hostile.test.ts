@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { prompt } from '../../../packages/worker/src/continuation/runtime.ts';
+import { prompt, resume } from '../../../packages/worker/src/continuation/runtime.ts';
 import { ByteWriter } from '../../../packages/worker/src/continuation/serialize/bytes.ts';
 import { DecodeError } from '../../../packages/worker/src/continuation/serialize/errors.ts';
 import { decodeGraph, encodeGraph } from '../../../packages/worker/src/continuation/serialize/graph.ts';
@@ -220,6 +220,50 @@ export async function main() { const f = () => 1, g = function () {}; await ask(
       expect(pollution.find()).toBe(null);
       expect('polluted' in {}).toBe(false);
     }
+  });
+
+  test('a closure that is made without a prototype is given none that would pass for one that it is made with', async () => {
+    const source = `${PRELUDE}
+export async function main() { const f = () => 1; await ask('x'); return f; }`;
+    const { main } = (await import(/* @vite-ignore */ pathToFileURL(writeProgram({ 'main.ts': source })).href)) as {
+      main: () => Promise<unknown>;
+    };
+    const outcome = await prompt(main);
+    if (outcome.kind !== 'captured') throw new Error('no page');
+    const saved = encode({ continuation: outcome.continuation, cells: new Map(), visit: null });
+    const WRITABLE = 1;
+    const WRITABLE_AND_CONFIGURABLE = 5;
+    const withPrototype = (flags: number): Uint8Array => {
+      const out = new ByteWriter();
+      out.bytes(saved.subarray(0, -1));
+      write(out, [1, [2], 'prototype', flags, ...intrinsic('Math')]);
+      return out.written;
+    };
+    expect(() => decode(withPrototype(WRITABLE_AND_CONFIGURABLE))).not.toThrow();
+    expect(() => decode(withPrototype(WRITABLE))).toThrow('a function is of another kind');
+  });
+
+  test('a class that is frozen is read again, and a function without a prototype of its own is refused', async () => {
+    const source = `${PRELUDE}
+export async function main(what) {
+  const x = 1;
+  class Point { at = x; }
+  function Old() { return x; }
+  if (what === 'frozen') Object.freeze(Point); else Old.prototype = null;
+  await ask('x');
+  return [Object.isExtensible(Point), new Point().at, Old()];
+}`;
+    const { main } = (await import(/* @vite-ignore */ pathToFileURL(writeProgram({ 'main.ts': source })).href)) as {
+      main: (what: string) => Promise<unknown>;
+    };
+    const save = async (what: string): Promise<Uint8Array> => {
+      const outcome = await prompt(() => main(what));
+      if (outcome.kind !== 'captured') throw new Error('no page');
+      return encode({ continuation: outcome.continuation, cells: new Map(), visit: null });
+    };
+    const { continuation } = decode(await save('frozen'));
+    expect(await resume(continuation, 'on')).toMatchObject({ value: [false, 1, 1] });
+    await expect(save('none')).rejects.toThrow('"Old" is a function whose prototype was replaced by what is no object');
   });
 
   test('errors whose class has a getter for its name, and for its message, run neither', async () => {

@@ -164,6 +164,8 @@ function fillFunction(out: GraphWriter, node: Fn): void {
     own = isClass ? [] : Reflect.ownKeys(node).filter((key) => !STANDARD.has(key) || isAdded(node, key)),
     inherited = prototype === null ? [] : Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
   if (isClass) markMethods(node);
+  else if (prototype === null && Object.hasOwn(node, 'prototype') && !isAdded(node, 'prototype'))
+    throw new Refusal(node, 'is a function whose prototype was replaced by what is no object');
   if (own.length === 0 && inherited.length === 0 && Object.isExtensible(node)) return out.bytes.u8(NOTHING);
   out.bytes.u8(prototype === null ? OWN : OWN_AND_INHERITED);
   fillExactly(out, node, own);
@@ -173,11 +175,15 @@ function fillFunction(out: GraphWriter, node: Fn): void {
 function refillFunction(from: GraphReader, node: Fn): void {
   const what = from.bytes.u8();
   if (what === NOTHING) return;
-  // Before there is anything that was written: its `prototype` could be somebody else's.
-  const prototype = madeWith(node);
+  const { module, code } = tagOf(node)!,
+    isClass = module.codes[code]!.isClass === true,
+    // Before there is anything that was written: its `prototype` could be somebody else's.
+    prototype = isClass ? null : madeWith(node);
   if (what !== (prototype === null ? OWN : OWN_AND_INHERITED)) throw from.bad('a function is of another kind');
   refillExactly(from, node);
   if (prototype !== null) refillExactly(from, prototype);
+  // It would be taken for the one that it is made with when it is written again.
+  else if (!isClass && madeWith(node) !== null) throw from.bad('a function is of another kind');
 }
 
 /** The `prototype` that a function has from the start, in contrast to one that was added. */
