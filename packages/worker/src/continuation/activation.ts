@@ -97,7 +97,11 @@ export class Activation {
     return this.#value;
   }
 
-  /** A signal reached the edge of the body. @returns what to throw: the signal, or the error that it may not pass here */
+  /**
+   * A signal reached the edge of the body.
+   * @returns what the body returns: a promise that the signal has rejected
+   * @throws the signal, or the error that it may not pass here
+   */
   capture(
     signal: Signal,
     awaited: Promise<unknown> | undefined,
@@ -105,24 +109,25 @@ export class Activation {
     locals: unknown[],
     body: Body,
     meta: FunctionDescription,
-  ): unknown {
+  ): Promise<unknown> {
     if (signal instanceof Suspension) {
       signal.frame = new Frame(meta, at, pick(locals, meta.awaits[at - 1]!.live), body);
-      return signal;
+      throw signal;
     }
     if (signal instanceof Exit) {
       signal.isHeld = false;
       signal.moves++;
     }
-    if (!(signal instanceof Capture)) return signal;
-    if (!arrives(signal, awaited)) return refuse(signal, meta, at);
+    if (!(signal instanceof Capture)) throw signal;
+    if (!arrives(signal, awaited)) throw refuse(signal, meta, at);
     const site = meta.awaits[at - 1]!;
     // A tail call has nothing left to do: it is listed for messages, and left out when the frames are linked.
     this.#leave(
       signal,
       site.isTail ? new Frame(meta, at, noLocals, null) : new Frame(meta, at, pick(locals, site.live), body),
     );
-    return signal;
+    // Returned, it costs a third less than the signal thrown once more.
+    return awaited!;
   }
 
   /** For a call of the runtime's own, that something was thrown at: @returns what to throw on. A capture takes `frame` along. */

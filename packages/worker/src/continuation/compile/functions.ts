@@ -132,12 +132,12 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
       raw([
         'try ',
         block(reentry.list(lowered)),
-        ` catch (${words.error}) {\nthrow ${words.error} instanceof ${words.runtime}.Signal ? `,
-        `${words.frame}.capture(${words.error}, ${words.promise}, ${words.at}, [${namesOf(saved)}], `,
+        ` catch (${words.error}) {\nif (!(${words.error} instanceof ${words.runtime}.Signal)) throw ${words.error};\n`,
+        `return ${words.frame}.capture(${words.error}, ${words.promise}, ${words.at}, [${namesOf(saved)}], `,
         capturedBody(n, bodyName, L),
         ', ',
         reentry.meta(),
-        `) : ${words.error};\n}`,
+        ');\n}',
       ]),
     );
   }
