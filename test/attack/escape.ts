@@ -1,5 +1,6 @@
 /** Ways out: of the thread's walls, to files, processes, the network, and the insides of Node and of the runtime. */
 import { type Attack, denied, family, returns, type Row } from './attack.ts';
+import { ESCAPE_NODE } from './escape-node.ts';
 
 const FS = {
   prelude: `import fs from 'node:fs'; import fsp from 'node:fs/promises'; import os from 'node:os'; import { join } from 'node:path';`,
@@ -785,4 +786,5 @@ export const ESCAPE: readonly Attack[] = family('E', [
      for (let i = 0; i < 5000; i++) process.nextTick(() => {});
      await new Promise((resolve) => setTimeout(resolve, 20));`,
   ),
+  ...ESCAPE_NODE,
 ]);

@@ -14,6 +14,7 @@ import { closeFileClasses } from './files.ts';
 import { restrictGlobals } from './globals.ts';
 import { checkModule, installModulePolicy } from './module-policy.ts';
 import { sliceFrom, startsWith } from './originals.ts';
+import { closeNodeClasses } from './node-classes.ts';
 import { pin } from './pin.ts';
 import { guestProcess } from './process.ts';
 import { TempBudget } from './temp-budget.ts';
@@ -56,6 +57,7 @@ export function enclose(order: GuestOrder, channel: Socket, fetch: typeof global
   });
   pinChannel(channel);
   pinLists();
+  closeNodeClasses(channel);
   forbidAdditions();
   fixAddresses();
   closeFileClasses(fs);
