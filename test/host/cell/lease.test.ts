@@ -159,6 +159,19 @@ describe('Lease.revoke()', () => {
     expect(arriving.asked).toEqual(['revoke', 'restore']);
   });
 
+  test('the time that a request has run whose answer lies in its thread is no wait, but for the second time', async () => {
+    const waitingMs = async (isRepeated: boolean): Promise<number> => {
+      const { lease, exchange, fate } = await atOne();
+      Object.assign(exchange, { isRepeatable: true, isRepeated, givenAt: performance.now() - 20_000 });
+      lease.revoke();
+      lease.onRevoked(1, 1, true);
+      await fate;
+      return performance.now() - (exchange as unknown as Exchange).givenAt;
+    };
+    expect(await waitingMs(false)).toBeLessThan(10_000);
+    expect(await waitingMs(true)).toBeGreaterThanOrEqual(20_000);
+  });
+
   test('Lease.revoke() asks back the only request of a thread that was not seen at it, or is found to be at it no more', async () => {
     const unseen = await atOne();
     unseen.lease.revoke();
@@ -173,6 +186,37 @@ describe('Lease.revoke()', () => {
       expect([lease.state, asked]).toEqual(['stalled', ['revoke', 'restore']]);
     }
   });
+});
+
+test('what a request has had of a thread that died is no wait: another has as long for it', () => {
+  const held = { name: 's', file: 's.mjs', unit: 'servlet', limits: { ...DEFAULT_LIMITS } };
+  const site = { budget: { reserve: () => false, release() {} }, onDeath() {} };
+  const pool = new ServletPool(held as unknown as HeldServlet, {} as CellGroup, site as unknown as PoolSite);
+  const [died, other] = Array.from({ length: 2 }, () => ({
+    url: '/',
+    home: null,
+    token: null,
+    isRepeatable: true,
+    givenAt: performance.now() - DEFAULT_LIMITS.queueTimeoutMs - 1,
+    refuse: vi.fn<(page: { code: string }) => void>(),
+  }));
+  const lease = {
+    place: 'r0.1-1-a',
+    exchanges: new Map([died, other].entries()),
+    holdings: { unsavedCount: 0 },
+    deathCause: 'crash',
+    deathDetail: '',
+    failure: null,
+    meter: {},
+    adopted: new Set(),
+    cell: { isGone: false, isMourned: false, suspects: [], memory: {} },
+  };
+  pool.onGone(lease as unknown as Lease, 0);
+  expect(pool.queuedCount).toBe(2);
+  // As the next thread does that gets it.
+  for (const exchange of [died, other]) exchange!.givenAt ||= performance.now();
+  pool.onReturned({} as Lease, [died, other] as unknown as Exchange[]);
+  for (const exchange of [died, other]) expect(exchange!.refuse).not.toHaveBeenCalled();
 });
 
 test('a request that threads give back again and again is refused when it has waited in them for as long as it may wait', () => {

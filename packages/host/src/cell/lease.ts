@@ -456,6 +456,11 @@ export class Lease implements Carrier, Closable, Holder {
     if (this.state !== 'stalled') return;
     const isToRepeat = (each: Exchange): boolean => each.isRepeatable && !each.isHeadSent && !each.hasBegun;
     const left = answered.filter((each) => this.exchanges.get(each.requestId) === each && isToRepeat(each));
+    for (const exchange of left) {
+      // It has run, and not waited. Said once: whose answers lie in every thread would be kept for ever.
+      if (!exchange.isRepeated) exchange.givenAt = performance.now();
+      exchange.isRepeated = true;
+    }
     if (left.length > 0) this.#takeBack(left);
   }
 

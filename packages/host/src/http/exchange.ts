@@ -60,6 +60,8 @@ export class Exchange {
   startedAt = 0;
   /** It has been with a lease that died, and is tried once more. */
   isRetry = false;
+  /** Its answer was left in a stalled thread, and it is run again. */
+  isRepeated = false;
   hasBody = false;
   /** Declared length of the body, or -1. */
   bodyBytes = -1;
@@ -85,7 +87,7 @@ export class Exchange {
   hasForm = false;
   /** When a byte of either body moved last. */
   movedAt: number = this.arrivedAt;
-  /** When it was given to a thread of its servlet first; 0 before. */
+  /** Since when it waits in threads of its servlet, but for what it has run there; 0: it was given to none. */
   givenAt = 0;
   /** When it began to wait for a thread. */
   queuedAt = 0;
