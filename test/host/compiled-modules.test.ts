@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -39,9 +40,14 @@ describe('CompiledModules', () => {
   ): CompileOrder | null =>
     modules.orderFor({ servletUrl: urlOf(file), servletName, compiledPackages } as unknown as LeaseOrder);
   const kept = (): number => readdirSync(join(cacheDir, 'compiled')).length;
-  /** What a thread does. */
-  async function offer(order: CompileOrder, offers: readonly unknown[], expected: number): Promise<void> {
-    for (const each of offers) order.port!.postMessage(each);
+  const textsOf = (url: string): { text: string; stripped: string } => {
+    const text = readFileSync(new URL(url), 'utf8');
+    return { text, stripped: url.endsWith('.ts') ? stripTypeScriptTypes(text) : text };
+  };
+  /** What a thread does, which has read each file now, unless its offer says otherwise. */
+  async function offer(order: CompileOrder, offers: readonly object[], expected: number): Promise<void> {
+    for (const each of offers)
+      order.port!.postMessage('url' in each ? { ...textsOf(String(each.url)), ...each } : each);
     await eventually(kept, (count) => count === expected);
     order.port!.close();
   }
@@ -85,12 +91,13 @@ describe('CompiledModules', () => {
   test('an offer is for the servlet that was asked, for a module that was missing, and once', async () => {
     const order = orderFor(open(), 'main.ts', 'evil')!;
     const offers = [
-      null,
+      {},
       { url: urlOf('plain.ts'), code: 'evil', warnings: [] },
       { url: urlOf('ask.ts'), code: 17, warnings: [] },
       { url: urlOf('ask.ts'), code: '// first', warnings: [1, 'text'] },
       { url: urlOf('ask.ts'), code: '// second', warnings: [] },
     ];
+    order.port!.postMessage(null);
     await offer(order, offers, 1);
     expect(orderFor(open(), 'main.ts', 'evil')!).toMatchObject({
       code: { [urlOf('ask.ts')]: '// first' },
@@ -128,6 +135,22 @@ describe('CompiledModules', () => {
     expect(orderFor(open(), 'main.ts')!.code).toEqual({});
   });
 
+  test('what a thread has made of a module that was edited before it read it is not kept as what the module was', async () => {
+    const order = orderFor(open(), 'main.ts')!;
+    const before = textsOf(urlOf('ask.ts'));
+    const [url, warnings] = [urlOf('ask.ts'), [] as string[]];
+    const after = { text: `${before.text}// late`, stripped: `${before.stripped}// late` };
+    const offers = [
+      { url, code: '// of what it is now', warnings, ...after },
+      // The supervisor has read it before, the thread's map and messages are of what it is now.
+      { url, code: '// half and half', warnings, ...after, stripped: before.stripped },
+      { url, code: '// of what nobody says', warnings, text: undefined, stripped: undefined },
+      { url, code: '// of what it was', warnings, ...before },
+    ];
+    await offer(order, offers, 1);
+    expect(orderFor(open(), 'main.ts')!.code).toEqual({ [url]: '// of what it was' });
+  });
+
   test('what may be compiled ahead of a thread is kept, for the next one, whether it was imported or not', () => {
     directory.write(
       'mixed.ts',
@@ -148,15 +171,16 @@ describe('CompiledModules', () => {
       .map(({ url, stripped }) => ({ url, stripped, code: `// ${url}`, warnings: ['careful'] }));
     modules.keepAhead(order);
     order.port!.close();
+    // What is edited meanwhile is compiled as what it was, and kept as that.
+    const [{ text }] = [asked[0]!];
+    directory.write('mixed.ts', `${text}export const other = 1;\n`);
+    expect(modules.toCompile(order).modules[0]).toMatchObject({ url: urlOf('mixed.ts'), text });
+    directory.write('mixed.ts', text);
     const next = orderFor(open(), 'mixed.ts')!;
     expect(Object.keys(next.code)).toEqual(['ask.ts', 'own.mjs'].map(urlOf));
     expect(next.warnings).toEqual(['careful', 'careful']);
     next.port!.close();
     directory.write('ask.ts', `import { sendSuspend } from '@custodian/worker';\n// ${'x'.repeat(1 << 20)}\n`);
-    const edited = orderFor(modules, 'mixed.ts')!;
-    directory.write('mixed.ts', `import './ask.ts';\nexport const other = 1;\n`);
-    expect(modules.toCompile(edited).modules).toEqual([]);
-    edited.port!.close();
     const long = orderFor(modules, 'mixed.ts')!;
     expect(modules.toCompile(long).modules.map(({ url }) => url)).toEqual([urlOf('mixed.ts')]);
     long.port!.close();

@@ -10,6 +10,7 @@ import {
   type CompiledAhead,
   type CompiledModule,
   type CompileTask,
+  type OfferedModule,
 } from '../../../packages/worker/src/servlet/compile-hook.ts';
 import { COMPILER_PACKAGES } from '../../../packages/worker/src/servlet/compiler-packages.ts';
 
@@ -22,6 +23,8 @@ const byUrl = (a: CompiledModule, b: CompiledModule): number => (a.url < b.url ?
 interface Said {
   stack: string;
   compiled: CompiledModule[];
+  /** What the offers say that it was made of. */
+  texts: Record<string, string[]>;
 }
 
 describe('installCompiler()', () => {
@@ -79,19 +82,25 @@ describe('installCompiler()', () => {
     const stack = await new Promise<string>((resolve, reject) => worker.once('message', resolve).once('error', reject));
     await worker.terminate();
     const compiled: CompiledModule[] = [];
-    for (let offer; (offer = receiveMessageOnPort(port1)) !== undefined;)
-      compiled.push(offer.message as CompiledModule);
+    const texts: Record<string, string[]> = {};
+    for (let offer; (offer = receiveMessageOnPort(port1)) !== undefined;) {
+      const { text, stripped, ...each } = offer.message as OfferedModule;
+      compiled.push(each);
+      texts[each.url] = [text, stripped];
+    }
     port1.close();
-    return { stack, compiled };
+    return { stack, compiled, texts };
   }
 
   test("compiles the servlet's own modules and no others, maps their stacks, and offers what it made", async () => {
-    const { stack, compiled } = await run({});
+    const { stack, compiled, texts } = await run({});
     expect(stack).toMatch(/Error: late x\n.*fail.*part\.ts:4:9\)?\n.*main\.ts:9:3/);
     expect(compiled.map(({ url }) => url).sort()).toEqual([urlOf('own/main.ts'), urlOf('own/part.ts')]);
     expect(compiled.every(({ code, warnings }) => code.includes('sourceMappingURL') && warnings.length === 0)).toBe(
       true,
     );
+    const text = readFileSync(join(directory, 'own/part.ts'), 'utf8');
+    expect(texts[urlOf('own/part.ts')]).toEqual([text, stripTypeScriptTypes(text)]);
   });
 
   test('what was compiled before runs as it is without a look at the disk, and is offered no more', async () => {

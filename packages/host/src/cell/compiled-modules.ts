@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LeaseOrder, Persistence } from '@custodian/protocol';
-import type { ModuleSources } from './module-sources.ts';
+import type { ModuleSources, ModuleTexts } from './module-sources.ts';
 
 /** Longer is no module. */
 const CODE_MAX_CHARS = 8 << 20;
@@ -34,7 +34,7 @@ export interface CompileOrder {
 
 /** What is still to be compiled for a thread, and how. */
 export interface ModulesToCompile extends Pick<CompileOrder, 'root' | 'compiledPackages' | 'persistence'> {
-  modules: { url: string; text: string; stripped: string }[];
+  modules: ({ url: string } & ModuleTexts)[];
 }
 
 /** What the worker's `compileAhead()` makes of one of them. */
@@ -45,8 +45,8 @@ export interface CompiledAhead {
   warnings: string[];
 }
 
-/** What is still to be compiled, by URL: of which text, and the file for it. */
-type Missing = Map<string, { file: string; text: string }>;
+/** What is still to be compiled, by URL: of which texts, and the file for it. */
+type Missing = Map<string, { file: string; texts: ModuleTexts }>;
 
 interface Compiled {
   code: string;
@@ -113,10 +113,10 @@ export class CompiledModules {
     const persistence = asked ?? this.#sources.persistenceOf(servletUrl);
     const order: CompileOrder = { ...common(), code: {}, warnings: [], persistence, isOldVersion: false };
     const missing: Missing = new Map();
-    for (const [url, text] of own) {
-      const file = this.#fileFor([servletName, url, text, persistence ?? 'kept']);
+    for (const [url, texts] of own) {
+      const file = this.#fileFor([servletName, url, texts.text, persistence ?? 'kept']);
       const compiled = isNodesUrl(url) ? readCompiled(file) : null;
-      if (compiled === null) missing.set(url, { file, text });
+      if (compiled === null) missing.set(url, { file, texts });
       else {
         order.code[url] = compiled.code;
         if (!this.#reported.has(file)) order.warnings.push(...compiled.warnings);
@@ -133,12 +133,9 @@ export class CompiledModules {
     const { root, compiledPackages, persistence } = order;
     const modules: ModulesToCompile['modules'] = [];
     let chars = 0;
-    for (const [url, { text }] of this.#missing.get(order) ?? []) {
+    for (const [url, { texts }] of this.#missing.get(order) ?? []) {
       if (!ES_MODULE.test(url) || !isNodesUrl(url)) continue;
-      const texts = this.#sources.textsOf(url);
-      // Edited meanwhile, it would be kept as what it was before.
-      if (texts !== null && texts.text !== text) continue;
-      if (texts === null || (chars += texts.text.length) > AHEAD_MAX_CHARS) break;
+      if ((chars += texts.text.length) > AHEAD_MAX_CHARS) break;
       modules.push({ url, ...texts });
     }
     return { root, compiledPackages, persistence, modules };
@@ -173,9 +170,11 @@ export class CompiledModules {
     const { port1, port2 } = new MessageChannel();
     this.#ports.set(missing, port1);
     port1.on('message', (offer: unknown) => {
-      const { url, code, warnings } = (offer ?? {}) as { url?: unknown; code?: unknown; warnings?: unknown };
+      const { url, code, warnings, text, stripped } = (offer ?? {}) as Partial<Record<string, unknown>>;
       const wanted = typeof url === 'string' ? missing.get(url) : undefined;
       if (wanted === undefined || typeof code !== 'string' || code.length > CODE_MAX_CHARS) return;
+      // The thread has read the file later: what was edited by then would be kept as what it was before.
+      if (text !== wanted.texts.text || stripped !== wanted.texts.stripped) return;
       missing.delete(url as string);
       if (missing.size === 0) port1.close();
       writeCompiled(wanted.file, { code, warnings: checkedWarnings(warnings) });

@@ -18,6 +18,12 @@ function modulesIn(directory: string): string[] {
     .filter((url) => !url.slice(directory.length).includes('node_modules/'));
 }
 
+/** A module as its author wrote it, without a mark of byte order, and without its types. */
+export interface ModuleTexts {
+  text: string;
+  stripped: string;
+}
+
 interface Module {
   /** Of its file. */
   version: string;
@@ -113,14 +119,14 @@ export class ModuleSources {
    * The texts of a servlet's own modules, by URL, if any of them asks for continuations: those in `root` or below, and
    * all of `packages`, but of no other. What is imported by a computed path is not known here.
    */
-  suspendingModules(entry: string, root: string, packages: readonly string[]): Map<string, string> | null {
-    const own = new Map<string, string>();
+  suspendingModules(entry: string, root: string, packages: readonly string[]): Map<string, ModuleTexts> | null {
+    const own = new Map<string, ModuleTexts>();
     let isSuspending = false;
     const visit = (url: string): void => {
       if (own.has(url) || !url.startsWith(root) || url.slice(root.length).includes('node_modules/')) return;
       const module = this.#module(url);
       if (module === null) return;
-      own.set(url, textOf(url, module));
+      own.set(url, textsOf(url, module));
       isSuspending ||= module.isSuspending;
       for (const imported of module.imports) visit(imported);
     };
@@ -128,16 +134,10 @@ export class ModuleSources {
     for (const url of packages.flatMap((each) => modulesIn(each))) {
       const module = this.#module(url);
       if (module === null) continue;
-      own.set(url, textOf(url, module));
+      own.set(url, textsOf(url, module));
       isSuspending ||= module.isSuspending;
     }
     return isSuspending ? own : null;
-  }
-
-  /** A module as its author wrote it, and without its types. */
-  textsOf(url: string): { text: string; stripped: string } | null {
-    const module = this.#module(url);
-    return module === null ? null : { text: textOf(url, module), stripped: module.source };
   }
 
   /** Is it one of those that are imported by a bare name, or beside one? */
@@ -153,7 +153,7 @@ export class ModuleSources {
       const version = `${stat.mtimeMs} ${stat.ctimeMs} ${stat.size}`;
       let module = this.#modules.get(url);
       if (module === undefined || module.version !== version) {
-        const text = readFileSync(path, 'utf8');
+        const text = readText(path);
         const source = TYPESCRIPT.test(url) ? this.#strip(text) : text;
         // Not of the author's text: imports of types are gone in the source.
         const imports = this.#importsOf(source, url);
@@ -186,8 +186,13 @@ export class ModuleSources {
   }
 }
 
-function textOf(url: string, module: Module): string {
-  return module.text ?? readFileSync(new URL(url), 'utf8');
+function textsOf(url: string, { text, source }: Module): ModuleTexts {
+  return { text: text ?? readText(new URL(url)), stripped: source };
+}
+
+/** As threads read it. */
+function readText(path: URL): string {
+  return new TextDecoder().decode(readFileSync(path));
 }
 
 function readModules(file: string): Map<string, Module> {

@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createRequire, registerHooks, setSourceMapsSupport, stripTypeScriptTypes } from 'node:module';
+import {
+  createRequire,
+  type LoadFnOutput,
+  registerHooks,
+  setSourceMapsSupport,
+  stripTypeScriptTypes,
+} from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
@@ -21,7 +27,7 @@ export interface CompileTask {
   warnings: string[];
   /** What was compiled ahead of this thread, and is kept already. */
   ahead: readonly CompiledAhead[];
-  /** Takes what is compiled here, as {@link CompiledModule}; null when nothing is missing. */
+  /** Takes what is compiled here, as {@link OfferedModule}; null when nothing is missing. */
   port: MessagePort | null;
   /** Not null: continuations are to be saved. */
   persistence: Persistence | null;
@@ -31,7 +37,7 @@ export interface CompileTask {
   isOldVersion: boolean;
 }
 
-/** What a thread offers its supervisor to keep, for this servlet and no other. */
+/** What has become of a module. */
 export interface CompiledModule {
   url: string;
   code: string;
@@ -49,6 +55,9 @@ export interface ToCompile {
   /** Without its types. */
   stripped: string;
 }
+
+/** What a thread offers its supervisor to keep, for this servlet and no other, and for these texts. */
+export type OfferedModule = CompiledModule & ToCompile;
 
 /** The modules, and what {@link CompileTask} says of how they are compiled. */
 export interface AheadOrder extends Way {
@@ -75,6 +84,11 @@ export function installCompiler(task: CompileTask, onCompiled: () => void = () =
   const ahead = new Map(task.ahead.map((each) => [each.url, each]));
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
+  const run = (compiled: CompiledModule): LoadFnOutput => {
+    for (const warning of compiled.warnings) console.warn(warning);
+    code[compiled.url] = compiled.code;
+    return { format: 'module', source: compiled.code, shortCircuit: true };
+  };
   registerHooks({
     resolve(specifier, context, nextResolve) {
       const url = packages[specifier];
@@ -100,15 +114,12 @@ export function installCompiler(task: CompileTask, onCompiled: () => void = () =
       const stripped = loaded.format === 'module' ? text : stripTypeScriptTypes(text);
       const made = ahead.get(url);
       // The file may have been another by then.
-      const isMade = made?.stripped === stripped;
-      const compiled = isMade ? made : compileOwn(task, url, stripped, textOf(readFileSync(fileURLToPath(url))));
-      for (const warning of compiled.warnings) console.warn(warning);
-      code[url] = compiled.code;
-      if (!isMade) {
-        port?.postMessage(compiled);
-        onCompiled();
-      }
-      return { format: 'module', source: compiled.code, shortCircuit: true };
+      if (made?.stripped === stripped) return run(made);
+      const original = textOf(readFileSync(fileURLToPath(url)));
+      const compiled = compileOwn(task, url, stripped, original);
+      port?.postMessage({ ...compiled, text: original, stripped } satisfies OfferedModule);
+      onCompiled();
+      return run(compiled);
     },
   });
 }
