@@ -170,7 +170,7 @@ export class Target implements AsyncDisposable {
   async #reserveOf(name: string): Promise<void> {
     await eventually(
       async () => (await this.process.servlets()).find((servlet) => servlet.name === name),
-      (found) => found === undefined || found.idleThreads === found.threads,
+      (found) => found === undefined || (found.threads > 1 && found.idleThreads === found.threads),
       { what: `the reserve of ${name}` },
     );
   }
