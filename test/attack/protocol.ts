@@ -186,4 +186,8 @@ export const PROTOCOL: readonly Attack[] = family('W', [
      })() };`,
     { prelude: UNBEGUN, isAllBad: true, statuses: ['cut'] },
   ),
+  control('threads in native calls that nobody ends', `{ type: 'stuck', lease: 1 }`, {
+    causes: ['protocol', 'cpu', 'abort', 'wall'],
+    statuses: [500, 503, 504],
+  }),
 ]);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -64,6 +65,32 @@ describe('cells', () => {
     await using started = await startTrusted({ a: WHO }, {}, { a: { spareThreads: 1 } });
     await started.warm('/a');
     await expect.poll(() => started.host.servlets[0]?.threads, { timeout: 5000 }).toBe(2);
+  });
+
+  it('while a thread is stuck in a native call, its servlet gets a spare one in another process, before its own is killed', async () => {
+    const stuck = `
+      import { scryptSync } from 'node:crypto';
+      const work = () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 64, maxmem: 2 ** 27 });
+      export default (request) => (request.url.endsWith('?ok') ? String(process.pid) : work().toString('hex'));`;
+    await using started = await StartedHost.withReserves(
+      { stuck },
+      { limits: { cpuMs: 100 } },
+      { stuck: { profile: 'trusted' } },
+    );
+    const pid = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
+    await eventually(
+      () => started.host.servlets[0],
+      (servlet) => servlet?.threads === 2 && servlet.idleThreads === 2,
+    );
+    expect(cellsAtWork(started)).toEqual([pid]);
+    const answered = fetch(`${started.url}/stuck`);
+    await eventually(
+      () => cellsAtWork(started),
+      (cells) => cells.length === 2 && cells.includes(pid) && existsSync(`/proc/${pid}/statm`),
+    );
+    expect((await answered).status).toBe(504);
+    const other = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
+    expect(other).not.toBe(pid);
   });
 
   it('a group is never one of guests and trusted servlets', async () => {

@@ -10,6 +10,8 @@ export type ToSupervisor =
   | { type: 'sample'; threads: ThreadSample[]; samplingMs: number }
   /** A thread is over a limit; it is being ended. */
   | { type: 'breach'; lease: number; cause: 'heap' | 'rss' | 'cpu'; value: number; max: number }
+  /** A thread that is being ended is in a native call, and ends when that does. */
+  | { type: 'stuck'; lease: number }
   /** Answer to `revoke` of that round: the request that the thread claimed last (0: none), and whether it is over. */
   | { type: 'revoked'; lease: number; round: number; last: number; isOver: boolean }
   /** Answer to `restore` of that round. */

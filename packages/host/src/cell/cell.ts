@@ -93,6 +93,8 @@ export class Cell implements Closable {
   wasKilledFromOutside = false;
   /** Threads that it had when it died. */
   leaseCountAtDeath = 0;
+  /** Those that are to end and are in a native call. */
+  readonly #stuck = new Set<Lease>();
   /** null: it is no jail's, or the kernel offers none. */
   readonly #bounds: CellBounds | null;
   readonly #tempMaxBytes: number;
@@ -249,7 +251,12 @@ export class Cell implements Closable {
   }
 
   get hasChannel(): boolean {
-    return this.#nextLease <= CHANNEL_COUNT && !this.isRetired && this.deathCause === null;
+    return this.#nextLease <= CHANNEL_COUNT && !this.isRetired && !this.isDoubtful && this.deathCause === null;
+  }
+
+  /** One of its threads is in a native call and does not end: the process may have to. */
+  get isDoubtful(): boolean {
+    return this.#stuck.size > 0;
   }
 
   /** The end of what the process wrote to its error output: V8's own words when it aborts. */
@@ -331,6 +338,7 @@ export class Cell implements Closable {
   onLeaseGone(lease: Lease): void {
     this.#onBegun();
     this.leases.delete(lease.number);
+    this.#stuck.delete(lease);
     void this.bound();
     if (this.isRetired && this.leases.size === 0) void this.close();
   }
@@ -402,6 +410,9 @@ export class Cell implements Closable {
       case 'breach':
         this.leases.get(message.lease)?.onBreach(message.cause, Number(message.value));
         return;
+      case 'stuck':
+        this.#onStuck(this.leases.get(message.lease));
+        return;
       case 'revoked':
         this.leases.get(message.lease)?.onRevoked(message.round, Number(message.last), message.isOver === true);
         return;
@@ -417,6 +428,15 @@ export class Cell implements Closable {
       default:
         this.kill('protocol');
     }
+  }
+
+  /** What its threads are for had better be had in another process, too, by the time it is killed. */
+  #onStuck(stuck: Lease | undefined): void {
+    // An operator who ends one does not want another.
+    if (stuck?.state !== 'ending' || stuck.isOrderlyEnd || stuck.deathCause === 'operator') return;
+    const isNews = !this.isDoubtful;
+    this.#stuck.add(stuck);
+    if (isNews) for (const lease of this.leases.values()) lease.onCellDoubtful();
   }
 
   #readStderr(): void {

@@ -63,6 +63,8 @@ export interface LeaseFollower {
   onRelease(lease: Lease, home: string): void;
   /** A thread has died that had of the instance what was saved nowhere. */
   isLost(home: string): boolean;
+  /** The thread's cell may have to be killed. */
+  onCellDoubtful(): void;
   /** It is to end, or does: somebody must see to it that it does. */
   onEnding(lease: Lease): void;
   onLog(lease: Lease, level: number, text: string): void;
@@ -370,6 +372,10 @@ export class Lease implements Carrier, Closable, Holder {
       if (this.state !== 'gone' && !this.#isChannelClosed) this.cell.kill('protocol', this);
     }, EXIT_TO_CLOSE_MS).unref();
     this.#goneWhenAll();
+  }
+
+  onCellDoubtful(): void {
+    this.#follower.onCellDoubtful();
   }
 
   /** Its cell is being killed: it takes nothing more. */

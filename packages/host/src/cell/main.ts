@@ -388,6 +388,7 @@ function end(thread: SupervisedThread): void {
   thread.askKernel();
   report([thread]);
   thread.end();
+  if (thread.isStuck) send({ type: 'stuck', lease: thread.order.lease });
 }
 
 // A guest can post forged messages on its thread's hidden ports, and Node's handlers for them throw here.

@@ -156,13 +156,17 @@ export class ServletPool implements ThreadsOwner {
     // Two that may have taken a cell down are not tried again at once, or the one would go down with the other.
     if (isRetry) for (const lease of this.#threads) if (lease.oldest?.isRetry === true) return null;
     const depth = isRetry ? 1 : this.#threads.depth;
+    // In a cell that may have to be killed; another is better.
+    let doubtful: Lease | null = null;
     for (const lease of this.#threads) {
       if (lease.state !== 'ready' || lease.exchanges.size >= depth || this.#threads.isSpent(lease)) continue;
       if (lease.version !== version) continue;
       // What may have taken a thread down before has the next one for itself, or a bystander would be hit again.
-      if (lease.exchanges.size === 0 || lease.oldest?.isRetry !== true) return lease;
+      if (lease.exchanges.size > 0 && lease.oldest?.isRetry === true) continue;
+      if (!lease.cell.isDoubtful) return lease;
+      doubtful ??= lease;
     }
-    return null;
+    return doubtful;
   }
 
   /** A continuation's request waits for the thread that holds it, however long that is busy; no other can answer it. */
@@ -347,6 +351,11 @@ export class ServletPool implements ThreadsOwner {
 
   onEnding(lease: Lease): void {
     this.#site.watchdog.follow(lease, this);
+  }
+
+  onCellDoubtful(): void {
+    if (this.#queue.length > 0) this.#growForQueue();
+    this.#threads.replaceDoubtful();
   }
 
   onLog(_lease: Lease, level: number, text: string): void {

@@ -252,6 +252,11 @@ export class SupervisedThread {
     return this.#sampling !== null;
   }
 
+  /** Has it not answered for so long that it must be in a native call? */
+  get isStuck(): boolean {
+    return this.isAsked && this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS;
+  }
+
   /** Is it at another request than it was said to be, or at none? */
   get hasMoved(): boolean {
     return this.#isKnown && this.running.current !== this.lastSample.running;
@@ -332,9 +337,8 @@ export class SupervisedThread {
     const worker = this.#worker;
     if (worker === null || this.isEnding) return Promise.resolve();
     if (this.#sampling !== null) {
-      const isLate = this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS;
       // A native call of a minute would else be the wall clock's, which gives it more time.
-      if (this.isWatched && isLate && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
+      if (this.isWatched && this.isStuck && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
       return this.#sampling;
     }
     this.#askedForSampleAt = this.#now();

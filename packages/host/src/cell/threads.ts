@@ -126,7 +126,8 @@ export class Threads implements Iterable<Lease> {
   startingCount(version: string | null = null): number {
     let count = 0;
     for (const lease of this.#leases)
-      if (lease.state === 'starting' && !lease.isOutdated && lease.version === version) count++;
+      if (lease.state === 'starting' && !lease.isOutdated && !lease.cell.isDoubtful && lease.version === version)
+        count++;
     return count;
   }
 
@@ -222,13 +223,18 @@ export class Threads implements Iterable<Lease> {
     }, ANSWER_MS).unref();
   }
 
+  /** Keeps some ready in another cell when theirs may have to be killed. */
+  replaceDoubtful(): void {
+    if (this.#lacksSpare) this.grow();
+  }
+
   get #lacksSpare(): boolean {
     const { spareThreads } = this.#servlet;
     if (spareThreads === 0 || this.currentCount() >= this.limits.threadsMaxCount) return false;
     let spare = 0,
       atWork = 0;
     for (const lease of this.#leases) {
-      if (this.isSpent(lease) || lease.version !== null) continue;
+      if (this.isSpent(lease) || lease.version !== null || lease.cell.isDoubtful) continue;
       if (lease.state === 'starting' || lease.isIdle) spare++;
       else if (lease.state === 'ready') atWork++;
     }
