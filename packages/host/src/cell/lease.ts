@@ -31,8 +31,8 @@ const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
-/** How long an answer may take to arrive that its thread has made. */
-const ON_ITS_WAY_MS = 50;
+/** How long an answer may take to arrive that its thread has made. Whoever asked for one that lies in a stalled thread waits as long. */
+const ON_ITS_WAY_MS = 10;
 
 /** Names this host in the addresses of continuations, for a load balancer in front of several. */
 const REPLICA = 'r0';
