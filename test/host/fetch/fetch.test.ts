@@ -71,6 +71,17 @@ const AGENT = `export default async (request) => {
   }
 };`;
 
+/** Answers by chunks, and then with this without an end. */
+function flood(socket: Socket, text: string): void {
+  socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+  const piece = text.repeat(Math.ceil(65_536 / text.length));
+  const more = (): void => {
+    while (!socket.destroyed && socket.write(piece));
+  };
+  socket.on('drain', () => setImmediate(more)).on('error', () => {});
+  more();
+}
+
 async function endless(response: ServerResponse): Promise<void> {
   response.writeHead(200);
   const piece = Buffer.alloc(64 * 1024, 120);
@@ -126,6 +137,9 @@ describe('fetch() of a guest', () => {
         const clock = setInterval(() => socket.write(piece), 5);
         socket.once('close', () => clearInterval(clock)).on('error', () => {});
       },
+      '/extensions': ({ socket }) => flood(socket, `1;${'x'.repeat(8000)}\r\na\r\n`),
+      '/zeros': ({ socket }) => flood(socket, '0'),
+      '/crumbs': ({ socket }) => flood(socket, '1\r\na\r\n'),
       '/kept': (_request, response) => response.writeHead(200, { 'Keep-Alive': 'timeout=600' }).end('kept'),
       '/garbage': (request) => void request.socket.end('this is no HTTP\r\n\r\n'),
     });
@@ -263,6 +277,12 @@ describe('fetch() of a guest', () => {
       (isOver) => isOver === true,
       { ms: 8000, what: 'the end of the connection' },
     );
+  });
+
+  it('fetch() of a guest ends when what comes is more than twice the longest body, whatever it is', async () => {
+    for (const path of ['/extensions', '/zeros', '/crumbs'])
+      expect(await run(`return (await fetch(${at(path)})).text()`, 'patient')).toMatch(/^FetchError LIMIT_FETCH_BYTES/);
+    expect(await run(`return (await fetch(${at('/hello')})).text()`, 'patient')).toBe('hello');
   });
 
   it('fetch() of a guest holds what is inflated to the cap of its thread', async () => {

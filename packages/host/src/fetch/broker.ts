@@ -1,9 +1,10 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { type Ask, ServiceError } from '../service/service.ts';
 import { Turns } from '../service/turns.ts';
 import { addressIn, type FetchRules } from './fetch-rules.ts';
 import { type FetchOrder, redirected } from './fetch-order.ts';
 import { pinnedLookup, privateAddress } from './pinned-lookup.ts';
+import { boundOnWire } from './wire-bound.ts';
 
 /** What came back, up to its body. */
 export interface Fetched {
@@ -40,8 +41,15 @@ export class Broker {
   readonly #keptMaxCount: number;
   #connectionCount = 0;
 
-  /** `dispatcher`: in the place of connections that look where they lead, for tests. */
-  constructor(rules: FetchRules, maxCount: number, dispatcher: Dispatcher | null) {
+  /**
+   * `maxCount`: of fetches at once. `maxBytes`: of a body.
+   * `dispatcher`: in the place of connections that look where they lead, for tests.
+   */
+  constructor(
+    rules: FetchRules,
+    { maxCount, maxBytes }: { maxCount: number; maxBytes: number },
+    dispatcher: Dispatcher | null,
+  ) {
     this.rules = rules;
     this.#turns = new Turns(maxCount);
     this.#keptMaxCount = maxCount * KEPT_PER_FETCH;
@@ -54,7 +62,10 @@ export class Broker {
             // Sites may ask for less, not for more.
             keepAliveMaxTimeout: KEEP_ALIVE_MS,
             maxHeaderSize: HEAD_MAX_BYTES,
-            connect: { lookup: pinnedLookup(rules), timeout: CONNECT_TIMEOUT_MS },
+            connect: boundOnWire(
+              buildConnector({ lookup: pinnedLookup(rules), timeout: CONNECT_TIMEOUT_MS }),
+              maxBytes,
+            ),
           })
         : null;
     this.#agent?.on('connect', () => this.#connectionCount++).on('disconnect', () => this.#connectionCount--);

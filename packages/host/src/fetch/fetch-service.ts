@@ -9,6 +9,8 @@ import { readFetchOrder } from './fetch-order.ts';
 
 /** Statuses whose answers have no body, whatever comes. */
 const BODILESS = new Set([204, 205, 304]);
+/** A piece of a body counts for so much at least: each costs the acceptor what so many bytes do. */
+const PIECE_MIN_BYTES = 32;
 /** What a guest may know of the network's failures. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host',
@@ -104,7 +106,8 @@ export class FetchService implements Service, Closable {
       throw new ServiceError('SERVLET_NO_NETWORK', 'Cannot fetch: the servlet may not reach anything');
     let broker = this.#brokers.get(servlet);
     if (broker === undefined) {
-      broker = new Broker(servlet.fetch, servlet.limits.fetchesMaxCount, this.#dispatcher);
+      const { fetchesMaxCount: maxCount, fetchMaxBytes: maxBytes } = servlet.limits;
+      broker = new Broker(servlet.fetch, { maxCount, maxBytes }, this.#dispatcher);
       this.#brokers.set(servlet, broker);
     }
     return broker;
@@ -123,7 +126,7 @@ export class FetchService implements Service, Closable {
     let bytes = 0;
     try {
       for await (const piece of body) {
-        bytes += piece.length;
+        bytes += Math.max(piece.length, PIECE_MIN_BYTES);
         flow.onBytes(piece.length);
         if (bytes > flow.maxBytes) throw tooLong('gets', flow.maxBytes);
         yield piece;
