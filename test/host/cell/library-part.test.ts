@@ -19,14 +19,24 @@ it('libraryPart() exports what all of the modules import by name, from where the
       `import { html,            sendSuspend as show, } from '@custodian/worker';`,
       `import x from './x.ts';\nexport {\n  html,\n  webParameter\n} from "@custodian/worker";`,
       `export default () => 'imports nothing';`,
+      `const x = () => [];\nimport { json } from '@custodian/worker';`,
     ),
   ).toEqual({
     source:
       `export { html } from './http/html.ts';\n` +
+      `export { json } from './http/json.ts';\n` +
       `export { sendSuspend } from './servlet/send.ts';\n` +
       `export { createParameter as webParameter } from './continuation/runtime.ts';\n`,
-    importers: ['0', '1'],
+    importers: ['0', '1', '3'],
   });
+});
+
+it.each([
+  `\n// (c)\n'use strict';/* a\n "b" */ import './x.ts'; import { html } from '@custodian/worker';`,
+  `import x, * as y from "x"; export * as z from 'z';\nimport type from './t.ts'\nexport { html } from '@custodian/worker'; x(\`\`)`,
+  `import './x.ts';\n/*\nimport { html } from '@custodian/worker';\n*/\nimport { html } from "@custodian/worker";`,
+])('libraryPart() finds an import among what else may stand at the head: %s', (text) => {
+  expect(partFor(`${text}\nconst all = await import(name);`)?.source).toBe(`export { html } from './http/html.ts';\n`);
 });
 
 it('libraryPart() knows every export of the library', () => {
@@ -42,6 +52,12 @@ it.each([
   `import { html, /* more */ json } from '@custodian/worker';`,
   `import { thatThereIsNot } from '@custodian/worker';`,
   `export default () => 'html';`,
+  `/*\nimport { html } from '@custodian/worker';\n*/\nconst all = await import(name);`,
+  `const text = \`\nimport { html } from '@custodian/worker';\n\`;\nconst all = await import /* all */ (name);`,
+  `//\n/*\nimport { html } from '@custodian/worker';\n*/\nconst all = createRequire(import.meta.url)(name);`,
+  `//\n/*\nimport { html } from '@custodian/worker';\n*/\nconst all = await eval(name);`,
+  `import x from './x.ts';\nx(/['"]/); \`\nimport { html } from '@custodian/worker';\n\`;\nconst all = await import(name);`,
+  `export default \`\nimport { html } from '@custodian/worker';\n\`;\nconst all = await import(name);`,
 ])('libraryPart() leaves the library to who may import more than is plain: %s', (text) => {
   expect(partFor(text)).toBeNull();
 });

@@ -2,6 +2,10 @@
 const EXPORTS = /^export\s*\{([^{}]*)\}\s*from\s*(['"][^'"]+['"])/gm;
 /** An import of the library, by a module's text, that says what it wants. */
 const NAMED_IMPORT = /(?:^|;)[ \t]*(?:import|export)\s*\{([^{}]*)\}\s*from\s*(['"])@custodian\/worker\2/gm;
+/** What stands at a module's head, piece by piece, while it is plain: space, comments, and imports. */
+const HEAD_PIECE = /[\s;]+|\/\/.*|\/\*[^]*?\*\/|(['"])use strict\1|(?:import|export)\b[^'"`/();=]*(['"])[^'"\n]*\2/y;
+/** What a computed import may be, or what asks where one would lead. */
+const MAY_COMPUTE = /\bimport\s*[(./]|\beval\b|require/i;
 const MENTION = /['"`]@custodian\/worker['"`]/g;
 /** What may be another spelling of it. */
 const ESCAPED = /\bfrom\s*['"][^'"\n]*\\/;
@@ -39,12 +43,24 @@ export function libraryPart(library: string, modules: Iterable<[url: string, tex
   return importers.length === 0 || wanted.size > 0 ? null : { source, importers };
 }
 
-/** null: it imports nothing of the library, or perhaps more than these. */
+/** null: it imports nothing of the library when it is linked, or perhaps more than these. */
 function namesIn(text: string): string[] | null {
   const named = Array.from(text.matchAll(NAMED_IMPORT), (match) => specifiersIn(match[1] as string));
   if (named.length === 0 || named.length !== text.match(MENTION)?.length || ESCAPED.test(text)) return null;
+  if (MAY_COMPUTE.test(text) && !importsAtHead(text)) return null;
   const specifiers = named.flat();
   return specifiers.every((each) => NAME.test(each)) ? specifiers.map((each) => each.split(/\s+/)[0] as string) : null;
+}
+
+/**
+ * What looks like an import further down may stand in a comment or a string. Then it is a computed one that gets the part, as the module
+ * runs.
+ */
+function importsAtHead(text: string): boolean {
+  HEAD_PIECE.lastIndex = 0;
+  for (let piece; (piece = HEAD_PIECE.exec(text)?.[0]) !== undefined;)
+    if (/^[ie]/.test(piece) && piece.search(NAMED_IMPORT) === 0) return true;
+  return false;
 }
 
 function specifiersIn(list: string): string[] {

@@ -64,11 +64,7 @@ export const LIBRARY_PART: string = `${LIBRARY}?part`;
 /** Modules that have not got it yet, by URL. */
 const partImporters = { __proto__: null } as unknown as Record<string, boolean>;
 
-/**
- * These modules get, when they are linked, a part of this package in its place, in which all is that they import of it by name.
- * They are told by their text: one whose only import by name stands in a comment or in a template's text, and which imports
- * the package by a computed name, gets the part as well.
- */
+/** These modules get, when they are linked, a part of this package in its place, in which all is that they import of it by name. */
 export function installPart(importers: readonly string[]): void {
   for (const url of importers) partImporters[url] = true;
 }
