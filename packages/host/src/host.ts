@@ -86,7 +86,9 @@ export class ServletHost implements Host {
     const limits = resolveLimits(options.limits);
     const listed = listServlets(options);
     const log = options.log ?? false;
-    this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1));
+    const logMaxBytesOf = (name: string): number =>
+      (listed.find(({ held }) => held.name === name)?.held.limits ?? limits).logMb * MB;
+    this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1, logMaxBytesOf));
     for (const { held } of listed) this.#settleProfile(held, jail);
     this.#adminOptions = options.admin === true ? {} : options.admin === false ? null : (options.admin ?? null);
     this.#canaries = listed.flatMap(({ held, canary }) =>

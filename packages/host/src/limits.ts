@@ -50,6 +50,7 @@ export type LimitName =
   | 'tempMb'
   | 'sendTimeoutMs'
   | 'logMaxBytesPerSecond'
+  | 'logMb'
   | 'oldVersionMs'
   | 'storeMb'
   | 'fileBoxMb'
@@ -259,7 +260,14 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     'servlet',
     0,
     'LIMIT_LOG',
-    'Output of a thread; what is over is dropped and counted.',
+    'Output of a thread, 512 KB at the most; what is over is dropped and counted.',
+  ),
+  logMb: row(
+    64,
+    'servlet',
+    0,
+    'LIMIT_LOG_HOUR',
+    "What a servlet's output and errors may add to the log in an hour; what is over is dropped and counted.",
   ),
   oldVersionMs: row(
     0,

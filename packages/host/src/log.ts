@@ -6,6 +6,7 @@ import { type Obituary, obituaryLine } from './cell/obituary.ts';
 import type { Connection } from './http/connection.ts';
 import type { Exchange } from './http/exchange.ts';
 import { LogFile } from './log/log-file.ts';
+import { OutputHours } from './log/output-hours.ts';
 import { plainJson } from './plain-text.ts';
 
 /** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
@@ -14,10 +15,22 @@ export class HostLog implements Closable {
   readonly #logger: Logger;
   readonly #file: LogFile;
   readonly #logsRequests: boolean;
+  readonly #hours: OutputHours;
+  #writtenBytes = 0;
 
-  constructor(level: 'events' | 'requests', destination: number | string) {
+  /** `maxBytesOf`: what a servlet may write in an hour. */
+  constructor(
+    level: 'events' | 'requests',
+    destination: number | string,
+    maxBytesOf: (servlet: string) => number = () => Infinity,
+  ) {
     this.#file = new LogFile(destination);
-    const write = (line: string): void => this.#file.write(plainJson(line));
+    this.#hours = new OutputHours(maxBytesOf);
+    const write = (line: string): void => {
+      const plain = plainJson(line);
+      this.#writtenBytes += plain.length;
+      this.#file.write(plain);
+    };
     this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, { write });
     this.#logsRequests = level === 'requests';
   }
@@ -77,17 +90,37 @@ export class HostLog implements Closable {
 
   /** `failure`: what the servlet threw, where it died of that. */
   death(obituary: Obituary, failure: Failure | null): void {
-    const thrown = obituary.cause === 'crash' && failure !== null ? { failure } : {};
-    this.#logger.warn({ obituary, ...thrown }, obituaryLine(obituary));
+    const mayTell = obituary.cause === 'crash' && failure !== null && this.#hours.mayWrite(obituary.servlet);
+    this.#counted(obituary.servlet, () =>
+      this.#logger.warn({ obituary, ...(mayTell ? { failure } : {}) }, obituaryLine(obituary)),
+    );
   }
 
   servletFailure(servlet: string, failure: { name: string; message: string; stack?: string }): void {
-    this.#logger.error({ servlet, failure }, `${servlet}: ${failure.name}: ${failure.message}`);
+    if (!this.#hours.mayWrite(servlet)) return;
+    this.#counted(servlet, () =>
+      this.#logger.error({ servlet, failure }, `${servlet}: ${failure.name}: ${failure.message}`),
+    );
   }
 
   servletOutput(servlet: string, level: number, text: string): void {
     const method = level >= 3 ? 'error' : level === 2 ? 'warn' : level === 1 ? 'info' : 'debug';
-    this.#logger[method]({ servlet, output: true }, text);
+    if (!this.#hours.mayWrite(servlet)) return;
+    this.#counted(servlet, () => this.#logger[method]({ servlet, output: true }, text));
+  }
+
+  /** Writes what a servlet has a say in, and holds it to its hour. */
+  #counted(servlet: string, write: () => void): void {
+    const dropped = this.#hours.takeDropped(servlet);
+    if (dropped > 0)
+      this.#logger.warn({ servlet, code: 'LIMIT_LOG_HOUR' }, `${servlet}: ${dropped} lines were dropped`);
+    const before = this.#writtenBytes;
+    write();
+    if (this.#hours.add(servlet, this.#writtenBytes - before))
+      this.#logger.warn(
+        { servlet, code: 'LIMIT_LOG_HOUR' },
+        `${servlet}: its output is dropped for the rest of the hour: more than logMb`,
+      );
   }
 
   close(): void {

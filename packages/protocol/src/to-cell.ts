@@ -59,6 +59,8 @@ export interface LeaseOrder {
   /** What a guest's thread is given besides; null for a trusted servlet. */
   guest: GuestOrder | null;
   isDevelopment: boolean;
+  /** Of console output; what is over is dropped. */
+  logMaxBytesPerSecond: number;
   /** `file:` URLs, ending in a slash, of the packages that are compiled as the servlet's own modules are. */
   compiledPackages: readonly string[];
 }

@@ -3,14 +3,15 @@ import { Writable } from 'node:stream';
 import { type FrameWriter, type LogLevel, ToHost } from '@custodian/protocol';
 
 const LINE_MAX_CHARS = 8 * 1024;
-const BYTES_PER_SECOND = 256 * 1024;
+/** An empty line, too, is one in the log. */
+const LINE_MIN_BYTES = 64;
 
 /**
  * Sends what the servlet prints to the acceptor's log, and hides the thread's real streams: they hold the port to the
  * supervisor's message handler, where forged messages do harm.
  */
-export function replaceOutput(writer: FrameWriter): void {
-  const budget = new OutputBudget();
+export function replaceOutput(writer: FrameWriter, maxBytesPerSecond: number): void {
+  const budget = new OutputBudget(maxBytesPerSecond);
   const stdout = lineStream(writer, budget, 1);
   const stderr = lineStream(writer, budget, 3);
   for (const [name, stream] of [
@@ -24,14 +25,21 @@ export function replaceOutput(writer: FrameWriter): void {
 
 /** So much output a second; the rest is dropped and counted, so that a flood costs the thread and nobody else. */
 class OutputBudget {
-  #bytes = BYTES_PER_SECOND;
+  readonly #maxBytesPerSecond: number;
+  #bytes: number;
   #refilledAt = performance.now();
   #dropped = 0;
+
+  constructor(maxBytesPerSecond: number) {
+    this.#maxBytesPerSecond = maxBytesPerSecond;
+    this.#bytes = maxBytesPerSecond;
+  }
 
   /** May a line of that length go out? Otherwise it is counted as dropped. */
   take(bytes: number): boolean {
     const now = performance.now();
-    this.#bytes = Math.min(BYTES_PER_SECOND, this.#bytes + ((now - this.#refilledAt) * BYTES_PER_SECOND) / 1000);
+    const refilled = this.#bytes + ((now - this.#refilledAt) * this.#maxBytesPerSecond) / 1000;
+    this.#bytes = Math.min(this.#maxBytesPerSecond, refilled);
     this.#refilledAt = now;
     if (this.#bytes < bytes) {
       this.#dropped++;
@@ -53,7 +61,7 @@ function lineStream(writer: FrameWriter, budget: OutputBudget, level: LogLevel):
   let partial = '';
   function emit(line: string): void {
     const text = line.length > LINE_MAX_CHARS ? `${line.slice(0, LINE_MAX_CHARS)}…` : line;
-    if (!budget.take(Buffer.byteLength(text))) return;
+    if (!budget.take(LINE_MIN_BYTES + Buffer.byteLength(text))) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) sendLine(writer, 2, `${dropped} lines of output were dropped: too much in a second`);
     sendLine(writer, level, text);

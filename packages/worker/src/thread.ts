@@ -78,7 +78,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   };
   setCap(order.heapMaxBytes);
   const collector = new Collector(task.collectorPort, new LastCollection(task.collectorMemory), setCap);
-  replaceOutput(writer);
+  replaceOutput(writer, order.logMaxBytesPerSecond);
   channel.on('error', () => exit(0));
   channel.on('close', () => exit(0));
   installResolver();

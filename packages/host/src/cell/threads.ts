@@ -12,6 +12,8 @@ import type { PoolSite } from './pool-site.ts';
 import { threadFlags } from './profile.ts';
 import type { Watched } from './watchdog.ts';
 
+/** Half of what ends a thread: see `Allowance`. */
+const LOG_MAX_BYTES_PER_SECOND = 512 * 1024;
 const MB = 1 << 20;
 /** What may wait in a thread's channel, if its requests are quick: this much time of it, and so many. */
 const CHANNEL_QUEUE_MS = 4;
@@ -279,6 +281,7 @@ export class Threads implements Iterable<Lease> {
           ? null
           : { tempDir, tempMaxBytes: this.limits.tempMb * MB, hasFetch: servlet.fetch !== null },
       isDevelopment: this.#site.isDevelopment,
+      logMaxBytesPerSecond: Math.min(this.limits.logMaxBytesPerSecond, LOG_MAX_BYTES_PER_SECOND),
     };
   }
 
