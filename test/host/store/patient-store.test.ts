@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DirectoryStore } from '../../../packages/host/src/store/directory-store.ts';
 import { PatientStore } from '../../../packages/host/src/store/patient-store.ts';
 import { MemoryStore } from '../../../packages/host/src/store/memory-store.ts';
@@ -145,6 +145,21 @@ describe('PatientStore over a store that hangs', () => {
     gate.resolve(null);
     expect(new Set(await Promise.all(finds))).toEqual(new Set([null]));
     expect(open).toEqual({ patient: 0, another: 0 });
+  });
+
+  test('makes one timer for what is asked of it, and leaves none', async () => {
+    const store = new PatientStore(new MemoryStore());
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const cleared = vi.spyOn(globalThis, 'clearTimeout');
+    try {
+      const key = await store.put(ENTRY);
+      await store.tag('patient', key);
+      await store.get('patient', key);
+      expect(timers).toHaveBeenCalledTimes(3);
+      expect(cleared.mock.calls.flat()).toEqual(timers.mock.results.map(({ value }) => value as unknown));
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   test('what it throws at once takes no share for ever', async () => {

@@ -114,10 +114,11 @@ export class PatientStore implements ContinuationStore {
       answer.then(onAnswer, onAnswer);
       patience.reject(new StoreUnavailableError(action, new Error(`it has not answered for ${this.#answerMaxMs} ms`)));
     };
-    let timer = setTimeout(onNoTurn, this.#answerMaxMs);
+    let onTime = onNoTurn;
+    const timer = setTimeout(() => onTime(), this.#answerMaxMs);
     const ask = async (): Promise<Result> => {
-      clearTimeout(timer);
-      timer = setTimeout(onLate, this.#answerMaxMs);
+      onTime = onLate;
+      timer.refresh();
       return run();
     };
     // A turn lasts until the store has answered, also when nobody waits for that any more.
