@@ -94,15 +94,20 @@ export function onPressure(handler: PressureHandler): () => void {
 
 /** Does the thread hold so much that handlers are to be called, unless it is garbage? */
 export function isUnderPressure(): boolean {
-  if (handlers.size === 0) return false;
-  const { heapBytes, offHeapBytes, maxBytes: max } = heldMemory();
-  return heapBytes + offHeapBytes > max * PRESSURE_SHARE;
+  return pressingMemory() !== null;
+}
+
+/** null: no handler is to hear of it. */
+function pressingMemory(): HeldMemory | null {
+  if (handlers.size === 0) return null;
+  const memory = heldMemory();
+  return memory.heapBytes + memory.offHeapBytes > memory.maxBytes * PRESSURE_SHARE ? memory : null;
 }
 
 /** After a collection of all garbage: has the handlers called if it has not helped. Returns whether there is new garbage. */
 export function relievePressure(): boolean {
-  if (!isUnderPressure()) return false;
-  const memory = heldMemory();
+  const memory = pressingMemory();
+  if (memory === null) return false;
   for (const handler of handlers) {
     try {
       handler(memory);

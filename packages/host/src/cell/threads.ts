@@ -121,15 +121,14 @@ export class Threads implements Iterable<Lease> {
   /** Those that have the present version of the servlet, or an older one. */
   currentCount(version: string | null = null): number {
     let count = 0;
-    for (const lease of this.#leases) if (!lease.isOutdated && lease.version === version) count++;
+    for (const lease of this.#leases) if (isCurrent(lease, version)) count++;
     return count;
   }
 
   startingCount(version: string | null = null): number {
     let count = 0;
     for (const lease of this.#leases)
-      if (lease.state === 'starting' && !lease.isOutdated && !lease.cell.isDoubtful && lease.version === version)
-        count++;
+      if (lease.state === 'starting' && !lease.cell.isDoubtful && isCurrent(lease, version)) count++;
     return count;
   }
 
@@ -218,9 +217,7 @@ export class Threads implements Iterable<Lease> {
     this.#spareTimer = setTimeout(() => {
       this.#spareTimer = null;
       // It may be idle by now, and be kept busy by the next. Who closes it does not want another.
-      const isEnding = this.#leases
-        .values()
-        .some((lease) => lease.state === 'ending' && !lease.isOutdated && lease.version === null);
+      const isEnding = this.#leases.values().some((lease) => lease.state === 'ending' && isCurrent(lease, null));
       if (this.currentCount() === 1 && !isEnding) this.grow();
     }, ANSWER_MS).unref();
   }
@@ -354,4 +351,9 @@ export class Threads implements Iterable<Lease> {
     this.#leases.delete(lease);
     this.#site.budget.release(lease.heapMaxBytes);
   }
+}
+
+/** It has the present version of the servlet, or that older one. */
+function isCurrent(lease: Lease, version: string | null): boolean {
+  return !lease.isOutdated && lease.version === version;
 }
