@@ -172,6 +172,27 @@ describe('cells', () => {
     expect(started.host.ledger.obituaries).toEqual([]);
   });
 
+  it('a request is not held guilty of memory that a servlet at rest has kept in their cell', async () => {
+    await using started = await StartedHost.start(
+      {
+        keeper: `const kept = []; export default () => { const shared = new SharedArrayBuffer(6 << 20); new Uint8Array(shared).fill(1); kept.push(shared); return 'kept'; };`,
+        worker: `export default async () => { const end = Date.now() + 1500; while (Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20)); return 'worked'; };`,
+      },
+      { profile: 'guest' },
+      { keeper: { cell: 'group' }, worker: { cell: 'group' } },
+    );
+    await started.warm('/keeper', '/worker');
+    const worked = fetch(`${started.url}/worker`);
+    await sleep(100);
+    for (let count = 0; count < 300 && started.host.ledger.obituaries.length === 0; count++)
+      await fetch(`${started.url}/keeper`).catch(() => null);
+    expect(started.host.ledger.obituaries.map(({ cause, request }) => ({ cause, request }))).toMatchObject([
+      { cause: 'rss', request: null },
+    ]);
+    const answer = await worked;
+    expect([answer.status, await answer.text()]).toEqual([200, 'worked']);
+  });
+
   it('memoryMb lets a servlet wait whose threads do not fit', async () => {
     await using started = await startTrusted(
       { a: WHO, b: WHO },

@@ -93,6 +93,8 @@ export class Cell implements Closable {
   wasKilledFromOutside = false;
   /** Threads that it had when it died. */
   leaseCountAtDeath = 0;
+  /** Of how many servlets they were. */
+  servletCountAtDeath = 0;
   /** Those that are to end and are in a native call. */
   readonly #stuck = new Set<Lease>();
   /** null: it is no jail's, or the kernel offers none. */
@@ -228,6 +230,7 @@ export class Cell implements Closable {
         if (this.#bounds?.end() === true) this.deathCause ??= 'rss';
         this.wasKilledFromOutside = this.deathCause === null && this.exitDetail === 'signal SIGKILL';
         this.leaseCountAtDeath = this.leases.size;
+        this.servletCountAtDeath = new Set(Array.from(this.leases.values(), (lease) => lease.servletName)).size;
         this.deathCause ??= 'abort';
         onFailed(
           new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`),

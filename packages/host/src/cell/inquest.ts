@@ -20,7 +20,10 @@ function isSuspect(lease: Lease): boolean {
   const { cell, oldest } = lease;
   if (!cell.isGone) return true;
   if (oldest === null || !cell.suspects.includes(lease)) return false;
-  return (cell.suspects.length === 1 && lease.exchanges.size === 1) || !oldest.isSafe || oldest.isRetry;
+  const isAlone = cell.suspects.length === 1 && lease.exchanges.size === 1;
+  // What the whole process holds may be what another servlet's thread, at rest by now, has taken.
+  const isCertain = isAlone && !(cell.deathCause === 'rss' && cell.servletCountAtDeath > 1);
+  return isCertain || !oldest.isSafe || oldest.isRetry;
 }
 
 /**

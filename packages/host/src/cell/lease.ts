@@ -169,6 +169,10 @@ export class Lease implements Carrier, Closable, Holder {
     return `thread ${this.number}`;
   }
 
+  get servletName(): string {
+    return this.#follower.servlet.name;
+  }
+
   get isIdle(): boolean {
     return this.state === 'ready' && this.exchanges.size === 0;
   }
