@@ -358,6 +358,44 @@ describe('unsafe contexts', () => {
     expect(error.message).toContain(`received by: the await in start (${file}:4:`);
   });
 
+  /** Helpers as authors have them: one that only hands on a promise, one without a name, and a few that await. */
+  const helpers = `
+    const handing = (x: unknown) => ask(x);
+    const number = async (x: unknown): Promise<number> => Number(await handing(x));
+    class Shop { async price(x: unknown) { const n = await number(x); return n * 100; } }
+    async function ware(x: unknown) { const price = await new Shop().price(x); return { price }; }
+    const wares = { async dear(x: unknown) { const all = await [async () => { const w = await ware(x); return w; }][0]!(); return all; } };
+    async function deep(n: number): Promise<unknown> { const x = n ? await deep(n - 1) : await wares.dear('deep'); return x; }
+    const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));`;
+  const notAwaited: [name: string, body: string, marked: string][] = [
+    ['called and left', "void wares.dear(1); return 'page';", 'dear(1)'],
+    ['left below twenty callers', "void deep(18); return 'page';", 'deep(18)'],
+    ['left before a sleep', "const p = wares.dear(1); await sleep(5); await p; return 'page';", 'dear(1)'],
+    ['the second of two', 'const p = ask(1), q = wares.dear(2); return [await p, await q];', 'dear(2)'],
+    ['in a callback', "[1].forEach((x) => { void wares.dear(x); }); return 'page';", 'dear(x)'],
+    ['in a timer', 'setTimeout(async () => { await wares.dear(1); }, 1); await sleep(100);', 'await wares.dear(1)'],
+    ['whose rejection is swallowed', 'await wares.dear(1).catch(() => 0);', 'dear(1)'],
+    ['behind a failure', "void wares.dear(1); throw new Error('other');", 'dear(1)'],
+  ];
+  for (const [name, body, marked] of notAwaited)
+    for (const before of ['', 'await ask(0); '])
+      test(`the marked place is the call that nobody awaits, and not what awaits within it: ${name}${before ? ', after a suspension' : ''}`, async () => {
+        const text = `${helpers}\nexport async function start(): Promise<any> {\n  ${before}${body}\n}`;
+        const { exports, file, source } = await load(text);
+        const error = await play(exports['start']!, before ? [0] : []).then(
+          ({ outcome }) => Promise.reject(new Error(`no error, but ${outcome.kind}`)),
+          (e: UnsafeContextError) => e,
+        );
+        const { line, column } = error.place!;
+        const lines = source.split('\n');
+        expect(line, error.message).toBe(lines.length - 1);
+        expect(lines[line - 1]!.slice(column - 1, column - 1 + marked.length), error.message).toBe(marked);
+        expect(error.message).toMatch(new RegExp(`(called from|awaited by): .*${file}:${line}:${column}\\)?$`, 'm'));
+        // Without the runtime.
+        expect(error.stack).toBe(`UnsafeContextError: ${error.message}\n    at ${file}:${line}:${column}`);
+        expect((error.cause as Error | undefined)?.message).toBe(name === 'behind a failure' ? 'other' : undefined);
+      });
+
   test('the error can be caught at the await that received the capture', async () => {
     const { exports } = await load(
       'export async function start() { try { await Promise.race([ask(1)]); } catch (e: any) { return e.code; } }',

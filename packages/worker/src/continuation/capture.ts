@@ -32,8 +32,17 @@ export function exit(value: unknown): Promise<never> {
   return raise(store.run, new Exit(value));
 }
 
+/**
+ * Fails the run for a signal that was on its way when the run ended: when it has come as far as it can, so that the error can name
+ * the call that nobody awaits.
+ */
+export function failLost(run: Run, signal: Signal, cause?: unknown): void {
+  // Before those that only ask whether the signal is still on its way: this one knows the cause.
+  if (watched.unshift({ run, signal, hasEnded: true, cause }) === 1) setImmediate(checkWatched);
+}
+
 /** A capture that never arrived anywhere. */
-export function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
+function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
   traceAgain();
   return new UnsafeContextError(
     signal,
@@ -59,15 +68,16 @@ function raise(run: Run, signal: Signal): Promise<never> {
 }
 const ignore = (): void => {};
 
-const watched: { run: Run; signal: Signal }[] = [];
+const watched: { run: Run; signal: Signal; hasEnded: boolean; cause?: unknown }[] = [];
 /** A capture unwinds within one drain of the microtask queue. One that is still on its way afterwards waits for nobody: fail at once, never hang. */
 function watch(run: Run, signal: Signal): void {
-  if (watched.push({ run, signal }) === 1) setImmediate(checkWatched);
+  if (watched.push({ run, signal, hasEnded: false }) === 1) setImmediate(checkWatched);
 }
 function checkWatched(): void {
-  for (const { run, signal } of watched.splice(0)) {
-    if (run.isOver || !run.isOpen(signal)) continue;
-    if (signal instanceof Capture) run.fail(lostError(signal));
+  for (const { run, signal, hasEnded, cause } of watched.splice(0)) {
+    if (run.isOver || !(hasEnded || run.isOpen(signal))) continue;
+    if (hasEnded) run.fail(lostError(signal, cause));
+    else if (signal instanceof Capture) run.fail(lostError(signal));
     else if (signal instanceof Exit) watchExit(run, signal);
   }
 }

@@ -14,7 +14,9 @@ export class UnsafeContextError extends Error {
     super(unsafeContextMessage(signal, received, why), options);
     this.place = placeOf(signal, received);
     // What is on the stack is the runtime; its way there is in the message.
+    const { file, line, column } = this.place ?? {};
     if (received) this.stack = `${this.name}: ${this.message}\n    at ${describePlace(received.meta, received.at)}`;
+    else if (file !== undefined) this.stack = `${this.name}: ${this.message}\n    at ${file}:${line}:${column}`;
   }
 }
 
@@ -28,19 +30,43 @@ interface Received {
 }
 
 function placeOf(signal: SignalTrace | null, received: Received | null): Place | null {
+  if (received) return placeOfAwait(received.meta, received.at);
   const frames = awaitingFrames(signal);
-  if (received === null) {
-    // What nobody awaits is mended where it was called: below the calls that were awaited.
-    const place = authorLines(signal?.trace?.stack)
-      .slice(frames.length)
-      .map(placeOfCall)
-      .find((each) => each !== null && !each.file.includes('/node_modules/'));
-    if (place) return place;
+  // What nobody awaits is mended where it was called: below the calls that were awaited.
+  const call = notAwaited(authorLines(signal?.trace?.stack), frames)
+    .map(placeOfCall)
+    .find((each) => each !== null && isAuthors(each.file));
+  // A timer's callback, or what was called before the code had slept, has no caller on the stack.
+  const outermost = frames.findLast((frame) => isAuthors(frame.meta!.file)) ?? frames.at(-1);
+  return call ?? (outermost ? placeOfAwait(outermost.meta!, outermost.pc) : null);
+}
+
+function placeOfAwait(meta: FunctionDescription, at: number): Place {
+  const { line, column } = meta.awaits[at - 1] ?? meta;
+  return { file: meta.file, line, column };
+}
+const isAuthors = (file: string): boolean => !file.includes('/node_modules/');
+
+/**
+ * The calls below those that were awaited. A helper that only hands on a promise is on the stack and has no frame, so that they
+ * can't be counted off.
+ */
+function notAwaited(calls: readonly string[], frames: readonly Frame[]): string[] {
+  let below = 0;
+  for (const { meta } of frames) {
+    const at = calls.findIndex((call, i) => i >= below && isCallIn(meta!, call));
+    if (at < 0) return [];
+    below = at + 1;
   }
-  const from = received ?? (frames[0] ? { meta: frames[0].meta!, at: frames[0].pc } : null);
-  if (from === null) return null;
-  const { line, column } = from.meta.awaits[from.at - 1] ?? from.meta;
-  return { file: from.meta.file, line, column };
+  return calls.slice(below);
+}
+const NAME_OF_CALL = /^(?:async )?([^ (]+)(?: \[as .*?\])? \(/;
+const withoutClass = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+/** Whether a line of the stack is of this function. By what a function without a name was reached, its name does not tell. */
+function isCallIn({ name, file }: FunctionDescription, call: string): boolean {
+  if (fileOf(call) !== file) return false;
+  return name === '<anonymous>' || withoutClass(NAME_OF_CALL.exec(call)?.[1] ?? '') === withoutClass(name);
 }
 
 /** Of the calls that were awaited, innermost first. */
@@ -121,19 +147,20 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
   const frames = awaitingFrames(signal),
     awaiting = frames.map((f) => describePlace(f.meta!, f.pc)),
     stack = signal?.trace?.stack,
-    [raised, ...callers] = authorLines(stack),
+    lines = authorLines(stack),
+    [raised] = lines,
     files = new Set(frames.map((f) => f.meta!.file));
   if (received) files.add(received.meta.file);
   const foreign = foreignCall(stack, files),
     library = packageOf(foreign ?? ''),
     kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
     isExit = signal !== null && signal.frames === undefined,
-    notAwaiting = received && awaiting.length ? [] : callers.slice(Math.max(awaiting.length - 1, 0));
+    callers = received && awaiting.length ? [] : frames.length ? notAwaited(lines, frames) : lines.slice(1);
   return [
     `Cannot ${isExit ? 'leave the servlet' : 'capture a continuation'} in an unsafe context: ${why ?? reasons[kind]}`,
     `  ${isExit ? 'left at:    ' : 'captured at:'} ${raised ?? awaiting[0] ?? 'a place that was not recorded (for the next ones it will be)'}`,
     ...awaiting.map((c) => `  awaited by:  ${c}`),
-    ...notAwaiting.filter((c) => c !== foreign).map((c) => `  called from: ${c}`),
+    ...callers.filter((c) => c !== foreign).map((c) => `  called from: ${c}`),
     ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
     `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; ${library === null ? '' : `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; `}or wrap the foreign call in native(...), which can be resumed once`,

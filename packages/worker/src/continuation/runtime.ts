@@ -1,5 +1,5 @@
 import { Activation, arrives, Capture, Exit } from './activation.ts';
-import { lostError } from './capture.ts';
+import { failLost } from './capture.ts';
 import { Continuation, type Outcome, type PageMaker } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import { type Bindings, bindingsAt, type Frame, link } from './frame.ts';
@@ -57,14 +57,15 @@ function settleRoot(run: Run, start: () => unknown, rest: Frame | null): void {
 
 function complete(run: Run, value: unknown): void {
   const lost = run.firstOpen();
-  if (lost) run.fail(lostError(lost));
+  if (lost) failLost(run, lost);
   else run.finish({ kind: 'returned', value });
 }
 
 /** An error reached the root. If a capture was lost before, that is the error behind it (an AggregateError of Promise.any, say). */
 function failed(run: Run, error: unknown): void {
   const lost = error instanceof UnsafeContextError ? undefined : run.firstOpen();
-  run.fail(lost ? lostError(lost, error) : error);
+  if (lost) failLost(run, lost, error);
+  else run.fail(error);
 }
 
 function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, rest: Frame | null): void {
@@ -90,7 +91,7 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
   }
   const lost = run.firstOpen();
   if (lost) {
-    run.fail(lostError(lost));
+    failLost(run, lost);
     return;
   }
   const frames = link(error.frames, rest);

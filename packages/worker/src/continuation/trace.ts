@@ -1,7 +1,10 @@
 import type { Signal } from './activation.ts';
 
-/** The runtime's own frames, the API's, the author's lines, and those between them and whoever called. */
-const DEPTH = 14;
+/**
+ * The runtime's own calls and the API's, and two for each of the author's. What nobody awaits may be called below many helpers.
+ * With an ordinary stack this costs a third more than a few lines would.
+ */
+const DEPTH = 64;
 const MAX_COUNT = 1000;
 /** Recording where a capture began costs more than the capture. A thread records its first ones, when mistakes show. */
 let left = MAX_COUNT;

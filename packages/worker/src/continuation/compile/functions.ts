@@ -112,7 +112,7 @@ export function compileFunction(fn: FunctionInfo, context: FunctionContext): Com
     })),
   };
   const reentry = new Reentry(words, isStress, context.metaAt(meta));
-  const bodyName = names.fresh(isIdentifierName(meta.name) ? meta.name : 'anonymous');
+  const bodyName = names.numbered(isIdentifierName(meta.name) ? meta.name : 'anonymous');
 
   const hoisted = new Set<Variable>(L.temps);
   for (const scope of fn.scopes) for (const v of scope.variables.values()) if (v.isHoisted) hoisted.add(v);

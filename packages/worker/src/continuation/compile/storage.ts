@@ -8,9 +8,7 @@ import type { FunctionInfo, Loop, Ref, Scope, Variable } from './scope.ts';
 const RESERVED: readonly string[] = (
   'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for ' +
   'function if implements import in instanceof interface let new null package private protected public return static super switch ' +
-  'this throw true try typeof var void while with yield ' +
-  // Of functions without a name; with a number behind it, stacks show that it is not the author's.
-  'anonymous'
+  'this throw true try typeof var void while with yield'
 ).split(' ');
 
 /** Makes names that occur nowhere in the source. */
@@ -27,6 +25,11 @@ export class Names {
   }
   constructor(taken: ReadonlySet<string>) {
     this.#taken = new Set([...taken, ...RESERVED]);
+  }
+  /** The same, always with a number behind it: by that, stacks tell what the compiler made of a function from the function. */
+  numbered(base: string): string {
+    this.#taken.add(base);
+    return this.fresh(base);
   }
   fresh(base: string): string {
     let name = base,
