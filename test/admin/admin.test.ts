@@ -276,7 +276,7 @@ describe('actions', () => {
   test('kill of the only thread, which takes its time to end, starts no spare one beside it', async () => {
     // In a native call a thread does not end when it is told to.
     const busy = `import { scryptSync } from 'node:crypto';
-      const work = () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 64, maxmem: 2 ** 27 });
+      const work = () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 200, maxmem: 2 ** 27 });
       export default () => { setTimeout(work, 5); return 'busy'; };`;
     await using started = await start({ busy }, {}, { busy: { spareThreads: 1, profile: 'trusted' } });
     expect(await (await fetch(`${started.url}/busy`)).text()).toBe('busy');
@@ -295,6 +295,10 @@ describe('actions', () => {
       (isHere) => !isHere,
     );
     expect(most).toBe(before);
+    // With its cell it is gone long before its call is over, and the spare one that the servlet is to have comes in another.
+    const [{ cause, deathMs } = { cause: null, deathMs: Infinity }] = started.host.ledger.obituaries;
+    expect([cause, deathMs < 2000]).toEqual(['operator', true]);
+    await eventually(leases, (left) => left.length > 0 && left.every((line) => !line.endsWith(`of cell ${cell}`)));
   });
 
   test('adjust gives a servlet other limits', async () => {
