@@ -41,9 +41,15 @@ describe('continuations: { transform }', () => {
       'linked.ts': SERVLET('@scope/linked'),
       'common.ts': SERVLET('common-forms'),
       'outer.ts': SERVLET('outer-forms'),
+      'chained.ts': SERVLET('chained-forms'),
     });
     linked = new ServletDirectory();
     writePackage(directory.path, 'some-forms', FORMS);
+    writePackage(
+      directory.path,
+      'chained-forms',
+      'export const each = async (names, ask) => await ask(names[0]).then((width) => ({ width }));\n',
+    );
     writePackage(directory.path, 'outer-forms', `export { each } from 'some-forms';\n`);
     writePackage(
       directory.path,
@@ -64,6 +70,7 @@ describe('continuations: { transform }', () => {
         { file: file('linked.ts'), continuations: { transform: ['@scope/linked'] } },
         { file: file('common.ts'), continuations: { transform: ['common-forms'] } },
         { file: file('outer.ts'), continuations: { transform: ['outer-forms'] } },
+        { file: file('chained.ts'), continuations: { transform: ['chained-forms'] } },
         file('plain.ts'),
       ],
       isDevelopment: true,
@@ -102,6 +109,13 @@ describe('continuations: { transform }', () => {
     expect(text).toContain("continuations: { transform: ['some-forms'] }");
     expect(text).toMatch(/\n +at start \(.*plain\.ts:4:19\)</);
     expect(text).toMatch(/> 4 \| {3}const answers = await each\(/);
+  });
+
+  test('of one that is opted in, and hands on another promise, the option is no way out', async () => {
+    const text = unescape((await visitor.get('/chained')).text);
+    expect(text).toMatch(/way out: .*or wrap the foreign call in native/);
+    expect(text).not.toContain('transform');
+    expect(text).toMatch(/node_modules\/chained-forms\/index\.js:1:\d+/);
   });
 
   test('what an opted-in package imports itself stays as it is, and the error names that package', async () => {

@@ -108,6 +108,27 @@ export default async function start() {
   return html\`answered\`;
 }
 `;
+const ANY = `import { html } from '@custodian/worker';
+const fail = async (of: string): Promise<never> => {
+  throw new RangeError('no ' + of);
+};
+export default async function start() {
+  return html\`\${await Promise.any([fail('first'), fail('second')])}\`;
+}
+`;
+const NATIVE = `import { html, native, sendSuspend } from '@custodian/worker';
+const ask = () => sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+export default async function start() {
+  const [reply] = await native(() => Promise.all([ask()]));
+  return html\`\${reply.query.get('n')}\`;
+}
+`;
+const BEHIND = `import { html, sendSuspend } from '@custodian/worker';
+export default async function start() {
+  await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+  throw new Error('in front', { cause: new Error('behind') });
+}
+`;
 const DEPTHS = `import { html, sendSuspend } from '@custodian/worker';
 class Shop {
   async open(depth: number): Promise<string> {
@@ -215,6 +236,10 @@ const SERVLETS = {
   'importing.ts': IMPORTING('broken'),
   'unnamed.ts': IMPORTING('whole'),
   'absent.ts': IMPORTING('absent'),
+  'without.ts': `import { html } from '@custodian/worker';\nimport {\n  part } from\n  'no-package/at-all';\nexport default () => html\`\${part}\`;\n`,
+  'any.ts': ANY,
+  'native.ts': NATIVE,
+  'behind.ts': BEHIND,
   'enumerating.ts': `type Never = never;\nenum Colour { Red }\nexport default () => Colour.Red;\n`,
   'shop.ts': FLOW,
   'plain.ts': PLAIN,
@@ -323,7 +348,11 @@ describe('errors in development', () => {
     ['loading-flow', /> 4 \| export const first = \(names as unknown as Names\)\['first'\]/],
     ['importing', /parts\/broken\.ts:2:\d+\n[^]*> 2 \| export const part: Part = \(;/],
     ['unnamed', /> 2 \| import \{ part \} from '\.\/parts\/whole\.ts'/],
-    ['absent', /Cannot find module '.*parts\/absent\.ts' imported from .*absent\.ts/],
+    [
+      'absent',
+      /absent\.ts:2:22\n[^]*> 2 \| import \{ part \} from '\.\/parts\/absent\.ts'[^]*Cannot find module '.*parts\/absent\.ts' imported from /,
+    ],
+    ['without', /> 4 \| {3}'no-package\/at-all'/],
     ['enumerating', /> 2 \| enum Colour \{ Red \}/],
   ])('a module that fails while it is loaded shows its line: %s', async (name, shows) => {
     const page = await visitor.get(`/${name}`);
@@ -371,6 +400,29 @@ describe('errors in development', () => {
     const text = unescape((await visitor.get(`/unawaited?way=${way}`)).text);
     expect(text).toMatch(new RegExp(`unawaited\\.ts:${line}:\\d+\n[^]*\n> *${line} \\| `));
     expect(text).toMatch(calls);
+  });
+
+  test('a native part that is answered twice shows where it was called', async () => {
+    const page = await visitor.get('/native');
+    expect((await visitor.follow(page, { n: '1' })).text).toBe('1');
+    const text = unescape((await visitor.follow(page, { n: '2' })).text);
+    expect(text).toMatch(/native\.ts:4:\d+\n[^]*> 4 \| {3}const \[reply\] = await native\(/);
+    expect(text).toMatch(/OneShotError.*: Cannot resume the continuation: .*\n +at start \(.*native\.ts:4:\d+\)</);
+  });
+
+  test('an AggregateError shows what it holds, and the line of the first', async () => {
+    const text = unescape((await visitor.get('/any')).text);
+    expect(text).toContain("> 3 |   throw new RangeError('no ' + of);");
+    expect(text).toMatch(
+      /AggregateError: .*\none of its errors: RangeError: no first\n +at fail \(.*any\.ts:3:9\)[^]*\none of its errors: RangeError: no second\n/,
+    );
+  });
+
+  test('the stack of a cause ends where the author’s calls end', async () => {
+    const text = unescape((await visitor.follow(await visitor.get('/behind'))).text);
+    expect(text).toMatch(
+      /Error: in front\n +at .*behind\.ts:4:9\)?\ncaused by: Error: behind\n +at .*behind\.ts:4:40\)?</,
+    );
   });
 
   test('an error has its own code', async () => {

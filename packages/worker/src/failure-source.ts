@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { leadsOut } from './guest/links.ts';
 import { codeFrame } from './continuation/code-frame.ts';
-import { authorsCalls, pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
+import { aboveEntry, authorsCalls, pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
 /** How Node begins the stack of a module that it can't parse: the line, the text, and a caret under the place. */
 const SYNTAX_PLACE = /^((?:file:\/\/)?\/.+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
+/** What Node says of an import of what is not there: its path or its package's name, and the path of who imports it. */
+const MISSING_IMPORT = /^Cannot find (?:module|package) '(.+?)' imported from (.+)$/m;
+const IMPORT = /(\b(?:from|import)\s*\(?\s*)['"]([^'"\n]+)['"]/g;
 const CAUSE_MAX_DEPTH = 4;
 
 /**
@@ -15,8 +18,8 @@ const CAUSE_MAX_DEPTH = 4;
  */
 export function authorsFailure(error: unknown, directory: string | null): Failure {
   const failure = failureOf(error);
-  for (let each: Failure | undefined = failure; each !== undefined; each = each.cause)
-    if (each.stack !== undefined) each.stack = authorsCalls(each.stack.split('\n')).join('\n');
+  for (const each of withInner(failure))
+    if (each.stack !== undefined) each.stack = authorsCalls(aboveEntry(each.stack.split('\n'))).join('\n');
   if (directory === null) return failure;
   try {
     const place = placeOf(error, directory, 0);
@@ -42,15 +45,24 @@ export function recordCrashes(directory: string | null): void {
   });
 }
 
+function withInner(failure: Failure): Failure[] {
+  const { cause, errors = [] } = failure;
+  return [failure, ...(cause === undefined ? errors : [cause, ...errors]).flatMap(withInner)];
+}
+
 /** The directory of a servlet, as stacks name it. */
 export function directoryOf(servletUrl: string): string {
   return fileURLToPath(new URL('.', servletUrl));
 }
 
-function sourceAt({ file, line, column }: Place): string {
+/** Stacks do not count the mark of byte order. @throws Error when it lies elsewhere */
+function readText(file: string): string {
   if (leadsOut(file)) throw new Error('Cannot read a line: it is of a file elsewhere');
-  // Stacks do not count the mark of byte order.
-  const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+  return readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+}
+
+function sourceAt({ file, line, column }: Place): string {
+  const text = readText(file);
   return `${file}:${line}:${column}\n${codeFrame(text, line, column, 4)}`;
 }
 
@@ -61,7 +73,10 @@ function placeOf(error: unknown, directory: string, depth: number): Place | null
     ownPlace(place, directory) ??
     ownPlace(error, directory) ??
     (typeof stack === 'string' ? stackPlace(stack, directory) : null) ??
-    placeOf(cause, directory, depth + 1)
+    missingImport(error, directory) ??
+    placeOf(cause, directory, depth + 1) ??
+    // All that Promise.any() says is in there.
+    (error instanceof AggregateError ? placeOf(error.errors[0], directory, depth + 1) : null)
   );
 }
 
@@ -70,6 +85,23 @@ function ownPlace(value: unknown, directory: string): Place | null {
   const { file, line, column } = (value ?? {}) as Partial<Record<keyof Place, unknown>>;
   if (typeof file !== 'string' || typeof line !== 'number' || typeof column !== 'number') return null;
   return file.startsWith(directory) ? { file, line, column } : null;
+}
+
+/** Where it stands that a module imports what is not there: Node names the module alone. */
+function missingImport(error: object, directory: string): Place | null {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code !== 'ERR_MODULE_NOT_FOUND') return null;
+  const [, missing, file] = MISSING_IMPORT.exec(String(message)) ?? [];
+  if (missing === undefined || !file?.startsWith(directory)) return null;
+  const text = readText(file);
+  for (const { 1: before = '', 2: specifier = '', index } of text.matchAll(IMPORT)) {
+    const url = /^(?:\.{0,2}\/|file:)/.test(specifier) ? URL.parse(specifier, pathToFileURL(file).href) : null;
+    if (url === null ? specifier !== missing && !specifier.startsWith(`${missing}/`) : pathOf(url.href) !== missing)
+      continue;
+    const lines = text.slice(0, index + before.length + 1).split('\n');
+    return { file, line: lines.length, column: lines.at(-1)!.length };
+  }
+  return null;
 }
 
 function stackPlace(stack: string, directory: string): Place | null {

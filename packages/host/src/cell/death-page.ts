@@ -151,11 +151,13 @@ function failureLines(failure: Failure): string[] {
   return [...source, '', describeFailure(failure)];
 }
 
-function describeFailure({ name, message, code, stack, cause }: Failure): string {
+function describeFailure({ name, message, code, stack, cause, errors = [] }: Failure): string {
   const own = stack?.includes(message) === true ? stack : `${name}: ${message}\n${stack ?? ''}`;
   // As Node writes it, of its own errors.
   const coded = code === undefined || own.includes(code) ? own : own.replace(`${name}: `, () => `${name} [${code}]: `);
-  return cause === undefined ? coded : `${coded}\ncaused by: ${describeFailure(cause)}`;
+  const behind = errors.map((each) => `\none of its errors: ${describeFailure(each)}`);
+  if (cause !== undefined) behind.push(`\ncaused by: ${describeFailure(cause)}`);
+  return `${coded}${behind.join('')}`;
 }
 
 /** A request in a shared thread ran out of time. */

@@ -33,9 +33,7 @@ function placeOf(signal: SignalTrace | null, received: Received | null): Place |
   if (received) return placeOfAwait(received.meta, received.at);
   const frames = awaitingFrames(signal);
   // What nobody awaits is mended where it was called: below the calls that were awaited.
-  const call = notAwaited(authorLines(signal?.trace?.stack), frames)
-    .map(placeOfCall)
-    .find((each) => each !== null && isAuthors(each.file));
+  const call = placeOfOwn(notAwaited(authorLines(signal?.trace?.stack), frames));
   // A timer's callback, or what was called before the code had slept, has no caller on the stack.
   const outermost = frames.findLast((frame) => isAuthors(frame.meta!.file)) ?? frames.at(-1);
   return call ?? (outermost ? placeOfAwait(outermost.meta!, outermost.pc) : null);
@@ -69,6 +67,11 @@ function isCallIn({ name, file }: FunctionDescription, call: string): boolean {
   return name === '<anonymous>' || withoutClass(NAME_OF_CALL.exec(call)?.[1] ?? '') === withoutClass(name);
 }
 
+/** Of the innermost call that is no package's. */
+function placeOfOwn(calls: readonly string[]): Place | null {
+  return calls.map(placeOfCall).find((each) => each !== null && isAuthors(each.file)) ?? null;
+}
+
 /** Of the calls that were awaited, innermost first. */
 const awaitingFrames = (signal: SignalTrace | null): Frame[] => (signal?.frames ?? []).filter((frame) => frame.meta);
 
@@ -76,6 +79,19 @@ const awaitingFrames = (signal: SignalTrace | null): Frame[] => (signal?.frames 
 export class OneShotError extends Error {
   override readonly name = 'OneShotError';
   readonly code = 'SERVLET_ONE_SHOT';
+  /** The author's line to show: where the native part was called; null: the stack has it, or nobody knows. */
+  place: Place | null = null;
+}
+
+/** `calledAt`: made where the native part was called. No code of the author's runs when it is resumed again. */
+export function nativeOneShot(calledAt: Error): OneShotError {
+  const error = new OneShotError(
+    'Cannot resume the continuation: it holds a native part, which has been resumed already',
+  );
+  const calls = authorLines(calledAt.stack);
+  error.place = placeOfOwn(calls);
+  error.stack = [`${error.name}: ${error.message}`, ...calls.map((call) => `    at ${call}`)].join('\n');
+  return error;
 }
 
 /** Of an iterator, each item comes once. */
@@ -142,6 +158,16 @@ const turns = /node:internal\/process\/|^new Promise |node:.*async_(?:hooks|loca
 const packageOf = (call: string): string | null =>
   /.*[/\\]node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/.exec(call)?.[1]?.replace('\\', '/') ?? null;
 
+let compiledPackages: readonly string[] = [];
+/** Which packages their user has had compiled: to these, there is another way out. `file:` URLs that end in a slash. */
+export function setCompiledPackages(urls: readonly string[]): void {
+  compiledPackages = urls.map(pathOf);
+}
+function isToBeCompiled(call: string): boolean {
+  const file = fileOf(call);
+  return compiledPackages.some((each) => file.startsWith(each) && !file.slice(each.length).includes('node_modules/'));
+}
+
 /** What was captured, by whom it was called, which await received it, why that is wrong, and the way out. */
 function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
   const frames = awaitingFrames(signal),
@@ -152,7 +178,7 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
     files = new Set(frames.map((f) => f.meta!.file));
   if (received) files.add(received.meta.file);
   const foreign = foreignCall(stack, files),
-    library = packageOf(foreign ?? ''),
+    library = isToBeCompiled(foreign ?? '') ? null : packageOf(foreign ?? ''),
     kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
     isExit = signal !== null && signal.frames === undefined,
     callers = received && awaiting.length ? [] : frames.length ? notAwaited(lines, frames) : lines.slice(1);

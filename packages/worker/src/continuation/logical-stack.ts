@@ -1,5 +1,5 @@
 import { BindingFrame, type Frame } from './frame.ts';
-import { ownFiles } from './own-files.ts';
+import { aboveEntry } from './stack-place.ts';
 import { unset } from './support.ts';
 
 export interface FrameDescription {
@@ -31,10 +31,6 @@ export function describe(frame: Frame | null): FrameDescription[] {
 
 const longestStack = 50;
 
-/** Where the runtime goes on from a continuation, or makes a page after the unwinding. */
-const entries = /^ +at (?:async )?(?:\w+\.)?(?:runFrames|deliver) /;
-const internals = /\(node:|^ +at (?:async )?node:/;
-
 /**
  * Adds to an error's stack the callers that only the continuation knows. What stands below the runtime's entry is whoever resumed,
  * and no caller of the author's code; a library that threw stays on top.
@@ -44,12 +40,9 @@ export function addLogicalStack(error: unknown, frame: Frame | null): void {
   const frames = describe(frame),
     lines = frames.slice(0, longestStack).map((f) => `    at async ${f.function} (${f.file}:${f.line}:${f.column})`);
   if (frames.length > longestStack) lines.push(`    ... ${frames.length - longestStack} more`);
-  const physical = error.stack.split('\n'),
-    entry = physical.findIndex((line) => ownFiles.test(line) && entries.test(line)),
-    own = entry < 0 ? physical : physical.slice(0, entry);
-  if (entry >= 0) while (own.length > 1 && (ownFiles.test(own.at(-1)!) || internals.test(own.at(-1)!))) own.pop();
+  const stack = [...aboveEntry(error.stack.split('\n')), ...lines].join('\n');
   try {
-    Object.defineProperty(error, 'stack', { value: [...own, ...lines].join('\n'), writable: true, configurable: true });
+    Object.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true });
   } catch {
     /* a frozen error keeps the stack it has */
   }

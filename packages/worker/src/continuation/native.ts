@@ -1,5 +1,5 @@
 import { Continuation, type Outcome, type PageMaker, type Parked } from './continuation.ts';
-import { OneShotError, UnsafeContextError } from './errors.ts';
+import { nativeOneShot, UnsafeContextError } from './errors.ts';
 import { current, storage, type Store } from './run.ts';
 
 /**
@@ -13,7 +13,7 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  return storage.run({ ...store, isNative: true }, async () => thunk());
+  return storage.run({ ...store, isNative: true, nativeAt: new Error() }, async () => thunk());
 }
 
 /** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
@@ -31,6 +31,7 @@ export function park(store: Store, make: PageMaker): Promise<unknown> {
     const parked: Parked = {
       run,
       isUsed: false,
+      calledAt: store.nativeAt!,
       settle: (value, isError) => {
         if (isError) reject(value as Error);
         else resolve(value);
@@ -42,10 +43,7 @@ export function park(store: Store, make: PageMaker): Promise<unknown> {
 
 /** Lets the native stack go on; the run then comes to rest once more. */
 export function unpark(parked: Parked, value: unknown, isError: boolean, context: unknown): Promise<Outcome> {
-  if (parked.isUsed)
-    return Promise.reject(
-      new OneShotError('Cannot resume the continuation: it holds a native part, which has been resumed already'),
-    );
+  if (parked.isUsed) return Promise.reject(nativeOneShot(parked.calledAt));
   parked.isUsed = true;
   return new Promise((resolve, reject) => {
     parked.run.waitAgain(context, { resolve, reject });

@@ -96,6 +96,8 @@ export interface Store {
   run: Run;
   bindings: Bindings | null;
   isNative: boolean;
+  /** Within a native part: made where that was called, for its stack. */
+  nativeAt?: Error;
 }
 export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 

@@ -1,3 +1,5 @@
+import { ownFiles } from './own-files.ts';
+
 /** A place in the author's source; line and column count from 1. */
 export interface Place {
   file: string;
@@ -57,4 +59,17 @@ const COMPILED_NAME = /^( *at (?:async )?[\w$.]*?)\$\d+(?= \()/;
 function isOfOneFile(line: string, other: string): boolean {
   const file = placeInStack(line)?.file;
   return file !== undefined && file === placeInStack(other)?.file;
+}
+
+/** Where the runtime goes on from a continuation, or makes a page after the unwinding. */
+const entries = /^ +at (?:async )?(?:\w+\.)?(?:runFrames|deliver) /;
+const internals = /\(node:|^ +at (?:async )?node:/;
+
+/** Of the lines of a stack those above the runtime's entry. */
+export function aboveEntry(lines: readonly string[]): readonly string[] {
+  const entry = lines.findIndex((line) => ownFiles.test(line) && entries.test(line));
+  if (entry < 0) return lines;
+  const own = lines.slice(0, entry);
+  while (own.length > 1 && (ownFiles.test(own.at(-1)!) || internals.test(own.at(-1)!))) own.pop();
+  return own;
 }

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import type { Persistence } from '@custodian/protocol';
 import { OldModuleError } from '../version/old-module-error.ts';
+import { setCompiledPackages } from '../continuation/errors.ts';
 import type * as Compiler from '../continuation/compile/compile.ts';
 
 /** How the modules of a servlet with continuations come to be compiled. */
@@ -82,6 +83,7 @@ const MODULE = /\.m?[jt]s(?:\?|$)/;
 export function installCompiler(task: CompileTask, onCompiled: () => void = () => {}): void {
   const { root, compiledPackages, packages, code, warnings, port, isOldVersion } = task;
   const ahead = new Map(task.ahead.map((each) => [each.url, each]));
+  setCompiledPackages(compiledPackages);
   setSourceMapsSupport(true, { nodeModules: compiledPackages.length > 0, generatedCode: false });
   for (const warning of warnings) console.warn(warning);
   const run = (compiled: CompiledModule): LoadFnOutput => {
