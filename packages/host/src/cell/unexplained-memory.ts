@@ -38,7 +38,8 @@ export class UnexplainedMemory<Thread> {
   #mark: Mark<Thread> | null = null;
   /** As it was when nobody worked, last. */
   #rest: Mark<Thread> | null = null;
-  #openedRssBytes = 0;
+  /** How it was when the first stretch was over, and what was charged then. */
+  #base: { mark: Mark<Thread>; charged: ReadonlyMap<Thread, number> } | null = null;
   /** Of the stretches of time before the mark. */
   readonly #charged = new Map<Thread, number>();
 
@@ -101,14 +102,13 @@ export class UnexplainedMemory<Thread> {
   charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
     const charges = new Map<Thread, number>();
     if (this.#mark === null) return charges;
-    const grownMax = Math.max(0, process.rssBytes - this.#openedRssBytes);
     for (const [thread, reading] of threads) {
       const charged = this.#charged.get(thread) ?? 0;
       if (!reading.isSuspect && charged === 0) continue;
       const taken = this.#takenBy(thread, reading, process, threads, this.#mark);
       // Between two requests a thread gives back what became garbage, and takes nothing.
       const sum = charged + (reading.isSuspect ? taken : Math.min(0, taken));
-      charges.set(thread, Math.min(Math.max(0, sum), grownMax));
+      charges.set(thread, Math.max(0, Math.min(sum, this.#maxOf(thread, reading, process))));
     }
     return charges;
   }
@@ -123,13 +123,25 @@ export class UnexplainedMemory<Thread> {
     if (this.#mark === null) return;
     for (const [thread, bytes] of this.charges(process, threads)) this.#charged.set(thread, bytes);
     this.#mark = { process, threads: new Map(threads) };
+    this.#base ??= { mark: this.#mark, charged: new Map(this.#charged) };
   }
 
   #openAt(mark: Mark<Thread>): void {
-    this.#openedRssBytes = mark.process.rssBytes;
     this.#mark = mark;
+    this.#base = null;
     // What comes of it is not looked at from there a second time.
     this.#rest = null;
+  }
+
+  /**
+   * No more than all stretches after the first come to when they are one. V8 counts buffers that it has given back until it collects again: what takes
+   * their place in the process looks unexplained in that stretch.
+   */
+  #maxOf(thread: Thread, reading: ThreadReading, process: ProcessReading): number {
+    if (this.#base === null) return Infinity;
+    const { mark, charged } = this.#base;
+    const grown = process.rssBytes - mark.process.rssBytes;
+    return (charged.get(thread) ?? 0) + grown - explainedBy(reading, mark.threads.get(thread));
   }
 
   #takenBy(
@@ -142,8 +154,7 @@ export class UnexplainedMemory<Thread> {
     const before = mark.threads.get(thread) ?? NEWBORN;
     const grown = process.rssBytes - mark.process.rssBytes;
     const isAlone = this.#isAlone(thread, reading.cpuMs - before.cpuMs, threads, mark);
-    // What has become garbage and has not been given back is not held.
-    const explained = Math.max(0, reading.committedBytes - before.committedBytes);
+    const explained = explainedBy(reading, before);
     if (isAlone) return grown - explained;
     if (process.faults === null || mark.process.faults === null) return 0;
     const all = process.faults - mark.process.faults;
@@ -164,4 +175,9 @@ export class UnexplainedMemory<Thread> {
     }
     return true;
   }
+}
+
+/** What has become garbage and has not been given back is not held. */
+function explainedBy({ committedBytes }: ThreadReading, before: ThreadReading = NEWBORN): number {
+  return Math.max(0, committedBytes - before.committedBytes);
 }
