@@ -18,6 +18,8 @@ const WARM_TURNS = 24;
 const BLOCKS = 6;
 /** Until what a request has left to be done is done, which is part of its cost. */
 const PAUSE_MS = 80;
+/** A thread that was asked to collect looks by itself for a second whether it should again. */
+const CALM_MS = 1100;
 
 /** What a turn is: two are not watched, so that the measure itself can be measured. */
 type Turn = 'watched' | 'not' | 'nor';
@@ -55,8 +57,8 @@ interface Cost {
 
 /**
  * Throughput that accounting takes: how much more CPU time the same work in the same thread of the same cell takes when it
- * is watched. CPU time, since throughput of what keeps a core busy is work for CPU time, and neighbours on the machine disturb
- * it least; of all threads of host and cell, which share one core, so that whatever is done meanwhile is paid for. Who watches
+ * is watched and held to a cap; else V8 collects when it likes. CPU time, since throughput of what keeps a core busy is work
+ * for CPU time, and neighbours on the machine disturb it least; of all threads of host and cell, which share one core, so that whatever is done meanwhile is paid for. Who watches
  * and who is watched are told apart: the first is small and steady, the second strays by when V8 collects garbage. Looks go by the
  * clock: on a busy machine, where the same work takes longer, there are more of them.
  */
@@ -104,7 +106,7 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
   try {
     let pieces = 50;
     for (let warm = 0; warm < WARM_TURNS; warm++) {
-      const used = sum(await worked(server, kind, pieces, warm % 2 === 0));
+      const used = sum(await worked(server, kind, pieces, warm % 2 === 0, PAUSE_MS));
       pieces = Math.max(10, Math.round((pieces * REQUESTS * REQUEST_MS * 1e6) / used));
     }
     const watchers: number[] = [];
@@ -116,7 +118,7 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
       const turns = {} as Record<Turn, Used>;
       // Whatever drifts, or is left by the turn before, is the same for all in the end.
       for (const turn of ORDERS[block % ORDERS.length] as readonly Turn[])
-        turns[turn] = await worked(server, kind, pieces, turn === 'watched');
+        turns[turn] = await worked(server, kind, pieces, turn === 'watched', CALM_MS);
       const { watched, not, nor } = turns;
       const whole = sum(watched) / 100;
       watchers.push((watched.watchers - (not.watchers + nor.watchers) / 2) / whole);
@@ -139,9 +141,9 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
   }
 }
 
-async function worked(server: Server, kind: Kind, pieces: number, isWatched: boolean): Promise<Used> {
+async function worked(server: Server, kind: Kind, pieces: number, isWatched: boolean, calmMs: number): Promise<Used> {
   await server.ask(isWatched ? 'on' : 'off');
-  await pause(PAUSE_MS);
+  await pause(calmMs);
   const before = usedBy(server);
   let clock = 0;
   for (let request = 0; request < REQUESTS; request++) {

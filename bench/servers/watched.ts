@@ -1,5 +1,5 @@
-// A host whose long requests are watched, or not, as the bench says: `on`, `off`.
-import { serve, type ServeOptions } from '@custodian/host';
+// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`.
+import { serve, type ServeOptions, type ServletStatus } from '@custodian/host';
 import type { Cell } from '../../packages/host/src/cell/cell.ts';
 import { Watchdog } from '../../packages/host/src/cell/watchdog.ts';
 import { givenOptions, serving } from '../support/serving.ts';
@@ -14,13 +14,24 @@ Watchdog.prototype.follow = function (this: Watchdog, ...args: Parameters<Watchd
   if (isOn) Reflect.apply(follow, this, args);
 };
 
+/** Garbage does not come near it, so that V8 alone says when it is collected. */
+const NO_CAP_MB = 4096;
+
 const host = await serve({ log: false, ...givenOptions<ServeOptions>() });
+const { name, limits } = host.servlets[0] as ServletStatus;
+const { heapMb } = limits;
 serving(
   host.port,
   () => host.close(),
   (question) => {
     isOn = question === 'on';
-    // For a second after a watched request all threads are sampled four times: that is no part of what runs unwatched.
-    if (!isOn) for (const cell of cells) cell.setActive(false);
+    // Between two requests it is told of as well, and may be asked to collect.
+    host.adjust(name, { heapMb: isOn ? heapMb : NO_CAP_MB });
+    for (const cell of cells) {
+      // What the requests before have left is no part of either.
+      for (const lease of cell.leases.values()) lease.collect();
+      // For a second after a watched request all threads are sampled four times: that is no part of what runs unwatched.
+      if (!isOn) cell.setActive(false);
+    }
   },
 );
