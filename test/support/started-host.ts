@@ -54,8 +54,8 @@ export class StartedHost implements AsyncDisposable {
   }
 
   /** A raw connection to the host; it ends with the host at the latest. */
-  async connect(): Promise<WireClient> {
-    const client = await WireClient.connect(this.host.port);
+  async connect(localAddress?: string): Promise<WireClient> {
+    const client = await WireClient.connect(this.host.port, localAddress);
     this.#clients.push(client);
     return client;
   }

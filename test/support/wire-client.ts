@@ -35,9 +35,10 @@ export class WireClient {
     socket.on('close', () => this.#onEnd(null));
   }
 
-  static async connect(port: number): Promise<WireClient> {
+  /** `localAddress`: whom the host takes it for. */
+  static async connect(port: number, localAddress: string = '127.0.0.1'): Promise<WireClient> {
     // A client that half-closes must be able to read on.
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const socket = connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
     await once(socket, 'connect');
     socket.setNoDelay(true);
     return new WireClient(socket);

@@ -271,4 +271,24 @@ describe('a servlet that has no time', () => {
     await sleep(50);
     expect((await (await started.connect()).get('/echo')).status).toBe(200);
   });
+
+  it('connectionsMaxCount turns nobody away for a client that has more than half of them', async () => {
+    await using started = await StartedHost.start({ echo: ECHO }, { limits: { connectionsMaxCount: 4 } });
+    const slow = [];
+    for (let count = 0; count < 4; count++) {
+      const client = await started.connect();
+      client.write('POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nx');
+      slow.push(client);
+    }
+    const again = await started.connect();
+    expect(await refusalOf(again)).toEqual([503, 'LIMIT_CONNECTIONS']);
+    again.destroy();
+    const other = await started.connect('127.0.0.2');
+    expect((await other.get('/echo')).status).toBe(200);
+    await slow[0]?.closed();
+    // Both have two of four now.
+    const another = await started.connect('127.0.0.2');
+    expect((await another.get('/echo')).status).toBe(200);
+    expect(await refusalOf(await started.connect('127.0.0.2'))).toEqual([503, 'LIMIT_CONNECTIONS']);
+  });
 });

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { ClientShares } from './client-shares.ts';
 import { Custodian, type Closable } from './custodian.ts';
 import { Connection, type ConnectionSite, findConnection, type HttpSocket } from './http/connection.ts';
 import type { ErrorPage } from './http/error-page.ts';
@@ -27,6 +28,7 @@ export class Acceptor implements Closable {
   readonly #custodian: Custodian;
   readonly #site: ConnectionSite;
   readonly #connections = new Set<Connection>();
+  readonly #shares: ClientShares;
   readonly #servers: (Server | SecureServer)[] = [];
   readonly #certificate: Certificate | null;
   /** What ends the clients whose TLS handshake is under way, by their address. */
@@ -40,6 +42,7 @@ export class Acceptor implements Closable {
     this.#custodian = custodian;
     this.#site = site;
     this.#certificate = certificate;
+    this.#shares = new ClientShares(site.limits.connectionsMaxCount);
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
     this.#tick.unref();
     custodian.own(this);
@@ -128,8 +131,8 @@ export class Acceptor implements Closable {
 
   /** A handshake counts as a connection, and belongs to the listener until there is one. */
   #onHandshake(socket: Socket, listener: Custodian): void {
-    const count = this.#connections.size + this.#handshakes.size;
-    if (listener.isShut || count >= this.#site.limits.connectionsMaxCount) {
+    const isFull = this.#connections.size + this.#handshakes.size >= this.#site.limits.connectionsMaxCount;
+    if (listener.isShut || (isFull && !this.#shares.makeRoomFor(socket.remoteAddress ?? ''))) {
       socket.destroy();
       return;
     }
@@ -149,10 +152,15 @@ export class Acceptor implements Closable {
       socket.destroy();
       return;
     }
-    const isOneTooMany = this.#connections.size >= this.#site.limits.connectionsMaxCount;
+    const isFull = this.#connections.size >= this.#site.limits.connectionsMaxCount;
+    const isOneTooMany = isFull && !this.#shares.makeRoomFor(socket.remoteAddress ?? '');
     const connection = new Connection(socket, listener, this.#site);
     this.#connections.add(connection);
-    socket.once('close', () => this.#connections.delete(connection));
+    this.#shares.add(connection);
+    socket.once('close', () => {
+      this.#connections.delete(connection);
+      this.#shares.delete(connection);
+    });
     // It is held all the same until it is gone: what it sends must find somebody, and closing the host must find it.
     if (isOneTooMany) connection.onBrokenInput(TOO_MANY);
     else if (this.#isDraining) connection.drain();

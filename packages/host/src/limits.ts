@@ -65,7 +65,7 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     'host',
     503,
     'LIMIT_CONNECTIONS',
-    'Further clients are turned away at once. Racket: max-concurrent.',
+    'Further clients are turned away at once; but a client with more than half of them makes room for another. Racket: max-concurrent.',
   ),
   backlogMaxCount: row(
     511,

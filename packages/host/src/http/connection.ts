@@ -132,6 +132,11 @@ export class Connection implements Closable {
     else if (this.#refusal !== null) this.onBrokenInput(this.#refusal);
   }
 
+  /** Nobody else is at work for it: its client is to begin a request, or to go on with the body of one. */
+  get isWaitingForClient(): boolean {
+    return this.current === null ? this.#waiting.length === 0 : this.current.isAwaitingBody && !this.current.isDone;
+  }
+
   /** Requests are waiting for their turn behind the present one. */
   get hasWaiting(): boolean {
     return this.#waiting.length > 0;
