@@ -42,6 +42,27 @@ test('Lease has the cause that its supervisor gives, also when the end of its ch
   expect([lease.deathCause, lease.deathDetail]).toEqual(['cpu', '1148 ms of CPU time']);
 });
 
+test('Lease reads what its thread holds so often in a second, and not any faster however often it is told', async () => {
+  const [near, far] = await channel();
+  const cell = { number: 1, custodian: new Custodian('cell', null), send() {}, onLeaseGone() {} } as unknown as Cell;
+  let told = 0;
+  const lease = new Lease(1, near, cell, true, 50 << 20, {
+    onHolding: () => told++,
+    onEnding() {},
+    onGone() {},
+  } as unknown as LeaseFollower);
+  const head = Buffer.from([0, 0, 0, 17, ToHost.Holding, 0, 0, 0, 0]);
+  const frames = Buffer.concat(Array.from({ length: 200_000 }, () => Buffer.concat([head, Buffer.alloc(12)])));
+  far.write(frames);
+  await sleep(500);
+  expect(told).toBeGreaterThanOrEqual(10_000);
+  // What had come with the last of them, in each of a few reads, is taken as well.
+  expect(told).toBeLessThan(60_000);
+  expect(lease.state).not.toBe('ending');
+  far.on('error', () => {}).destroy();
+  near.destroy();
+});
+
 describe('Lease.revoke()', () => {
   /** A thread that has one request, as its acceptor sees it. */
   async function atOne(): Promise<{

@@ -7,7 +7,9 @@ const STRAY_FRAMES_PER_SECOND = 1000;
 const LOG_BYTES_PER_SECOND = 1 << 20;
 /** A thread that asks for more in a second is not read until the next one. */
 const ASKS_PER_SECOND = 10_000;
-const ASKS_PAUSE_MS = 200;
+const PAUSE_MS = 200;
+/** The same of one that says more often what it holds. */
+const HOLDINGS_PER_SECOND = 10_000;
 /** Nor is one that has left so much unread of what it asked for. */
 const UNREAD_MAX_BYTES = 8 << 20;
 
@@ -18,6 +20,7 @@ export class Allowance {
   readonly #strays = new ByteBudget(STRAY_FRAMES_PER_SECOND);
   readonly #log = new ByteBudget(LOG_BYTES_PER_SECOND);
   readonly #asks = new ByteBudget(ASKS_PER_SECOND);
+  readonly #holdings = new ByteBudget(HOLDINGS_PER_SECOND);
 
   constructor(channel: Socket, writer: FrameWriter) {
     this.#channel = channel;
@@ -40,8 +43,18 @@ export class Allowance {
     if (this.#channel.isPaused()) return;
     const hasUnread = this.#writer.bufferedBytes > UNREAD_MAX_BYTES;
     if (!hasUnread && this.#asks.take(1)) return;
+    if (!hasUnread) return this.#pause();
     this.#channel.pause();
-    if (hasUnread) this.#channel.once('drain', () => this.#channel.resume());
-    else setTimeout(() => this.#channel.resume(), ASKS_PAUSE_MS).unref();
+    this.#channel.once('drain', () => this.#channel.resume());
+  }
+
+  /** Who says too often what it holds is not read for a while. */
+  takeHolding(): void {
+    if (!this.#channel.isPaused() && !this.#holdings.take(1)) this.#pause();
+  }
+
+  #pause(): void {
+    this.#channel.pause();
+    setTimeout(() => this.#channel.resume(), PAUSE_MS).unref();
   }
 }

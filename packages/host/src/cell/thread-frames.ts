@@ -88,6 +88,7 @@ export class ThreadFrames {
       case ToHost.NotStarted:
         return this.#expect(listener.onNotStarted(id));
       case ToHost.Holding:
+        this.#allowance.takeHolding();
         listener.holdings.onCounted(buffer, start, end);
         return listener.onHolding();
       case ToHost.Holdings:
