@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { relievePressure, setAccountCap } from '../../../packages/worker/src/account.ts';
 import { createThresholdLruManager, setThreadCap } from '../../../packages/worker/src/manager/threshold-lru.ts';
 import { managerCases } from './common-cases.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -45,6 +46,29 @@ describe('createThresholdLruManager()', () => {
     expect(() => manager.lookup(instance, ...kept[1]!)).toThrow('Cannot');
     const [hugeId, hugeNonce] = manager.store(instance, 'huge', null, 100_000);
     expect([manager.count, manager.lookup(instance, hugeId, hugeNonce)]).toEqual([1, 'huge']);
+  });
+
+  test('a thread that is near its cap after a collection keeps half of what they may weigh, of those visited last', () => {
+    const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
+    const pages = Array.from({ length: 12 }, (_, index) => {
+      const instance = manager.createInstance();
+      return [instance, ...manager.store(instance, index, null, 100)] as const;
+    });
+    manager.lookup(...pages[0]!);
+    expect(relievePressure()).toBe(false);
+    setAccountCap(1);
+    try {
+      relievePressure();
+      expect(manager.bytes).toBe(500);
+      expect(manager.lookup(...pages[0]!)).toBe(0);
+      expect(manager.lookup(...pages[11]!)).toBe(11);
+      expect(() => manager.lookup(...pages[1]!)).toThrow('Cannot');
+      expect(manager.hasInstance(pages[1]![0])).toBe(false);
+      // It has nothing more to give.
+      expect(relievePressure()).toBe(false);
+    } finally {
+      setAccountCap(Infinity);
+    }
   });
 
   test('a page that weighs more than all may weigh keeps its links, the first and the last', () => {

@@ -1,3 +1,4 @@
+import { onPressure } from '../account.ts';
 import { collectFunction } from '../collector.ts';
 import type { Suspension } from '../servlet/instance.ts';
 import { LruManager, type LruManagerOptions } from './lru.ts';
@@ -20,6 +21,8 @@ const MAX_SHARE = 0.25;
 const HEAP_SHORT_SHARE = 0.85;
 /** Whether that is garbage is found out by collecting it, which is not cheap. */
 const COLLECT_EVERY_MS = 15_000;
+/** A thread that is near its cap after a collection keeps so much of the maximum; what weighs less is not what it is full of. */
+const PRESSED_SHARE = 0.5;
 /** So far over its maximum a manager does not wait for the next check: the least recently visited go at once. */
 const BURST_SHARE = 1.5;
 
@@ -36,6 +39,7 @@ class ThresholdLruManager extends LruManager {
   #isHeapFull = false;
   /** What stays when room has been made: its maximum, or one page that weighs more. */
   #leastBytes: number;
+  #endRelief: (() => void) | null = null;
 
   constructor(options: ThresholdLruManagerOptions) {
     checkPositive({ maxBytes: options.maxBytes });
@@ -69,22 +73,33 @@ class ThresholdLruManager extends LruManager {
 
   protected override onStore(entry: Entry): void {
     super.onStore(entry);
+    // A flood of pages brings the thread to its cap between two checks, and would take all pages with it.
+    if (this.bytes > this.#maxBytes * PRESSED_SHARE) this.#endRelief ??= onPressure(() => this.#relieve());
     this.#leastBytes = Math.max(this.#maxBytes, Math.min(this.#leastBytes, this.bytes));
-    if (this.bytes > this.#leastBytes * BURST_SHARE) this.#makeRoom(entry);
+    if (this.bytes > this.#leastBytes * BURST_SHARE) this.#makeRoom(entry, this.#maxBytes);
+  }
+
+  #relieve(): void {
+    const maxBytes = this.#maxBytes * PRESSED_SHARE;
+    if (this.bytes > maxBytes) this.#makeRoom(null, maxBytes);
+    this.#endRelief?.();
+    this.#endRelief = null;
   }
 
   /** The newest page always stays, with all its links: its visitor is about to see it. */
-  #makeRoom(newest: Entry): void {
+  #makeRoom(stored: Entry | null, maxBytes: number): void {
     const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
+    const newest = stored ?? byVisit.at(-1);
     let { bytes } = this;
     const gone: Entry[] = [];
     for (const entry of byVisit) {
-      if (bytes <= this.#maxBytes) break;
-      if (pageOf(entry) === pageOf(newest)) continue;
+      if (bytes <= maxBytes) break;
+      if (newest === undefined || pageOf(entry) === pageOf(newest)) continue;
       bytes -= entry.bytes;
       gone.push(entry);
     }
     this.table.remove(gone);
+    for (const { instance } of gone) if (instance.count === 0) this.table.drop(instance);
     this.#leastBytes = Math.max(this.#maxBytes, bytes);
   }
 }
