@@ -21,14 +21,17 @@ it('Collector.catchUp() answers what its supervisor has asked, within the same t
   const collector = new Collector(port2, last, (bytes) => caps.push(bytes));
   collector.catchUp(receiveMessageOnPort);
   expect(last.begun).toBe(0);
-  port1.postMessage({ question: 1, isWhole: true });
+  last.ask(1, true);
+  port1.postMessage('asked');
   port1.postMessage({ heapMaxBytes: 50 });
-  port1.postMessage({ question: 2, isWhole: true });
+  last.ask(2, true);
+  port1.postMessage('asked');
+  collected.length = 0;
   collector.catchUp(receiveMessageOnPort);
-  expect([last.begun, last.ended, caps]).toEqual([2, 2, [50]]);
+  expect([last.begun, last.ended, caps, collected]).toEqual([2, 2, [50], ['major', 'minor']]);
   expect(last.heldBytes).toBeGreaterThan(1 << 20);
   expect([receiveMessageOnPort(port1), receiveMessageOnPort(port1), receiveMessageOnPort(port1)]).toEqual([
-    { message: 1 },
+    { message: 2 },
     { message: 2 },
     undefined,
   ]);
@@ -39,7 +42,8 @@ it('Collector answers by what a port was when it began: a servlet that replaces 
   const { port1, port2 } = new MessageChannel();
   const last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
   const collector = new Collector(port2, last, () => {});
-  port1.postMessage({ question: 1, isWhole: true });
+  last.ask(1, true);
+  port1.postMessage('asked');
   const post = vi.spyOn(Object.getPrototypeOf(port2) as MessagePort, 'postMessage');
   try {
     collector.catchUp(receiveMessageOnPort);
@@ -56,15 +60,22 @@ describe('Collector', () => {
   let last: LastCollection;
   let port1: MessagePort;
   let question: number;
+  let nowMs: number;
 
   beforeEach(() => {
+    nowMs = 1000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
     const channel = new MessageChannel();
     port1 = channel.port1;
     last = new LastCollection(new SharedArrayBuffer(LastCollection.BYTES));
     new Collector(channel.port2, last, () => {});
     question = 0;
     holdShare(0.5);
-    return () => {
+    return async () => {
+      // It looks no more.
+      nowMs = Infinity;
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.mockRestore();
       port1.close();
       setAccountCap(Infinity);
     };
@@ -76,10 +87,12 @@ describe('Collector', () => {
     setAccountCap((heapBytes + offHeapBytes) / share);
   }
 
-  /** What was collected of this, and whether that was all. */
-  async function ask(isWhole: boolean): Promise<[kinds: string[], isWhole: boolean]> {
+  /** What was collected of this, and whether that was all. `afterMs`: since the last question. */
+  async function ask(isWhole: boolean, afterMs: number = 1001): Promise<[kinds: string[], isWhole: boolean]> {
     collected.length = 0;
-    port1.postMessage({ question: ++question, isWhole });
+    nowMs += afterMs;
+    last.ask(++question, isWhole);
+    port1.postMessage('asked');
     await vi.waitUntil(() => last.ended === question);
     return [[...collected], last.isWhole];
   }
@@ -105,5 +118,43 @@ describe('Collector', () => {
     expect(await ask(false)).toEqual([['minor', ...WHOLE, ...WHOLE], true]);
     stop();
     expect(seen).toEqual([['minor', ...WHOLE]]);
+  });
+
+  it('goes by what it sees at each turn for a second after it was asked, unless it is asked for all', async () => {
+    await ask(true);
+    expect(await ask(false, 900)).toEqual([[], false]);
+    expect(await ask(true, 900)).toEqual([WHOLE, true]);
+    expect(await ask(false)).toEqual([['minor'], false]);
+  });
+
+  it('has answered what it was asked when it collects by itself', async () => {
+    await ask(true);
+    collected.length = 0;
+    last.ask(++question, true);
+    holdShare(1);
+    const garbage = Buffer.alloc(heldMemory().maxBytes / 2);
+    await vi.waitUntil(() => last.ended === question);
+    expect([collected.slice(0, 2), last.isWhole]).toEqual([WHOLE, true]);
+    holdShare(0.5);
+    collected.length = 0;
+    const answers: unknown[] = [];
+    port1.on('message', (answer) => answers.push(answer));
+    port1.postMessage('asked');
+    await vi.waitUntil(() => answers.includes(question));
+    expect(collected).toEqual([]);
+    expect(garbage[0]).toBe(0);
+  });
+
+  it('collects sooner by as much as it is charged with beside its statistics', async () => {
+    await ask(true);
+    collected.length = 0;
+    holdShare(0.25);
+    const live = heldMemory().maxBytes / 4;
+    const garbage = Buffer.alloc(live * 1.2);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(collected).toEqual([]);
+    last.charge(live * 2);
+    await vi.waitUntil(() => collected.length > 0, { interval: 1 });
+    expect(garbage[0]).toBe(0);
   });
 });

@@ -7,13 +7,35 @@ const { ceil } = Math;
 /**
  * What a thread's last collection of its garbage came to, in memory that its supervisor can read whenever it must
  * decide. A message that says so may still be on its way then, and what a thread holds has garbage in it again.
+ * And what the supervisor asks: who collects by itself before the message is here has done what was asked.
  */
 export class LastCollection {
-  static readonly BYTES = 16;
+  static readonly BYTES = 24;
   readonly #words: Int32Array;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
+  }
+
+  /** Supervisor: it asks for a collection, of all garbage or of what costs little. */
+  ask(question: number, isWhole: boolean): void {
+    store(this.#words, 4, question * 2 + (isWhole ? 1 : 0));
+  }
+
+  /** Supervisor: the thread is charged with so much that its statistics don't show. */
+  charge(unexplainedBytes: number): void {
+    store(this.#words, 5, ceil(unexplainedBytes / KB));
+  }
+
+  /** Thread: what it was asked last. */
+  get asked(): { question: number; isWhole: boolean } {
+    const word = load(this.#words, 4);
+    return { question: word >> 1, isWhole: (word & 1) === 1 };
+  }
+
+  /** Thread: what it is charged with beside what its statistics show. */
+  get unexplainedBytes(): number {
+    return load(this.#words, 5) * KB;
   }
 
   /** Thread: it has been asked, has come back to its event loop, and collects now. */
@@ -49,5 +71,5 @@ export class LastCollection {
   }
 }
 
-/** Supervisor to thread, at the port of its collector: to collect, all its garbage or what costs little, and answer with that number; or that its cap is another. */
-export type CollectorMessage = { question: number; isWhole: boolean } | { heapMaxBytes: number };
+/** Supervisor to thread, at the port of its collector: it has asked something, and gets the question's number back; or the thread's cap is another. */
+export type CollectorMessage = 'asked' | { heapMaxBytes: number };

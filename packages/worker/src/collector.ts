@@ -1,25 +1,16 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { CollectorMessage, LastCollection } from '@custodian/protocol';
+import { CollectionPace } from './collection-pace.ts';
 import { heldMemory, isUnderPressure, relievePressure } from './account.ts';
 
 type GarbageCollection = (options: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 
 /** V8's `gc` (flag --expose-gc of the cell), which guests don't get. */
 const collectGarbage: GarbageCollection = (globalThis as { gc?: GarbageCollection }).gc ?? (() => {});
-const { max, min } = Math;
 /** So many bytes of bodies may become garbage before the young generation is swept. */
 const MOVED_MAX_BYTES = 16 << 20;
-/** For so long after it was asked a thread looks itself, at each turn of its event loop, whether it should collect. */
+/** For so long after it has collected or was asked to, a thread looks itself, at each turn of its event loop, whether it should. */
 const ALERT_MS = 1000;
-/** Then it collects before the turn that would bring it over its cap, or when this share of that is garbage. */
-const ALERT_GARBAGE_SHARE = 0.25;
-/** So much of its cap is taken for a turn's before it is known; of what a turn has brought this share is forgotten in each that follows. */
-const TURN_SHARE = 0.15;
-const FORGOTTEN_SHARE = 1 / 16;
-/** Only what is young is collected, which costs a fifth, as long as that makes such a share of the room that collecting all would. */
-const SWEPT_SHARE = 0.25;
-/** When it has not, all is collected once before it is tried again, then twice, and so on. */
-const WHOLE_MAX_COUNT = 8;
 
 /**
  * Garbage counts as held until it is collected, and V8 lets 64 MB of buffers pile up before it looks. A thread near
@@ -36,23 +27,12 @@ export class Collector {
   readonly #answer: (question: number) => void;
   readonly #last: LastCollection;
   readonly #onCap: (bytes: number) => void;
+  readonly #pace = new CollectionPace();
   #movedBytes = 0;
   #alertUntil = 0;
-  #isAlert = false;
-  /** So often all is collected before only the young is tried again; and so often after the next try, if that fails. */
-  #wholeCount = 1;
-  #nextWholeCount = 1;
-  /** Was all collected last? */
-  #wasWhole = true;
-  /** What that left, or less that was seen since: no more is no garbage. */
-  #liveBytes = 0;
-  /** The least that was seen since anything was collected. */
-  #lowestBytes = 0;
-  #seenBytes = 0;
-  /** What a turn brings. */
-  #turnBytes = 0;
+  #isLooking = false;
 
-  /** `port`: the supervisor asks there, and gets its question back. `onCap`: the thread's cap is another. */
+  /** `port`: the supervisor says there that it has asked something, and gets the question's number back. `onCap`: the thread's cap is another. */
   constructor(port: MessagePort, last: LastCollection, onCap: (bytes: number) => void) {
     this.#port = port;
     // As it is now: the servlet may replace the prototype's.
@@ -76,19 +56,21 @@ export class Collector {
   }
 
   #onMessage(message: CollectorMessage, mayRelieve: boolean): void {
-    if ('heapMaxBytes' in message) return this.#onCap(message.heapMaxBytes);
-    const { question, isWhole } = message;
+    if (message !== 'asked') return this.#onCap(message.heapMaxBytes);
+    const { question, isWhole } = this.#last.asked;
+    // It may have collected by itself meanwhile. While it looks at each turn, that tells when it must.
+    const isOpen = this.#last.ended < question;
+    let wasWhole = false;
     this.#last.begin(question);
-    if (isWhole) this.#collectWhole();
-    else this.#collect();
+    if (isOpen && (isWhole || !this.#isAlert)) wasWhole = this.#collect(isWhole);
     try {
       if (mayRelieve && isUnderPressure()) {
-        if (!this.#wasWhole) this.#collectWhole();
+        wasWhole ||= this.#collectWhole();
         if (relievePressure()) this.#collectWhole();
       }
     } finally {
       // Whatever the servlet does to what runs there: what it holds is told.
-      this.#last.end(question, heldBytes(), this.#wasWhole);
+      if (isOpen) this.#last.end(question, heldBytes(), wasWhole);
     }
     this.#alert();
     this.#answer(question);
@@ -102,56 +84,53 @@ export class Collector {
     this.#minor();
   }
 
-  #collect(): void {
-    if (this.#wholeCount > 0) return this.#collectWhole();
+  /** Collects all garbage, or what is young where that helps. Returns whether it was all. */
+  #collect(isWhole: boolean): boolean {
+    if (isWhole || this.#pace.isWholeNext) return this.#collectWhole();
     this.#minor();
-    this.#wasWhole = false;
-    // What is freed counts until the next buffer is made.
-    this.#lowestBytes = heldBytes();
-    if (this.#lowestBytes > heldMemory().maxBytes) this.#collectWhole();
+    const bytes = heldBytes();
+    this.#pace.onCollected(bytes, false);
+    return bytes > heldMemory().maxBytes && this.#collectWhole();
   }
 
-  #collectWhole(): void {
+  #collectWhole(): true {
     this.#collectAll();
-    this.#wasWhole = true;
-    this.#wholeCount = max(0, this.#wholeCount - 1);
-    this.#liveBytes = heldBytes();
-    this.#lowestBytes = this.#liveBytes;
+    this.#pace.onCollected(heldBytes(), true);
+    return true;
   }
 
-  /** Collecting the young has made so much room, all would have made `wholeBytes`. */
-  #learn(sweptBytes: number, wholeBytes: number): void {
-    const isWorthIt = sweptBytes > wholeBytes * SWEPT_SHARE;
-    this.#wholeCount = isWorthIt ? 0 : this.#nextWholeCount;
-    this.#nextWholeCount = isWorthIt ? 1 : min(WHOLE_MAX_COUNT, this.#nextWholeCount * 2);
+  get #isAlert(): boolean {
+    return performance.now() < this.#alertUntil;
   }
 
   #alert(): void {
     this.#alertUntil = performance.now() + ALERT_MS;
-    if (this.#isAlert) return;
-    this.#isAlert = true;
-    this.#seenBytes = heldBytes();
-    this.#turnBytes = heldMemory().maxBytes * TURN_SHARE;
-    this.#afterTurn(this.#look).unref();
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#pace.begin(heldBytes(), heldMemory().maxBytes);
+    this.#afterTurn(this.#onTurn).unref();
   }
 
   /** Unreferenced, it does not keep the loop turning: it comes after whatever wakes it. */
-  readonly #look = (): void => {
-    const { heapBytes, offHeapBytes, maxBytes } = heldMemory();
-    const bytes = heapBytes + offHeapBytes;
-    this.#turnBytes = max(bytes - this.#seenBytes, this.#turnBytes * (1 - FORGOTTEN_SHARE));
-    this.#seenBytes = bytes;
-    this.#lowestBytes = min(this.#lowestBytes, bytes);
-    this.#liveBytes = min(this.#liveBytes, bytes);
-    const fromBytes = max(maxBytes - this.#turnBytes, this.#liveBytes + maxBytes * ALERT_GARBAGE_SHARE);
-    if (bytes > fromBytes) {
-      if (!this.#wasWhole) this.#learn(fromBytes - this.#lowestBytes, fromBytes - this.#liveBytes);
-      this.#collect();
-      this.#seenBytes = heldBytes();
+  readonly #onTurn = (): void => {
+    if (this.#pace.onTurn()) {
+      this.#isLooking = this.#isAlert;
+      if (!this.#isLooking) return;
+      const { heapBytes, offHeapBytes, maxBytes } = heldMemory();
+      if (this.#pace.onLook(heapBytes + offHeapBytes, maxBytes, this.#last.unexplainedBytes)) this.#collectDue();
     }
-    this.#isAlert = performance.now() < this.#alertUntil;
-    if (this.#isAlert) this.#afterTurn(this.#look).unref();
+    this.#afterTurn(this.#onTurn).unref();
   };
+
+  /** By itself, which is an answer to what was asked meanwhile. */
+  #collectDue(): void {
+    const { question, isWhole } = this.#last.asked;
+    const isOpen = this.#last.ended < question;
+    if (isOpen) this.#last.begin(question);
+    const wasWhole = this.#collect(isOpen && isWhole);
+    if (isOpen) this.#last.end(question, heldBytes(), wasWhole);
+    this.#alert();
+  }
 }
 
 function heldBytes(): number {

@@ -20,7 +20,8 @@ describe('HeapCap', () => {
     cap = new HeapCap(
       CAP,
       last,
-      (question, isWhole) => {
+      () => {
+        const { question, isWhole } = last.asked;
         questions.push(question);
         asksForAll.push(isWhole);
       },
@@ -46,6 +47,21 @@ describe('HeapCap', () => {
     nowMs += 201;
     expect(cap.breachedBy(87 * MB, 30)).toBeNull();
     expect(questions).toHaveLength(2);
+  });
+
+  test('tells a thread what it is charged with beside its statistics, as that is no room for its garbage', () => {
+    cap.onUnexplained(30 * MB, 10 * MB, 0);
+    expect(last.unexplainedBytes).toBe(30 * MB);
+    cap.onExplained(20 * MB);
+    expect(last.unexplainedBytes).toBe(20 * MB);
+  });
+
+  test('takes what a thread has collected by itself for an answer', () => {
+    expect(cap.breachedBy(110 * MB, 0)).toBeNull();
+    expect(last.asked).toEqual({ question: 1, isWhole: true });
+    last.begin(1);
+    last.end(1, 104 * MB, true);
+    expect(cap.breachedBy(105 * MB, 5)).toBe(104 * MB);
   });
 
   test('asks for all garbage only of a thread that is over, or is charged with what its statistics do not show', () => {
@@ -178,7 +194,7 @@ describe('HeapCap', () => {
       [50, 60, 61],
       [200, 217, 219],
     ] as const) {
-      cap = new HeapCap(capMb * MB, last, (question) => questions.push(question));
+      cap = new HeapCap(capMb * MB, last, () => {});
       expect([capMb, cap.breachedBy(fineMb * MB, 0), cap.breachedBy(fineMb * MB, 10)]).toEqual([capMb, null, null]);
       expect([capMb, cap.breachedBy(farMb * MB, 10)]).toEqual([capMb, farMb * MB]);
     }

@@ -35,7 +35,7 @@ const BEYOND_BYTES = 64 << 20;
 export class HeapCap {
   maxBytes: number;
   readonly #last: LastCollection;
-  readonly #ask: (question: number, isWhole: boolean) => void;
+  readonly #onAsked: () => void;
   readonly #now: () => number;
   #question = 0;
   #isAsked = false;
@@ -57,19 +57,16 @@ export class HeapCap {
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
 
-  /**
-   * `ask`: has the thread collect, and write to `last` with this number, when it comes back to its event loop. `isWhole`: all its
-   * garbage, and not only what costs little.
-   */
+  /** `onAsked`: has the thread look for the question in `last` when it comes back to its event loop. */
   constructor(
     maxBytes: number,
     last: LastCollection,
-    ask: (question: number, isWhole: boolean) => void,
+    onAsked: () => void,
     now: () => number = () => performance.now(),
   ) {
     this.maxBytes = maxBytes;
     this.#last = last;
-    this.#ask = ask;
+    this.#onAsked = onAsked;
     this.#now = now;
   }
 
@@ -80,7 +77,8 @@ export class HeapCap {
     if (!hasToCome) this.#askedAtCpuMs = cpuMs;
     this.#isAsked = true;
     this.#isWholeAsked = isWhole;
-    this.#ask(++this.#question, isWhole);
+    this.#last.ask(++this.#question, isWhole);
+    this.#onAsked();
   }
 
   /** A sample of the thread: its statistics, garbage and all, show so much, and it has used so much CPU time. Returns what is too much, if it is. */
@@ -110,6 +108,7 @@ export class HeapCap {
    */
   onUnexplained(bytes: number, statedBytes: number, cpuMs: number): number | null {
     this.#unexplainedBytes = bytes;
+    this.#last.charge(bytes);
     this.#settledBytes = Math.min(this.#settledBytes, bytes);
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
@@ -146,6 +145,7 @@ export class HeapCap {
   /** Of what it was charged with no more than so much is not in its heap, as it says now. */
   onExplained(bytes: number): void {
     this.#unexplainedBytes = Math.min(this.#unexplainedBytes, bytes);
+    this.#last.charge(this.#unexplainedBytes);
   }
 
   /** Is it over, or asked to collect and has not done it? */

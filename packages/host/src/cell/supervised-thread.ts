@@ -114,10 +114,8 @@ export class SupervisedThread {
     port1.on('message', () => void this.sample());
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
-    this.#cap = new HeapCap(order.heapMaxBytes, last, (question, isWhole) => {
-      const message: CollectorMessage = { question, isWhole };
-      port1.postMessage(message);
-    });
+    const message: CollectorMessage = 'asked';
+    this.#cap = new HeapCap(order.heapMaxBytes, last, () => port1.postMessage(message));
   }
 
   /** Aborting it is how Piscina ends a thread. */
