@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { describe as suite, expect, test } from 'vitest';
 import {
   capture,
@@ -9,6 +8,7 @@ import {
   resume,
 } from '../../packages/worker/src/continuation/runtime.ts';
 import { captured, load, play, returned } from './support/compile-module.ts';
+import { inProcess } from './support/in-process.ts';
 
 suite('prompt() and resume()', () => {
   test('resume() starts from the same locals every time', async () => {
@@ -104,16 +104,6 @@ suite('exit()', () => {
   });
 });
 
-/** Runs a script in a process that treats rejections as a servlet's thread does; `start` is the module's. */
-function inProcess(script: string, emitted: string): { stdout: string; stderr: string } {
-  const runtime = JSON.stringify(new URL('../../packages/worker/src/continuation/runtime.ts', import.meta.url).href);
-  const whole = `const { prompt, resume, settleUnhandled } = await import(${runtime}); const { start } = await import(${JSON.stringify(emitted)});
-    process.on('unhandledRejection', (reason) => { if (!settleUnhandled(reason)) throw reason; });
-    ${script}`;
-  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', whole];
-  return spawnSync(process.execPath, args, { encoding: 'utf8' });
-}
-
 suite('what is left running when a page goes out', () => {
   const LEFT =
     'async function late(): Promise<any> { await new Promise((r) => setTimeout(r, 5)); return await ask("late"); }\n';
@@ -144,6 +134,16 @@ suite('what is left running when a page goes out', () => {
     );
     expect(stdout, stderr).toBe('alive\n');
     expect(stderr).toMatch(/answered already[^]*foreign: +listOnTimeout/);
+  });
+
+  test('a suspension where no request is answered is told on the console, and ends no thread', async () => {
+    const { emitted } = await load('export function start() { void ask("nobody"); }');
+    const { stdout, stderr } = inProcess(
+      'start(); await new Promise((r) => setTimeout(r, 50)); console.log("alive");',
+      emitted,
+    );
+    expect(stdout, stderr).toBe('alive\n');
+    expect(stderr).toMatch(/NoPromptError: Cannot capture a continuation[^]* at ask \(/);
   });
 
   test('an unsafe context in a branch that nobody awaits fails the request, not the thread', async () => {
@@ -196,6 +196,22 @@ suite('native()', () => {
     ) as PromiseSettledResult<unknown>[];
     expect(value[0]).toEqual({ status: 'fulfilled', value: 'ok' });
     expect(value[1]).toMatchObject({ status: 'rejected', reason: { code: 'SERVLET_UNSAFE_CONTEXT' } });
+  });
+});
+
+suite('native(), with two branches', () => {
+  test('the second that suspends is told on the console where it did, and fails where it is awaited', async () => {
+    const { emitted } = await load(
+      'export async function start() { return await native(async () => { const a = ask(1), b = ask(2); return (await a) + (await b); }); }',
+    );
+    const { stdout, stderr } = inProcess(
+      `const { continuation } = await prompt(start);
+      await new Promise((r) => setTimeout(r, 20));
+      await resume(continuation, 1).catch((e) => console.log(e.code));`,
+      emitted,
+    );
+    expect(stdout, stderr).toBe('SERVLET_UNSAFE_CONTEXT\n');
+    expect(stderr).toMatch(/another branch of the native part[^]*captured at: ask \(.*servlet-\d+/);
   });
 });
 

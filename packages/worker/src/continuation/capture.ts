@@ -2,6 +2,7 @@ import { Capture, Exit, type Signal } from './activation.ts';
 import type { PageMaker } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import { park } from './native.ts';
+import { ignoreRejection } from './promises.ts';
 import { current, type Run, type Store } from './run.ts';
 import { trace, traceAgain } from './trace.ts';
 
@@ -29,7 +30,7 @@ export function exit(value: unknown): Promise<never> {
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  return raise(store.run, new Exit(value));
+  return raise(store.run, new Exit(value, store.run));
 }
 
 /**
@@ -59,14 +60,13 @@ function raise(run: Run, signal: Signal): Promise<never> {
   if (signal.isLate) return Promise.reject(signal);
   const { promise, reject } = Promise.withResolvers<never>();
   // Before it is rejected: to be handled a moment later costs more than the capture.
-  promise.then(undefined, ignore);
+  ignoreRejection(promise);
   reject(signal);
   signal.promise = promise;
   run.opened(signal);
   watch(run, signal);
   return promise;
 }
-const ignore = (): void => {};
 
 const watched: { run: Run; signal: Signal; hasEnded: boolean; cause?: unknown }[] = [];
 /** A capture unwinds within one drain of the microtask queue. One that is still on its way afterwards waits for nobody: fail at once, never hang. */

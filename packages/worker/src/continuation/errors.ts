@@ -1,5 +1,6 @@
 import { ownFiles } from './own-files.ts';
 import type { Frame, FunctionDescription } from './frame.ts';
+import { stackText } from './trace.ts';
 import { authorsCalls, pathOf, type Place, placeOfCall } from './stack-place.ts';
 
 export type { Place } from './stack-place.ts';
@@ -33,7 +34,7 @@ function placeOf(signal: SignalTrace | null, received: Received | null): Place |
   if (received) return placeOfAwait(received.meta, received.at);
   const frames = awaitingFrames(signal);
   // What nobody awaits is mended where it was called: below the calls that were awaited.
-  const call = placeOfOwn(notAwaited(authorLines(signal?.trace?.stack), frames));
+  const call = placeOfOwn(notAwaited(authorLines(stackText(signal?.trace)), frames));
   // A timer's callback, or what was called before the code had slept, has no caller on the stack.
   const outermost = frames.findLast((frame) => isAuthors(frame.meta!.file)) ?? frames.at(-1);
   return call ?? (outermost ? placeOfAwait(outermost.meta!, outermost.pc) : null);
@@ -172,7 +173,7 @@ function isToBeCompiled(call: string): boolean {
 function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
   const frames = awaitingFrames(signal),
     awaiting = frames.map((f) => describePlace(f.meta!, f.pc)),
-    stack = signal?.trace?.stack,
+    stack = stackText(signal?.trace),
     lines = authorLines(stack),
     [raised] = lines,
     files = new Set(frames.map((f) => f.meta!.file));

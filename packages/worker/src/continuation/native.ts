@@ -1,6 +1,7 @@
 import { Continuation, type Outcome, type PageMaker, type Parked } from './continuation.ts';
 import { nativeOneShot, UnsafeContextError } from './errors.ts';
 import { current, storage, type Store } from './run.ts';
+import { trace } from './trace.ts';
 
 /**
  * Runs code that cannot be captured. A capture inside parks the native stack instead: the page goes out, and resuming settles the
@@ -19,14 +20,17 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
 /** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
 export function park(store: Store, make: PageMaker): Promise<unknown> {
   const { run } = store;
-  if (run.isOver)
-    return Promise.reject(
-      new UnsafeContextError(
-        null,
-        null,
-        'another branch of the native part has suspended already; branches can suspend one after the other',
-      ),
+  if (run.isOver) {
+    const signal = { frames: [], trace: null };
+    trace(signal);
+    const error = new UnsafeContextError(
+      signal,
+      null,
+      'another branch of the native part has suspended already; branches can suspend one after the other',
     );
+    run.refused(error);
+    return Promise.reject(error);
+  }
   return new Promise((resolve, reject) => {
     const parked: Parked = {
       run,

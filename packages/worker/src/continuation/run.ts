@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Signal, type SignalOwner, TOO_LATE } from './activation.ts';
+import { type Capture, type Exit, Signal, type SignalOwner, whyRefused } from './activation.ts';
 import type { Outcome } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import type { Bindings } from './frame.ts';
@@ -24,6 +24,9 @@ export class Run implements SignalOwner {
   }
   get isOver(): boolean {
     return this.#waiting === null;
+  }
+  get isHere(): boolean {
+    return storage.getStore()?.run === this;
   }
   /** After a native part has parked: the outcome of its stack goes to whoever resumes it. */
   waitAgain(context: unknown, waiting: Waiting): void {
@@ -63,8 +66,14 @@ export class Run implements SignalOwner {
   firstOpen(): Signal | undefined {
     return this.#open[0];
   }
+  /** One that another request was refused is still on its way in this one. */
   signalRefused(signal: Signal, error: UnsafeContextError): void {
-    this.closed(signal);
+    const here = storage.getStore()?.run ?? this;
+    if (here === this) this.closed(signal);
+    here.refused(error);
+  }
+  /** An error was made in the place of a signal. */
+  refused(error: UnsafeContextError): void {
     refusals.set(error, this);
     traceAgain();
   }
@@ -81,7 +90,13 @@ const refusals = new WeakMap<UnsafeContextError, Run>();
 export function settleUnhandled(reason: unknown): boolean {
   if (reason instanceof Signal) {
     // One on its way is watched by its run.
-    if (reason.isLate) console.error(new UnsafeContextError(reason, null, TOO_LATE).message);
+    if (reason.isLate)
+      console.error(new UnsafeContextError(reason, null, whyRefused(reason as Capture | Exit)).message);
+    return true;
+  }
+  // A suspension in what was left running: its page went out before, or its run had unwound.
+  if (reason instanceof NoPromptError) {
+    console.error(reason.stack);
     return true;
   }
   const run = reason instanceof UnsafeContextError ? refusals.get(reason) : undefined;

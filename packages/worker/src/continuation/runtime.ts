@@ -1,10 +1,11 @@
-import { Activation, arrives, Capture, Exit } from './activation.ts';
+import { Activation, Capture, Exit, mayPass, whyRefused } from './activation.ts';
 import { failLost } from './capture.ts';
 import { Continuation, type Outcome, type PageMaker } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import { type Bindings, bindingsAt, type Frame, link } from './frame.ts';
 import { addLogicalStack } from './logical-stack.ts';
 import { unpark } from './native.ts';
+import { whenSettled } from './promises.ts';
 import { Run, storage } from './run.ts';
 
 export { Capture, Exit, Signal } from './activation.ts';
@@ -49,9 +50,10 @@ function settleRoot(run: Run, start: () => unknown, rest: Frame | null): void {
     );
     return;
   }
-  promise.then(
+  whenSettled(
+    promise,
     (value) => complete(run, value),
-    (error: unknown) => rejected(run, error, promise as Promise<unknown>, rest),
+    (error) => rejected(run, error, promise as Promise<unknown>, rest),
   );
 }
 
@@ -69,24 +71,25 @@ function failed(run: Run, error: unknown): void {
 }
 
 function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, rest: Frame | null): void {
-  if (error instanceof Exit) {
-    run.closeAll();
-    run.finish({ kind: 'exited', value: error.value });
-    return;
-  }
-  if (!(error instanceof Capture)) {
+  if (!(error instanceof Exit || error instanceof Capture)) {
     failed(run, error);
     return;
   }
   run.closed(error);
-  if (!arrives(error, promise)) {
+  if (error.owner !== run || !mayPass(error, promise)) {
     run.fail(
       new UnsafeContextError(
         error,
         null,
-        "it left its chain of calls on the way to the servlet's start: by .then, or through code that is not compiled (a library, a direct eval, 'use native')",
+        whyRefused(error) ??
+          "it left its chain of calls on the way to the servlet's start: by .then, or through code that is not compiled (a library, a direct eval, 'use native')",
       ),
     );
+    return;
+  }
+  if (error instanceof Exit) {
+    run.closeAll();
+    run.finish({ kind: 'exited', value: error.value });
     return;
   }
   const lost = run.firstOpen();
@@ -115,6 +118,8 @@ export function resume(
   const { isError = false, context } = options;
   if (k.parked) return unpark(k.parked, value, isError, context);
   return begin(context, (run) => {
+    // A page maker's: it leaves from the suspension.
+    if (value instanceof Exit) value.owner = run;
     void storage.run({ run, bindings: null, isNative: false }, () => runFrames(run, k, value, isError));
   });
 }

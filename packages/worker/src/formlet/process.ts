@@ -1,4 +1,4 @@
-import { Activation, arrives, Capture } from '../continuation/activation.ts';
+import { Activation } from '../continuation/activation.ts';
 import { Frame, noLocals } from '../continuation/frame.ts';
 import { type Entered, enteredOf, type FormletSource } from './entered.ts';
 import { readInput } from './read-input.ts';
@@ -97,11 +97,7 @@ async function goOn(activation: Activation, reading: Reading, resumed: (() => un
       if (value instanceof Promise) promise = value;
       value = await value;
     } catch (error) {
-      if (!(error instanceof Capture) || !arrives(error, promise)) throw error;
-      error.frames.push(new ReadingFrame(copyOf(reading)));
-      error.promise = activation.promise;
-      activation.promise?.then(undefined, () => {});
-      throw error;
+      throw activation.passed(error, promise, () => new ReadingFrame(copyOf(reading)));
     }
     answer = null;
     reading.results[reading.results.length - 1] = judged(step.node, step.first, given, value, reading);
