@@ -71,6 +71,45 @@ suite('prompt() and resume()', () => {
     expect(error.stack).not.toContain('runFrames');
   });
 
+  const FINALLY = `
+const inner = async () => { await ask('inner'); throw new Error('bad'); };
+async function middle() { try { await inner(); } finally { await ask('middle'); } }
+async function outer() { try { await middle(); } finally { await ask('outer'); } }
+export async function start() { await outer(); }
+export async function wrapping() { try { await outer(); } catch (e) { throw new Error('wrapped', { cause: e }); } }
+export async function keeping() {
+  try { await outer(); } catch (e) { await ask('kept'); throw e; }
+}
+const check = (n: number): number => { throw new RangeError('not ' + n); };
+async function caught() { try { return check(Number(await ask('n'))); } catch (e) { throw new Error('wrong', { cause: e }); } }
+export async function nested() { await caught(); }
+export async function early() { try { check(1); } finally { await ask('early'); } }
+`;
+  const names = (error: Error): string[] =>
+    error.stack!.split('\n').flatMap((line) => /^ +at (.*?)(?:\$\d+)? \(/.exec(line)?.[1] ?? []);
+  test.each([
+    [
+      'is thrown on by finally blocks that suspend',
+      'start',
+      3,
+      ['inner', 'async middle', 'async outer', 'async start'],
+    ],
+    ['is a cause', 'wrapping', 3, ['inner', 'async middle', 'async outer', 'async wrapping']],
+    ['is thrown on after another suspension', 'keeping', 4, ['inner', 'async middle', 'async outer', 'async keeping']],
+    ['is the cause of one in the same function', 'nested', 1, ['check', 'caught', 'async nested']],
+    ['was thrown before a suspension', 'early', 1, ['check', 'early', 'early']],
+  ])('an error has the callers that it had where it was thrown, when it %s', async (_, name, suspensions, callers) => {
+    const { exports } = await load(FINALLY);
+    let outcome = await prompt(exports[name]!);
+    for (let i = 1; i < suspensions; i++) outcome = await resume(captured(outcome), i);
+    for (let times = 0; times < 2; times++) {
+      const error = (await resume(captured(outcome), 1).catch((e: Error) => e)) as Error;
+      expect(names((error.cause ?? error) as Error)).toEqual(callers);
+      if (name === 'wrapping') expect(names(error)).toEqual(['wrapping']);
+      if (name === 'nested') expect(names(error)).toEqual(['caught', 'async nested']);
+    }
+  });
+
   test('an error passes through the try blocks of the frames', async () => {
     const { exports } = await load(
       'export async function outer() { try { return await inner(); } catch (e: any) { return `caught ${e.message}`; } }\nasync function inner() { await ask(1); throw new Error("late"); }',

@@ -1,4 +1,5 @@
 import { BindingFrame, type Frame } from './frame.ts';
+import { ownFiles } from './own-files.ts';
 import { aboveEntry } from './stack-place.ts';
 import { unset } from './support.ts';
 
@@ -31,18 +32,63 @@ export function describe(frame: Frame | null): FrameDescription[] {
 
 const longestStack = 50;
 
+/** Where the runtime called the servlet: there the stack itself has all callers. */
+const rootCall = /^ +at (?:async )?settleRoot /;
+const longestChain = 5;
+
+/** Who would be on the stack of an error, natively. Lines, and no frames: who keeps an error would keep their values. */
+const callersOf: WeakMap<Error, readonly string[]> = new WeakMap();
+
 /**
- * Adds to an error's stack the callers that only the continuation knows. What stands below the runtime's entry is whoever resumed,
- * and no caller of the author's code; a library that threw stays on top.
+ * Something was thrown out of a frame that the runtime had re-entered. Only now are all callers known: when it reaches the root, some
+ * may have suspended once more, in a `finally` block say, and be gone from the continuation.
+ * @param callers who called the frame
  */
-export function addLogicalStack(error: unknown, frame: Frame | null): void {
-  if (!(error instanceof Error) || typeof error.stack !== 'string') return;
-  const frames = describe(frame),
-    lines = frames.slice(0, longestStack).map((f) => `    at async ${f.function} (${f.file}:${f.line}:${f.column})`);
-  if (frames.length > longestStack) lines.push(`    ... ${frames.length - longestStack} more`);
-  const stack = [...aboveEntry(error.stack.split('\n')), ...lines].join('\n');
+export function leftFrame(error: unknown, callers: Frame | null): void {
+  if (error instanceof Error && !callersOf.has(error)) callersOf.set(error, linesOf(callers));
+}
+
+function linesOf(frames: Frame | null): string[] {
+  const lines: string[] = [];
+  let left = 0;
+  for (let f = frames; f; f = f.next) {
+    if (f instanceof BindingFrame || !f.meta) continue;
+    const { name, file } = f.meta,
+      { line, column } = f.meta.awaits[f.pc - 1]!;
+    if (lines.length < longestStack) lines.push(`    at async ${name} (${file}:${line}:${column})`);
+    else left++;
+  }
+  if (left > 0) lines.push(`    ... ${left} more`);
+  return lines;
+}
+
+/**
+ * Adds to the stacks of an error and of its causes the callers that only the continuation knew. What stands below the runtime's entry
+ * is whoever resumed, and no caller of the author's code; a library that threw stays on top.
+ */
+export function addLogicalStack(error: unknown): void {
+  let callers: readonly string[] = [],
+    each = error;
+  for (let depth = 0; depth < longestChain && each instanceof Error; depth++, each = each.cause) {
+    const own = callersOf.get(each);
+    // A cause that was caught in the frame where it arose has that frame's callers.
+    callers = own ?? callers;
+    addCallers(each, callers, own !== undefined);
+    // It may be thrown again, by another resumption of the same page.
+    callersOf.set(each, []);
+  }
+}
+
+function addCallers(error: Error, callers: readonly string[], isOwn: boolean): void {
+  if (typeof error.stack !== 'string') return;
+  const physical = error.stack.split('\n'),
+    above = aboveEntry(physical),
+    isWhole = above === physical,
+    hasAll = isWhole ? !isOwn : physical.some((line) => ownFiles.test(line) && rootCall.test(line));
+  if (isWhole && hasAll) return;
+  const value = [...above, ...(hasAll ? [] : callers)].join('\n');
   try {
-    Object.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true });
+    Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
   } catch {
     /* a frozen error keeps the stack it has */
   }
