@@ -1,4 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { codeFrame, prompt, type UnsafeContextError } from '../../packages/worker/src/continuation/runtime.ts';
 import { load, play, returned } from './support/compile-module.ts';
@@ -309,6 +313,42 @@ describe('unsafe contexts', () => {
     const { exports } = await load('export async function start() { exit("bye"); return "page"; }');
     const error = (await prompt(exports['start']!).catch((e: Error) => e)) as Error;
     expect(error.message).toMatch(/^Cannot leave the servlet in an unsafe context: its promise was not awaited/);
+  });
+
+  test('a suspension in a finally block that runs for leaving is told as such, with its line', async () => {
+    const { exports, file } = await load(
+      `const asked = async () => { const x = await ask('sure?'); return x; };\nasync function kept() {\n  try { await exit('bye'); } finally {\n    await asked();\n  }\n}\nexport async function start() { const x = await kept(); return x; }`,
+    );
+    const error = (await prompt(exports['start']!).catch((e: Error) => e)) as UnsafeContextError;
+    expect([error.code, error.place]).toEqual(['SERVLET_UNSAFE_CONTEXT', { file, line: 6, column: 5 }]);
+    expect(error.message).toMatch(
+      /^Cannot capture a continuation in an unsafe context: a finally block suspends that runs bec/,
+    );
+    expect(error.message).toMatch(
+      /way out: +suspend before the call that leaves, and leave to the finally block [^\n]*$/,
+    );
+    expect(error.message).not.toMatch(/not awaited|native/);
+  });
+
+  test('a package that is CommonJS by its ending is named by no way out', async () => {
+    const { exports } = await load(
+      `export const start = (call: any) => prompted(call);\nasync function prompted(call: any) { const x = await call(async () => { const y = await ask(1); return y; }); return x; }`,
+    );
+    const wayOut = async (name: string, file: string): Promise<string> => {
+      const directory = join(mkdtempSync(join(tmpdir(), 'packages-')), 'node_modules', name);
+      mkdirSync(directory, { recursive: true });
+      const isCommonJs = file.endsWith('.cjs');
+      writeFileSync(
+        join(directory, file),
+        `${isCommonJs ? 'exports.call =' : 'export const call ='} async (f) => await f();`,
+      );
+      const { call } = await import(/* @vite-ignore */ pathToFileURL(join(directory, file)).href);
+      const error = (await prompt(() => exports['start']!(call)).catch((e: Error) => e)) as Error;
+      return /way out: +(.*)/.exec(error.message)![1]!;
+    };
+    expect(await wayOut('@some/library', 'index.mjs')).toContain("transform: ['@some/library']");
+    expect(await wayOut('common', 'index.cjs')).not.toContain('transform');
+    expect(await wayOut('common', 'index.cjs')).toContain('native(...)');
   });
 
   describe('leaving that something keeps, in code that never ends', () => {

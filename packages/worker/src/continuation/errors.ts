@@ -11,8 +11,14 @@ export class UnsafeContextError extends Error {
   readonly code = 'SERVLET_UNSAFE_CONTEXT';
   /** The author's line to show: the await that received the capture, or else the call that nobody awaits; null if nobody knows. */
   readonly place: Place | null;
-  constructor(signal: SignalTrace | null, received: Received | null, why?: string, options?: ErrorOptions) {
-    super(unsafeContextMessage(signal, received, why), options);
+  constructor(
+    signal: SignalTrace | null,
+    received: Received | null,
+    why?: string,
+    options: ErrorOptions & { wayOut?: string } = {},
+  ) {
+    const { wayOut, ...rest } = options;
+    super(unsafeContextMessage(signal, received, why, wayOut), rest);
     this.place = placeOf(signal, received);
     // What is on the stack is the runtime; its way there is in the message.
     const { file, line, column } = this.place ?? {};
@@ -159,6 +165,24 @@ const turns = /node:internal\/process\/|^new Promise |node:.*async_(?:hooks|loca
 const packageOf = (call: string): string | null =>
   /.*[/\\]node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/.exec(call)?.[1]?.replace('\\', '/') ?? null;
 
+/** The package of a foreign call is no way out if it is compiled already, or can't be. */
+function waysOutOf(first: string, foreign = ''): string {
+  const library = packageOf(foreign),
+    isCompilable = library !== null && !isToBeCompiled(foreign) && !fileOf(foreign).endsWith('.cjs');
+  return `${first}; ${isCompilable ? `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; ` : ''}or wrap the foreign call in native(...), which can be resumed once`;
+}
+
+/** A finally block that runs for an exit has suspended: its request has its response, and no page can take that place. */
+export function suspendedInExit(signal: SignalTrace, exit: unknown): UnsafeContextError {
+  const frame = awaitingFrames(signal).find((each) => each.locals.includes(exit));
+  return new UnsafeContextError(
+    signal,
+    frame ? { meta: frame.meta!, at: frame.pc } : null,
+    'a finally block suspends that runs because the servlet leaves (by sendBack or sendFinish, say); its response is given, and no page can take its place',
+    { wayOut: 'suspend before the call that leaves, and leave to the finally block what shows no page' },
+  );
+}
+
 let compiledPackages: readonly string[] = [];
 /** Which packages their user has had compiled: to these, there is another way out. `file:` URLs that end in a slash. */
 export function setCompiledPackages(urls: readonly string[]): void {
@@ -170,7 +194,12 @@ function isToBeCompiled(call: string): boolean {
 }
 
 /** What was captured, by whom it was called, which await received it, why that is wrong, and the way out. */
-function unsafeContextMessage(signal: SignalTrace | null, received: Received | null, why?: string): string {
+function unsafeContextMessage(
+  signal: SignalTrace | null,
+  received: Received | null,
+  why?: string,
+  wayOut?: string,
+): string {
   const frames = awaitingFrames(signal),
     awaiting = frames.map((f) => describePlace(f.meta!, f.pc)),
     stack = stackText(signal?.trace),
@@ -179,7 +208,6 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
     files = new Set(frames.map((f) => f.meta!.file));
   if (received) files.add(received.meta.file);
   const foreign = foreignCall(stack, files),
-    library = isToBeCompiled(foreign ?? '') ? null : packageOf(foreign ?? ''),
     kind = received?.meta.awaits[received.at - 1]?.kind ?? 'call',
     isExit = signal !== null && signal.frames === undefined,
     callers = received && awaiting.length ? [] : frames.length ? notAwaited(lines, frames) : lines.slice(1);
@@ -190,6 +218,6 @@ function unsafeContextMessage(signal: SignalTrace | null, received: Received | n
     ...callers.filter((c) => c !== foreign).map((c) => `  called from: ${c}`),
     ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
-    `  way out:     ${received ? waysOut[kind] : 'await the suspending call directly'}; ${library === null ? '' : `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; `}or wrap the foreign call in native(...), which can be resumed once`,
+    `  way out:     ${wayOut ?? waysOutOf(received === null ? 'await the suspending call directly' : waysOut[kind], foreign)}`,
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 import { Activation, Capture, Exit, mayPass, whyRefused } from './activation.ts';
 import { failLost } from './capture.ts';
 import { Continuation, type Outcome, type PageMaker } from './continuation.ts';
-import { UnsafeContextError } from './errors.ts';
+import { suspendedInExit, UnsafeContextError } from './errors.ts';
 import { type Bindings, bindingsAt, type Frame, link } from './frame.ts';
 import { addLogicalStack, leftFrame } from './logical-stack.ts';
 import { unpark } from './native.ts';
@@ -94,7 +94,8 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
   }
   const lost = run.firstOpen();
   if (lost) {
-    failLost(run, lost);
+    if (lost instanceof Exit && lost.isHeld) run.fail(suspendedInExit(error, lost));
+    else failLost(run, lost);
     return;
   }
   const frames = link(error.frames, rest);
