@@ -358,7 +358,10 @@ describe('errors in development', () => {
     const page = await visitor.get(`/${name}`);
     expect(page.status).toBe(503);
     expect(page.text).not.toContain('<port>');
-    expect(unescape(page.text)).toMatch(shows);
+    const text = unescape(page.text);
+    expect(text).toMatch(shows);
+    // Neither the library's calls nor Node's.
+    expect(text).not.toMatch(/\n +at .*(?:node:|packages\/worker|piscina)/);
   });
 
   test('a directory of any name is no hindrance', async () => {
@@ -456,8 +459,10 @@ describe('errors in development', () => {
     expect(host.ledger.obituaries.filter(({ servlet }) => servlet === 'floating')).toEqual([]);
   });
 
-  test('an error in a timer shows the line, the callers and the cause', async () => {
-    const page = await visitor.follow(await visitor.get('/timer'));
+  test('an error in a timer shows the line, the callers, the cause and the page before', async () => {
+    const [url] = continuationsOf(await visitor.get('/timer'));
+    const page = await visitor.get(url!, { headers: { Referer: `${host.url}/timer` } });
+    expect(page.text).toContain(`from the page: ${host.url}/timer`);
     const text = unescape(page.text);
     expect(page.status).toBe(500);
     expect(text).toContain("> 4 |   throw new TypeError('a timer opened a box of ' + box.of");
@@ -465,6 +470,14 @@ describe('errors in development', () => {
       /TypeError: a timer opened a box of bees\n +at later \(.*timer\.ts:4:9\)\n +at .*timer\.ts:9:20/,
     );
     expect(text).toContain('caused by: Error: underneath');
+  });
+
+  test('code stands apart in the page, so that it can scroll and its caret points to its place', async () => {
+    const { text } = await visitor.get('/plain');
+    const [, before, code, behind] = /\n(.*\n)<span>([^]*?)<\/span>(.*\n.*)/.exec(text) ?? [];
+    expect(before).toMatch(/plain\.ts:5:\d+\n/);
+    expect(unescape(code!)).toMatch(/^ {2}1 \| import [^]*\n> 5 \| {3}return html.*\n {4}\| +\^\n {2}6 \| \};\n/);
+    expect(behind).toMatch(/^\nTypeError/);
   });
 
   test('a rejection that nobody handles shows the line', async () => {

@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { leadsOut } from './guest/links.ts';
 import { codeFrame } from './continuation/code-frame.ts';
+import { ownFiles } from './continuation/own-files.ts';
 import { aboveEntry, authorsCalls, pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
 /** How Node begins the stack of a module that it can't parse: the line, the text, and a caret under the place. */
@@ -18,16 +19,32 @@ const CAUSE_MAX_DEPTH = 4;
  */
 export function authorsFailure(error: unknown, directory: string | null): Failure {
   const failure = failureOf(error);
-  for (const each of withInner(failure))
-    if (each.stack !== undefined) each.stack = authorsCalls(aboveEntry(each.stack.split('\n'))).join('\n');
-  if (directory === null) return failure;
+  let isPlaced = false;
   try {
-    const place = placeOf(error, directory, 0);
+    const place = directory === null ? null : placeOf(error, directory, 0);
+    isPlaced = place !== null;
     if (place !== null) failure.source = sourceAt(place);
   } catch {
     // The file has gone, or may not be read: the stack must do.
   }
+  for (const each of withInner(failure))
+    if (each.stack !== undefined) each.stack = authorsStack(each.stack, isPlaced || each.cause !== undefined);
   return failure;
+}
+
+/** Node, and the pool of threads that the library runs in. */
+const ENGINES = /\((?:node:|<anonymous>)|^ +at (?:async )?(?:node:|new Promise )|\/node_modules\/piscina\//;
+
+/**
+ * Without whoever called the author's code: the library and Node. A library that threw stays on top.
+ * @param isTold the author's line is shown, or the cause, so that a stack of the library alone is of no use
+ */
+function authorsStack(stack: string, isTold: boolean): string {
+  const lines = authorsCalls(aboveEntry(stack.split('\n')));
+  const end = lines.findLastIndex((line) => !ownFiles.test(line) && !ENGINES.test(line)) + 1;
+  const isOfLibrary = ownFiles.test(lines.find((line) => /^ +at /.test(line)) ?? '');
+  const hasCalls = lines.slice(0, end).some((line) => placeInStack(line) !== null);
+  return (isOfLibrary && !hasCalls && !isTold ? lines : lines.slice(0, end)).join('\n');
 }
 
 /**

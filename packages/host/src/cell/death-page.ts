@@ -6,8 +6,13 @@ import { LIMITS } from '../limits.ts';
 import type { Obituary } from './obituary.ts';
 
 /** What the visitor of a request that its thread died of sees. */
-export function deathPage(obituary: Obituary, isDevelopment: boolean, failure: Failure | null): ErrorPage {
-  const detail = isDevelopment ? deathDetail(obituary, failure) : undefined;
+export function deathPage(
+  obituary: Obituary,
+  isDevelopment: boolean,
+  failure: Failure | null,
+  exchange: Exchange,
+): ErrorPage {
+  const detail = isDevelopment ? deathDetail(obituary, failure, exchange.header('referer')) : undefined;
   const page = (status: number, text: string, code: string): ErrorPage => ({
     status,
     title: "This page's program was stopped",
@@ -80,9 +85,12 @@ function shortCause({ cause, limit, limitValue, detail }: Obituary): string {
   }
 }
 
-function deathDetail(obituary: Obituary, failure: Failure | null): string {
-  const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`, `request: ${obituary.request}`];
-  if (obituary.limit !== null) {
+function deathDetail(obituary: Obituary, failure: Failure | null, from?: string): string {
+  const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`];
+  if (obituary.request !== null) lines.push(`request: ${obituary.request}`);
+  if (from !== undefined) lines.push(`from the page: ${from}`);
+  // What made room for another had not rested for as long as that limit says.
+  if (obituary.limit !== null && !(obituary.cause === 'idle' && obituary.detail !== '')) {
     lines.push(
       `limit: ${obituary.limit} = ${obituary.limitValue} (${LIMITS[obituary.limit].what})`,
       `to raise it: limits: { ${obituary.limit}: … }`,

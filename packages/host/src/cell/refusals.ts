@@ -48,7 +48,7 @@ export class Refusals {
 
   /** Its thread died of it. */
   died(exchange: Exchange, obituary: Obituary, failure: Failure | null): void {
-    exchange.refuse(deathPage(obituary, this.#isDevelopment, failure));
+    exchange.refuse(deathPage(obituary, this.#isDevelopment, failure, exchange));
   }
 
   /** The thread of the continuation that it asks for has died. */

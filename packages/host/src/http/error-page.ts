@@ -26,7 +26,14 @@ export function escapeHtml(text: string): string {
 const STYLE =
   ':root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.25rem;overflow-wrap:break-word;color:#1c1c1e;background:#fff}' +
   'h1{font-size:1.4rem}code,pre{font:.9em ui-monospace,monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f5;padding:1rem;border-radius:8px}' +
+  'pre span{display:block;overflow-x:auto;white-space:pre}' +
   'small{color:#6b6b70}@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececee}pre{background:#2c2c2e}small{color:#9a9aa0}}';
+
+/** Lines of code, as a code frame has them: escaped, a number and a bar before each, or a bar alone before the caret. */
+const CODE = /(?:^(?:&#62;| ) {1,9}(?:\d+ )?\| .*(?:\n|$))+/gm;
+
+/** Code scrolls sideways: where a long line wraps, the caret below it points to nothing. Everything else wraps. */
+const detailHtml = (detail: string): string => escapeHtml(detail).replace(CODE, (code) => `<span>${code}</span>`);
 
 /** The page as HTML. */
 export function renderErrorPage(page: ErrorPage): string {
@@ -34,7 +41,7 @@ export function renderErrorPage(page: ErrorPage): string {
   return (
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title}</title><style>${STYLE}</style></head><body><main><h1>${title}</h1><p>${escapeHtml(page.text)}</p>` +
-    (page.detail === undefined ? '' : `<pre>${escapeHtml(page.detail)}</pre>`) +
+    (page.detail === undefined ? '' : `<pre>${detailHtml(page.detail)}</pre>`) +
     (page.link === undefined
       ? ''
       : `<p><a href="${escapeHtml(page.link.href)}">${escapeHtml(page.link.text)}</a></p>`) +

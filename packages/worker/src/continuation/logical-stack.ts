@@ -82,11 +82,10 @@ export function addLogicalStack(error: unknown): void {
 function addCallers(error: Error, callers: readonly string[], isOwn: boolean): void {
   if (typeof error.stack !== 'string') return;
   const physical = error.stack.split('\n'),
-    above = aboveEntry(physical),
-    isWhole = above === physical,
-    hasAll = isWhole ? !isOwn : physical.some((line) => ownFiles.test(line) && rootCall.test(line));
-  if (isWhole && hasAll) return;
-  const value = [...above, ...(hasAll ? [] : callers)].join('\n');
+    above = aboveEntry(physical);
+  if (above === physical && !isOwn) return;
+  if (physical.some((line) => ownFiles.test(line) && rootCall.test(line))) return;
+  const value = [...above, ...callers].join('\n');
   try {
     Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
   } catch {

@@ -61,8 +61,8 @@ function isOfOneFile(line: string, other: string): boolean {
   return file !== undefined && file === placeInStack(other)?.file;
 }
 
-/** Where the runtime calls the servlet, goes on from a continuation, or makes a page after the unwinding. */
-const entries = /^ +at (?:async )?(?:\w+\.)?(?:settleRoot|runFrames|deliver) /;
+/** Where the runtime goes on from a continuation, or makes a page after the unwinding. */
+const entries = /^ +at (?:async )?(?:\w+\.)?(?:runFrames|deliver) /;
 const internals = /\(node:|^ +at (?:async )?node:/;
 
 /** Of the lines of a stack those above the runtime's entry. */
