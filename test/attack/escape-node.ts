@@ -70,6 +70,16 @@ export const ESCAPE_NODE: readonly Row[] = [
      await import('data:text/javascript,export default 2'); return channels[0].name;`,
     ABSENT,
   ),
+  denied(
+    "Node's class of modules, by what its diagnostics call when a module is loaded",
+    `const { tracingChannel, channel } = await import('node:diagnostics_channel'); const { createRequire } = await import('node:module');
+     const tracing = Object.getPrototypeOf(tracingChannel('x')); const own = channel('y'); own.subscribe(() => {}); const found = [];
+     tracing.traceSync = function (load, context, self, ...given) { found.push(self); return Reflect.apply(load, self, given); };
+     Object.defineProperty(tracing, 'hasSubscribers', { get: () => true, configurable: true });
+     Object.getPrototypeOf(own).publish = function () { found.push(this); };
+     createRequire(import.meta.url)('node:util'); return found.length;`,
+    ABSENT,
+  ),
   returns(
     'a function that has a bind of its own, for comparison',
     `'use strict'; const own = () => {}; own.bind = () => 'own'; return own.bind() + (() => 'bound').bind(null)();`,

@@ -85,4 +85,23 @@ describe('a servlet that has changed what the language gives', () => {
     );
     expect(stdout, stderr).toBe('SERVLET_UNSAFE_CONTEXT true\n');
   });
+
+  test('an error that throws when it is looked at fails its request, and nothing else', async () => {
+    const { emitted } = await load(
+      'export async function start() { await ask(1); throw Object.defineProperty(new Error("x"), "cause", { get() { throw new Error("looked at"); } }); }',
+    );
+    const { stdout, stderr } = inProcess(
+      'const { continuation } = await prompt(start); await resume(continuation, 1).catch((e) => console.log(e.message)); console.log("alive");',
+      emitted,
+    );
+    expect(stdout, stderr).toBe('looked at\nalive\n');
+  });
+
+  test('a native part that suspends while its run fails for a lost capture makes no page', async () => {
+    const { emitted } = await load(
+      'export function start() { void ask(1); void native(async () => { for (let i = 0; i < 20; i++) await null; return await ask(2); }); return "x"; }',
+    );
+    const { stdout, stderr } = inProcess('await prompt(start).catch((e) => console.log(e.code));', emitted);
+    expect(stdout, stderr).toBe('SERVLET_UNSAFE_CONTEXT\n');
+  });
 });

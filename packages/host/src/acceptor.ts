@@ -137,12 +137,20 @@ export class Acceptor implements Closable {
       return;
     }
     const address = addressOf(socket);
-    const handshake = { label: `handshake ${address}`, close: () => void socket.destroy() };
+    const handshake = {
+      label: `handshake ${address}`,
+      clientIp: socket.remoteAddress ?? '',
+      current: null,
+      isWaitingForClient: true,
+      close: () => void socket.destroy(),
+    };
     const over = (): void => {
       this.#handshakes.delete(address);
+      this.#shares.delete(handshake);
       listener.disown(handshake);
     };
     listener.own(handshake);
+    this.#shares.add(handshake);
     this.#handshakes.set(address, over);
     socket.once('close', over);
   }
@@ -156,7 +164,7 @@ export class Acceptor implements Closable {
     const isOneTooMany = isFull && !this.#shares.makeRoomFor(socket.remoteAddress ?? '');
     const connection = new Connection(socket, listener, this.#site);
     this.#connections.add(connection);
-    this.#shares.add(connection);
+    if (!isOneTooMany) this.#shares.add(connection);
     socket.once('close', () => {
       this.#connections.delete(connection);
       this.#shares.delete(connection);

@@ -1,4 +1,12 @@
-import type { Connection } from './http/connection.ts';
+/** A connection, or the handshake before it. */
+export interface Held {
+  readonly clientIp: string;
+  /** What is being answered; null: nothing. */
+  readonly current: unknown;
+  /** Nobody else is at work for it. */
+  readonly isWaitingForClient: boolean;
+  close(): void;
+}
 
 /** So many of a client's connections are looked through for one that waits for it. */
 const LOOKED_MAX_COUNT = 100;
@@ -6,7 +14,7 @@ const LOOKED_MAX_COUNT = 100;
 /** Who has how many of a host's connections. */
 export class ClientShares {
   readonly #mostMaxCount: number;
-  readonly #byClient = new Map<string, Set<Connection>>();
+  readonly #byClient = new Map<string, Set<Held>>();
   /** Who has more than half of all that there may be. */
   #greedy: string | null = null;
 
@@ -14,14 +22,14 @@ export class ClientShares {
     this.#mostMaxCount = connectionsMaxCount / 2;
   }
 
-  add(connection: Connection): void {
+  add(connection: Held): void {
     const client = clientOf(connection.clientIp);
     const own = this.#byClient.get(client) ?? new Set();
     this.#byClient.set(client, own.add(connection));
     if (own.size > this.#mostMaxCount) this.#greedy = client;
   }
 
-  delete(connection: Connection): void {
+  delete(connection: Held): void {
     const client = clientOf(connection.clientIp);
     const own = this.#byClient.get(client);
     if (own?.delete(connection) !== true) return;
@@ -30,20 +38,31 @@ export class ClientShares {
   }
 
   /**
-   * All connections are taken: a client that has more than half of them loses the oldest that waits for it, between requests
-   * or within one. `false`: there is none, or the newcomer is that client.
+   * All connections are taken: a client that has more than half of them loses one that waits for it, between requests rather than
+   * within one. `false`: there is none among those looked at, or the newcomer is that client.
    */
   makeRoomFor(ip: string): boolean {
     if (this.#greedy === null || this.#greedy === clientOf(ip)) return false;
+    const victim = this.#victim(this.#byClient.get(this.#greedy) ?? new Set());
+    if (victim === null) return false;
+    this.delete(victim);
+    victim.close();
+    return true;
+  }
+
+  #victim(own: Set<Held>): Held | null {
+    let within: Held | null = null;
     let looked = 0;
-    for (const connection of this.#byClient.get(this.#greedy) ?? []) {
-      if (++looked > LOOKED_MAX_COUNT) return false;
-      if (!connection.isWaitingForClient) continue;
-      this.delete(connection);
-      connection.close();
-      return true;
+    for (const connection of own) {
+      if (connection.isWaitingForClient) {
+        if (connection.current === null) return connection;
+        within ??= connection;
+      }
+      if (++looked === Math.min(LOOKED_MAX_COUNT, own.size)) break;
     }
-    return false;
+    // Those behind them are looked at for the next newcomer.
+    if (within === null) for (const each of [...own].slice(0, looked)) if (own.delete(each)) own.add(each);
+    return within;
   }
 }
 

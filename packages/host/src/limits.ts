@@ -260,7 +260,7 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     'servlet',
     0,
     'LIMIT_LOG',
-    'Output of a thread, 512 KB at the most; what is over is dropped and counted.',
+    'Output of a thread, 256 KB at the most; what is over is dropped and counted.',
   ),
   logMb: row(
     64,

@@ -28,7 +28,7 @@ export class HostLog implements Closable {
     this.#hours = new OutputHours(maxBytesOf);
     const write = (line: string): void => {
       const plain = plainJson(line);
-      this.#writtenBytes += plain.length;
+      this.#writtenBytes += Buffer.byteLength(plain);
       this.#file.write(plain);
     };
     this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, { write });

@@ -12,8 +12,8 @@ import type { PoolSite } from './pool-site.ts';
 import { threadFlags } from './profile.ts';
 import type { Watched } from './watchdog.ts';
 
-/** Half of what ends a thread: see `Allowance`. */
-const LOG_MAX_BYTES_PER_SECOND = 512 * 1024;
+/** A thread may write so much at once, and in each second as much again. Together that is half of what ends it: see `Allowance`. */
+const LOG_MAX_BYTES_PER_SECOND = 256 * 1024;
 const MB = 1 << 20;
 /** What may wait in a thread's channel, if its requests are quick: this much time of it, and so many. */
 const CHANNEL_QUEUE_MS = 4;

@@ -38,6 +38,7 @@ export function exit(value: unknown): Promise<never> {
  * the call that nobody awaits.
  */
 export function failLost(run: Run, signal: Signal, cause?: unknown): void {
+  run.isEnding = true;
   // Before those that only ask whether the signal is still on its way: this one knows the cause.
   if (watched.unshift({ run, signal, hasEnded: true, cause }) === 1) setImmediate(checkWatched);
 }

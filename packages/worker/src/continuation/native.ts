@@ -20,7 +20,7 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
 /** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
 export function park(store: Store, make: PageMaker): Promise<unknown> {
   const { run } = store;
-  if (run.isOver) {
+  if (run.isOver || run.isEnding) {
     const signal = { frames: [], trace: null };
     trace(signal);
     const error = new UnsafeContextError(

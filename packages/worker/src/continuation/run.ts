@@ -17,6 +17,8 @@ export class Run implements SignalOwner {
   context: unknown;
   /** Signals on their way; there is hardly ever more than one. */
   readonly #open: Signal[] = [];
+  /** It fails when what is on its way has come as far as it can. */
+  isEnding = false;
   #waiting: Waiting | null;
   constructor(context: unknown, waiting: Waiting) {
     this.context = context;

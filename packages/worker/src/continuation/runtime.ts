@@ -121,7 +121,10 @@ export function resume(
   return begin(context, (run) => {
     // A page maker's: it leaves from the suspension.
     if (value instanceof Exit) value.owner = run;
-    void storage.run({ run, bindings: null, isNative: false }, () => runFrames(run, k, value, isError));
+    storage
+      .run({ run, bindings: null, isNative: false }, () => runFrames(run, k, value, isError))
+      // What an error of the servlet's throws when it is looked at, by a getter say.
+      .catch((error: unknown) => run.fail(error));
   });
 }
 

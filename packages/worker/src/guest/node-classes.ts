@@ -1,4 +1,4 @@
-import { Channel } from 'node:diagnostics_channel';
+import { Channel, channel as diagnosticsOf, tracingChannel } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { MessagePort } from 'node:worker_threads';
 
@@ -16,9 +16,24 @@ export function closeNodeClasses(channel: Socket): void {
   fixBind();
   closePorts();
   freezeHandles(channel);
-  // Node asks its channels whether anybody listens.
-  Object.freeze(Channel.prototype);
+  freezeDiagnostics();
 }
+
+/** Node asks its channels whether anybody listens, and has them call what it does: a module's loading, with its class. */
+function freezeDiagnostics(): void {
+  const channel = diagnosticsOf('custodian:guest');
+  channel.subscribe(nothing);
+  const active = Object.getPrototypeOf(channel) as object;
+  channel.unsubscribe(nothing);
+  for (const prototype of [
+    Channel.prototype,
+    active,
+    Object.getPrototypeOf(tracingChannel('custodian:guest')) as object,
+  ])
+    Object.freeze(prototype);
+}
+
+function nothing(): void {}
 
 /**
  * A module's insides come by in a promise of Node's. Their class makes modules of code that V8 has compiled, whatever that is; and its
