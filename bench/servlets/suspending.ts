@@ -31,6 +31,17 @@ export async function deep(n, suspends) {
   return below + 1;
 }
 
+export async function fails(n) {
+  if (n === 1) {
+    await Promise.resolve(0);
+    throw ERROR;
+  }
+  const below = await fails(n - 1);
+  return below + 1;
+}
+
+const ERROR = new Error('the bench asked for it');
+
 export async function sum2() {
   const m = await number('First number:');
   const n = await number('Second number:');
