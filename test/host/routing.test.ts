@@ -188,6 +188,50 @@ describe("routing with unit 'instance'", () => {
       expect(textOf(await visitor.follow(bob, { n: '4' }))).toBe('so far 4');
     },
   );
+
+  test('who finds all threads with visitors that rest is told at once when to try again, and takes nobody its pages', async () => {
+    const held = { unit: 'instance' as const, limits: { threadsMaxCount: 2 } };
+    await using started = await StartedHost.start({ sum: SUM }, { profile: 'trusted' }, { sum: held });
+    const visitor = new Visitor(started.url);
+    const [ann, bob] = [await visitor.get('/sum'), await visitor.get('/sum')];
+    const since = performance.now();
+    const third = await fetch(`${started.url}/sum`);
+    expect([third.status, await third.text()]).toEqual([503, expect.stringContaining('LIMIT_THREADS')]);
+    expect(performance.now() - since).toBeLessThan(5000);
+    const retryAfterS = Number(third.headers.get('retry-after'));
+    expect(retryAfterS).toBeGreaterThan(20);
+    expect(retryAfterS).toBeLessThanOrEqual(30);
+
+    // One that is at work may be over in a moment: two wait for it, and it has room for one.
+    const go = started.directory.file('go');
+    const page = await visitor.follow(await visitor.follow(ann, { n: '1' }), { n: '2' });
+    const last = visitor.follow(page, { n: '3', hold: go });
+    await eventually(() => existsSync(`${go}-begun`), Boolean);
+    const waiting = [visitor.get('/sum'), visitor.get('/sum')];
+    const refused = await Promise.race(waiting);
+    expect([refused.status, refused.text.includes('LIMIT_THREADS')]).toEqual([503, true]);
+    started.directory.write('go', '');
+    expect(textOf(await last)).toBe('sum 6');
+    const pages = await Promise.all(waiting);
+    expect(pages.map(textOf).filter((text) => text === 'so far 0')).toHaveLength(1);
+    expect(textOf(await visitor.follow(bob, { n: '4' }))).toBe('so far 4');
+  });
+
+  test('who waits for a visitor at work hears it when that one rests as well', async () => {
+    const held = { unit: 'instance' as const, limits: { threadsMaxCount: 1 } };
+    await using started = await StartedHost.start({ sum: SUM }, { profile: 'trusted' }, { sum: held });
+    const visitor = new Visitor(started.url);
+    const go = started.directory.file('go');
+    const first = visitor.follow(await visitor.get('/sum'), { n: '1', hold: go });
+    await eventually(() => existsSync(`${go}-begun`), Boolean);
+    const second = visitor.get('/sum');
+    await sleep(100);
+    started.directory.write('go', '');
+    expect(textOf(await first)).toBe('so far 1');
+    const since = performance.now();
+    expect((await second).text).toContain('LIMIT_THREADS');
+    expect(performance.now() - since).toBeLessThan(5000);
+  });
 });
 
 describe('routing', () => {

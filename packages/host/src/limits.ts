@@ -201,7 +201,13 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
   // Waiting for a thread.
   queueMaxCount: row(1000, 'servlet', 503, 'LIMIT_QUEUE', 'Requests that wait for a thread of the servlet.'),
   queueTimeoutMs: row(10_000, 'servlet', 503, 'LIMIT_QUEUE_TIMEOUT', 'How long one of them waits.'),
-  threadsMaxCount: row(8, 'servlet', 503, 'LIMIT_THREADS', 'Threads that the servlet may have at once.'),
+  threadsMaxCount: row(
+    8,
+    'servlet',
+    503,
+    'LIMIT_THREADS',
+    'Threads that the servlet may have at once; with an instance each: its visitors.',
+  ),
   // Running.
   heapMb: row(
     50,

@@ -182,6 +182,7 @@ export function latePage(servlet: string, wallMs: number): ErrorPage {
 const BUSY_TEXTS = {
   LIMIT_QUEUE: 'Too many requests are waiting for this program already.',
   LIMIT_QUEUE_TIMEOUT: 'This program had no time for this request.',
+  LIMIT_THREADS: 'As many visitors as this program can have at once are in the middle of something.',
   SERVLET_BENCHED: 'This program fails whenever it is started. It is tried again from time to time.',
   SERVLET_BYSTANDER:
     'The program of this page was stopped because of another request, and this one may not be repeated by itself.',

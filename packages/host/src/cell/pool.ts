@@ -122,6 +122,7 @@ export class ServletPool implements ThreadsOwner {
     // With an instance each, threads are used up for as long as their visitors rest: look again.
     const isUsedUp = threads.currentCount() === 0 || threads.isInstanceEach;
     if (this.#queue.length > 0 && isUsedUp && threads.startingCount() === 0) threads.grow();
+    this.#refuseHopeless(now);
     const { cellIdleTimeoutMs } = this.limits;
     if (cellIdleTimeoutMs === 0) return false;
     threads.endRested(now, cellIdleTimeoutMs);
@@ -225,6 +226,22 @@ export class ServletPool implements ThreadsOwner {
     exchange.queuedAt = performance.now();
     this.#queue.push(exchange);
     this.#growForQueue();
+    this.#refuseHopeless(exchange.queuedAt);
+  }
+
+  /** Who would wait for instances that rest, and be refused all the same, hears it at once. */
+  #refuseHopeless(now: number): void {
+    let aheadCount = 0;
+    for (const exchange of this.#queue.slice()) {
+      // One that waits for an older version waits for other threads.
+      if (this.#versionOf(exchange) !== null) continue;
+      const roomInMs = this.#threads.roomInMs(aheadCount);
+      if (roomInMs <= exchange.queuedAt + this.limits.queueTimeoutMs - now) aheadCount++;
+      else {
+        this.#queue.splice(this.#queue.indexOf(exchange), 1);
+        this.#refusals.allAtRest(exchange, roomInMs);
+      }
+    }
   }
 
   #growForQueue(): void {

@@ -31,6 +31,11 @@ export class Refusals {
     exchange.refuse(busyPage('LIMIT_QUEUE_TIMEOUT', this.#servlet.name, error));
   }
 
+  /** All threads are with visitors who rest; `roomInMs`: one of them makes room by then. */
+  allAtRest(exchange: Exchange, roomInMs: number): void {
+    exchange.refuse(busyPage('LIMIT_THREADS', this.#servlet.name, null, roomInMs));
+  }
+
   /** The servlet fails whenever it is started, and is not started again now. */
   benched(exchange: Exchange): void {
     exchange.refuse(busyPage('SERVLET_BENCHED', this.#servlet.name, this.#lastError, this.#bench.waitMs));

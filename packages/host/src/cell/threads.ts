@@ -302,6 +302,23 @@ export class Threads implements Iterable<Lease> {
       oldest.end('idle', 'it made room for another visitor');
   }
 
+  /**
+   * In how many ms the one that has so many others before him may have a thread: 0 when that may be at any moment, more when all
+   * that come before are with instances that rest, and nothing is saved of them.
+   */
+  roomInMs(aheadCount: number): number {
+    if (!this.isInstanceEach || this.currentCount() < this.limits.threadsMaxCount) return 0;
+    const now = performance.now();
+    const rests: number[] = [];
+    for (const lease of this.#leases) {
+      if (!isCurrent(lease, null)) continue;
+      const isAtRest =
+        lease.isIdle && this.isSpent(lease) && !this.#places.hasWaiting(lease) && !this.isParkable(lease);
+      rests.push(isAtRest ? Math.max(0, lease.progressAt + INSTANCE_REST_MIN_MS - now) : 0);
+    }
+    return rests.sort((a, b) => a - b)[aheadCount] ?? INSTANCE_REST_MIN_MS;
+  }
+
   // -- Fewer of them -------------------------------------------------------------------------------------------------
 
   /** One whose instance is over has nothing more to do. */
