@@ -4,7 +4,7 @@ import {
   type Failure,
   FrameWriter,
   placeOfHome,
-  ProtocolError,
+  type ProtocolError,
   readFailure,
   RunningRequest,
   type Ready,
@@ -21,7 +21,7 @@ import type { Holder, Services } from '../service/service.ts';
 import type { Cell } from './cell.ts';
 import type { HeldServlet } from './held-servlet.ts';
 import type { DeathCause } from './obituary.ts';
-import { Revocation } from './revocation.ts';
+import { Recall, type Recallable } from './recall.ts';
 import { ThreadFrames } from './thread-frames.ts';
 import { ThreadMeter } from './thread-meter.ts';
 import { ToldHoldings } from './told-holdings.ts';
@@ -31,8 +31,6 @@ const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
-/** How long an answer may take to arrive that its thread has made. Whoever asked for one that lies in a stalled thread waits as long. */
-const ON_ITS_WAY_MS = 10;
 
 /** Names this host in the addresses of continuations, for a load balancer in front of several. */
 const REPLICA = 'r0';
@@ -75,7 +73,7 @@ export interface LeaseFollower {
 }
 
 /** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
-export class Lease implements Carrier, Closable, Holder {
+export class Lease implements Carrier, Closable, Holder, Recallable {
   readonly number: number;
   readonly cell: Cell;
   readonly custodian: Custodian;
@@ -99,6 +97,8 @@ export class Lease implements Carrier, Closable, Holder {
   /** Its supervisor found it over one of its own limits. */
   isBreached = false;
   isWatched = false;
+  /** The request that its supervisor saw it at, last. */
+  seenRunning = 0;
   /** Its servlet is there. */
   isLoaded = false;
   readonly meter: ThreadMeter = new ThreadMeter();
@@ -111,15 +111,13 @@ export class Lease implements Carrier, Closable, Holder {
   readonly #channel: Socket;
   readonly #writer: FrameWriter;
   readonly #follower: LeaseFollower;
-  readonly #revocation = new Revocation();
+  readonly #recall = new Recall(this);
   #heapSnapshot: PromiseWithResolvers<void> | null = null;
   #nextId = 1;
   readonly #frames: ThreadFrames;
   /** null: the thread has asked for nothing yet. */
   #asks: LeaseAsks | null = null;
   #endingSince = 0;
-  /** The request that its supervisor saw it at, last. */
-  #seenRunning = 0;
   #exit: { running: number } | null = null;
   #isChannelClosed = false;
 
@@ -150,12 +148,12 @@ export class Lease implements Carrier, Closable, Holder {
       onReady: (ready) => this.#onReady(ready),
       onLoadFailed: (failure) => this.#onLoadFailed(failure),
       onAnswered: (exchange, usage, failure) => this.#onAnswered(exchange, usage, failure),
-      onNotStarted: (id) => this.#onNotStarted(id),
-      onNobodys: (id, isOver) => this.#onNobodys(id, isOver),
+      onNotStarted: (id) => this.#recall.onNotStarted(id),
+      onNobodys: (id, isOver) => this.#recall.onNobodys(id, isOver),
       onHolding: () => follower.onHolding(this),
       onAsk: (type, id, buffer, start, end) => this.#onAsk(type, id, buffer, start, end),
       onLog: (level, text) => follower.onLog(this, level, text),
-      onMalformed: (error) => this.#onMalformed(error),
+      onMalformed: (error) => this.onMalformed(error),
     });
     channel.once('close', () => {
       this.#isChannelClosed = true;
@@ -276,7 +274,7 @@ export class Lease implements Carrier, Closable, Holder {
   revoke(): void {
     if (this.state !== 'ready') return;
     this.state = 'stalled';
-    this.#askBack();
+    this.#recall.ask();
   }
 
   /** The thread's memory cap is another from now on. One that holds more is asked to collect, and ended if that does not help. */
@@ -314,12 +312,25 @@ export class Lease implements Carrier, Closable, Holder {
     this.end('drain');
   }
 
+  // -- What its recall does ------------------------------------------------------------------------------------------
+
+  sendRound(type: 'revoke' | 'restore', round: number): void {
+    this.cell.send({ type, lease: this.number, round });
+  }
+
+  reopen(): void {
+    this.state = 'ready';
+  }
+
+  onReturned(exchanges: Exchange[]): void {
+    this.#follower.onReturned(this, exchanges);
+  }
+
   // -- What the supervisor says --------------------------------------------------------------------------------------
 
   onSample(sample: ThreadSample): void {
-    this.#seenRunning = Number(sample.running);
-    // What was given to it is behind something else, or its answer is.
-    if (this.state === 'stalled' && this.exchanges.size > 0 && this.#revocation.isNone) this.#askBack();
+    this.seenRunning = Number(sample.running);
+    this.#recall.onSample();
     const usedMs = this.meter.onSample(sample);
     if (usedMs > 0) this.#follower.onCpu(usedMs);
   }
@@ -343,29 +354,11 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   onRevoked(round: number, last: number, isOver: boolean): void {
-    if (!this.#revocation.onRevoked(round)) return;
-    const answered: Exchange[] = [];
-    const behind: Exchange[] = [];
-    // When the answer to the last claim is here already, everything that is left is behind it.
-    let isBehind = !this.exchanges.has(last);
-    for (const [id, exchange] of this.exchanges.entries()) {
-      if (!isBehind) {
-        isBehind = id === last;
-        if (id !== last || isOver) answered.push(exchange);
-      } else if (exchange.hasBegun)
-        return this.#onMalformed(new ProtocolError('Cannot take back a request: it has been begun'));
-      else behind.push(exchange);
-    }
-    this.#takeBack(behind);
-    if (!answered.some(({ isRepeatable }) => isRepeatable)) return;
-    // What has arrived by then is read before it is judged.
-    setTimeout(() => setImmediate(() => this.#takeBackAnswered(answered)), ON_ITS_WAY_MS).unref();
+    this.#recall.onRevoked(round, last, isOver);
   }
 
   onRestored(round: number): void {
-    if (!this.#revocation.onRestored(round) || this.state !== 'stalled') return;
-    this.state = 'ready';
-    this.#follower.onReturned(this, []);
+    this.#recall.onRestored(round);
   }
 
   onThreadExit(running: number, failure: Failure | null): void {
@@ -419,7 +412,7 @@ export class Lease implements Carrier, Closable, Holder {
     this.answeredCount++;
     this.cell.answeredCount++;
     if (this.isWatched) this.#unwatch();
-    this.#restoreWhenBack();
+    this.#recall.restoreWhenBack();
     this.#follower.onAnswered(this, exchange, usage, failure);
     // The next request's clocks start now.
     this.progressAt = performance.now();
@@ -429,68 +422,6 @@ export class Lease implements Carrier, Closable, Holder {
   #unwatch(): void {
     this.isWatched = false;
     this.cell.send({ type: 'unwatch', lease: this.number });
-  }
-
-  /** @throws ProtocolError when nobody asked it back, or it was begun */
-  #onNotStarted(id: number): boolean {
-    if (!this.#revocation.moved.delete(id)) {
-      const exchange = this.exchanges.get(id);
-      if (exchange === undefined) return false;
-      // Nothing is given to a thread from when it is asked until its intake is open again: what it has was asked back, or was not.
-      if (this.#revocation.isNone) throw new ProtocolError('Cannot take back a request: nobody has asked for it');
-      if (exchange.hasBegun) throw new ProtocolError('Cannot take back a request: it has been begun');
-      // The claim was refused while the supervisor took it for running: it comes back now.
-      this.exchanges.delete(id);
-      exchange.takeBack();
-      this.#restoreWhenBack();
-      this.#follower.onReturned(this, [exchange]);
-      return true;
-    }
-    this.#restoreWhenBack();
-    // Who waits for this very thread must hear of it.
-    if (this.state === 'ready') this.#follower.onReturned(this, []);
-    return true;
-  }
-
-  /** There is nothing to ask back of a thread that its supervisor sees at the only request that it was given. */
-  #askBack(): void {
-    if (this.exchanges.size === 1 && this.oldest?.requestId === this.#seenRunning) return;
-    this.cell.send({ type: 'revoke', lease: this.number, round: this.#revocation.ask() });
-  }
-
-  /**
-   * Their answers are not on their way: they lie in the stalled thread. Whoever asked for something that may be repeated does not
-   * wait for it. A body that was read can't be read again.
-   */
-  #takeBackAnswered(answered: readonly Exchange[]): void {
-    if (this.state !== 'stalled') return;
-    const isToRepeat = (each: Exchange): boolean => each.isRepeatable && !each.isHeadSent && !each.hasBegun;
-    const left = answered.filter((each) => this.exchanges.get(each.requestId) === each && isToRepeat(each));
-    for (const exchange of left) {
-      // It has run, and not waited. Said once: whose answers lie in every thread would be kept for ever.
-      if (!exchange.isRepeated) exchange.givenAt = performance.now();
-      exchange.isRepeated = true;
-    }
-    if (left.length > 0) this.#takeBack(left);
-  }
-
-  #takeBack(exchanges: Exchange[]): void {
-    for (const exchange of exchanges) {
-      this.#revocation.moved.add(exchange.requestId);
-      this.exchanges.delete(exchange.requestId);
-      exchange.takeBack();
-    }
-    this.#restoreWhenBack();
-    this.#follower.onReturned(this, exchanges);
-  }
-
-  /** A stalled thread is used again when it has answered what it ran and given back all that was moved. */
-  #restoreWhenBack(): void {
-    if (this.exchanges.size > 0) return;
-    // Nothing was asked back.
-    if (this.state === 'stalled' && this.#revocation.isNone) this.state = 'ready';
-    const round = this.#revocation.restore();
-    if (round !== null) this.cell.send({ type: 'restore', lease: this.number, round });
   }
 
   #beginEnding(): void {
@@ -508,7 +439,7 @@ export class Lease implements Carrier, Closable, Holder {
       servlet: this.#follower.servlet,
       holder: this,
       exchange: (request) => this.exchanges.get(request) ?? null,
-      onMalformed: (error) => this.#onMalformed(error),
+      onMalformed: (error) => this.onMalformed(error),
       onFault: (service, error) => this.#follower.onServiceFault(this, service, error),
     });
     this.#asks.onFrame(type, id, buffer, start, end);
@@ -516,19 +447,10 @@ export class Lease implements Carrier, Closable, Holder {
   }
 
   /** The channel can't be read any further, and the thread that broke it shares its process with the supervisor. */
-  #onMalformed(error: ProtocolError): void {
+  onMalformed(error: ProtocolError): void {
     this.deathDetail = error.message;
     this.cell.kill('protocol', this);
     this.#channel.destroy();
-  }
-
-  /** What was given to another thread meanwhile is answered there; this one has answered it as well. */
-  #onNobodys(id: number, isOver: boolean): boolean {
-    if (!this.#revocation.moved.has(id)) return false;
-    if (!isOver) return true;
-    this.#revocation.moved.delete(id);
-    this.#restoreWhenBack();
-    return true;
   }
 
   #goneWhenAll(): void {
