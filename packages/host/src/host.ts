@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Failure, Usage } from '@custodian/protocol';
+import type { Usage } from '@custodian/protocol';
 import { Acceptor } from './acceptor.ts';
 import { Admin, type AdminOptions } from './admin/admin.ts';
 import type { Canary } from './admin/health.ts';
@@ -142,6 +142,7 @@ export class ServletHost implements Host {
         this.ledger.account(servlet).threadCpuMs += ms;
       },
       onCharge: (...charged) => this.#charge(...charged),
+      onFailure: (servlet, failure) => this.#log?.servletFailure(servlet, failure),
       onDeath: (obituary, failure) => {
         this.ledger.bury(obituary);
         this.#log?.death(obituary, failure);
@@ -337,7 +338,7 @@ export class ServletHost implements Host {
     };
   }
 
-  #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void {
+  #charge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number): void {
     const record = this.ledger.blank();
     record.at = Date.now();
     record.servlet = servlet;
@@ -351,9 +352,7 @@ export class ServletHost implements Host {
     record.bytesIn = exchange.bytesIn;
     record.bytesOut = exchange.bytesOut;
     this.ledger.charge(record);
-    if (this.#log === null) return;
-    if (failure !== null) this.#log.servletFailure(servlet, failure);
-    if (this.#log.logsRequests) this.#log.request(record);
+    if (this.#log?.logsRequests === true) this.#log.request(record);
   }
 }
 

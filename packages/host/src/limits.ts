@@ -273,7 +273,7 @@ export const LIMITS: Readonly<Record<LimitName, LimitRow>> = {
     'servlet',
     0,
     'LIMIT_LOG_HOUR',
-    "What a servlet's output and errors may add to the log in an hour; what is over is dropped and counted.",
+    "What a servlet's output and errors may add to the log in an hour, a quarter of it errors alone; what is over is dropped and counted. 0: none.",
   ),
   oldVersionMs: row(
     0,

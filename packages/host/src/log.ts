@@ -9,6 +9,9 @@ import { LogFile } from './log/log-file.ts';
 import { OutputHours } from './log/output-hours.ts';
 import { plainJson } from './plain-text.ts';
 
+/** So much later than its hour, at the most, is told what a servlet lost in it. */
+const SWEEP_MS = 60_000;
+
 /** The host's log: one pino, in the acceptor. Lines are collected and written a few times a second. */
 export class HostLog implements Closable {
   readonly label = 'log';
@@ -16,6 +19,7 @@ export class HostLog implements Closable {
   readonly #file: LogFile;
   readonly #logsRequests: boolean;
   readonly #hours: OutputHours;
+  readonly #sweepTimer: NodeJS.Timeout;
   #writtenBytes = 0;
 
   /** `maxBytesOf`: what a servlet may write in an hour. */
@@ -25,7 +29,6 @@ export class HostLog implements Closable {
     maxBytesOf: (servlet: string) => number = () => Infinity,
   ) {
     this.#file = new LogFile(destination);
-    this.#hours = new OutputHours(maxBytesOf);
     const write = (line: string): void => {
       const plain = plainJson(line);
       this.#writtenBytes += Buffer.byteLength(plain);
@@ -33,6 +36,19 @@ export class HostLog implements Closable {
     };
     this.#logger = pino({ base: null, timestamp: pino.stdTimeFunctions.epochTime }, { write });
     this.#logsRequests = level === 'requests';
+    this.#hours = new OutputHours(maxBytesOf, {
+      onFirst: (servlet, kind) =>
+        this.#logger.warn(
+          { servlet, code: 'LIMIT_LOG_HOUR' },
+          `${servlet}: its ${kind} ${kind === 'output' ? 'is' : 'are'} dropped for the rest of the hour: more than logMb`,
+        ),
+      onOver: (servlet, { lines, bytes }) =>
+        this.#logger.warn(
+          { servlet, code: 'LIMIT_LOG_HOUR' },
+          `${servlet}: ${lines} lines (${bytes} bytes) were dropped within an hour`,
+        ),
+    });
+    this.#sweepTimer = setInterval(() => this.#hours.sweep(), SWEEP_MS).unref();
   }
 
   get logsRequests(): boolean {
@@ -88,16 +104,18 @@ export class HostLog implements Closable {
     this.#logger.warn(text);
   }
 
-  /** `failure`: what the servlet threw, where it died of that. */
+  /** `failure`: what the servlet threw, where it died of that. It gets an id if it is told. */
   death(obituary: Obituary, failure: Failure | null): void {
-    const mayTell = obituary.cause === 'crash' && failure !== null && this.#hours.mayWrite(obituary.servlet);
-    this.#counted(obituary.servlet, () =>
+    const { servlet } = obituary;
+    const mayTell = obituary.cause === 'crash' && failure !== null && this.#mayTell(servlet, failure);
+    this.#counted(servlet, () =>
       this.#logger.warn({ obituary, ...(mayTell ? { failure } : {}) }, obituaryLine(obituary)),
     );
   }
 
-  servletFailure(servlet: string, failure: { name: string; message: string; stack?: string }): void {
-    if (!this.#hours.mayWrite(servlet)) return;
+  /** The failure gets an id if it is told. */
+  servletFailure(servlet: string, failure: Failure): void {
+    if (!this.#mayTell(servlet, failure)) return;
     this.#counted(servlet, () =>
       this.#logger.error({ servlet, failure }, `${servlet}: ${failure.name}: ${failure.message}`),
     );
@@ -105,27 +123,36 @@ export class HostLog implements Closable {
 
   servletOutput(servlet: string, level: number, text: string): void {
     const method = level >= 3 ? 'error' : level === 2 ? 'warn' : level === 1 ? 'info' : 'debug';
-    if (!this.#hours.mayWrite(servlet)) return;
+    if (!this.#hours.mayWrite(servlet, 'output', Buffer.byteLength(text))) return;
     this.#counted(servlet, () => this.#logger[method]({ servlet, output: true }, text));
+  }
+
+  #mayTell(servlet: string, failure: Failure): boolean {
+    const bytes = Buffer.byteLength(failure.message) + Buffer.byteLength(failure.stack ?? '');
+    if (!this.#hours.mayWrite(servlet, 'errors', bytes)) return false;
+    failure.id = failureId();
+    return true;
   }
 
   /** Writes what a servlet has a say in, and holds it to its hour. */
   #counted(servlet: string, write: () => void): void {
-    const dropped = this.#hours.takeDropped(servlet);
-    if (dropped > 0)
-      this.#logger.warn({ servlet, code: 'LIMIT_LOG_HOUR' }, `${servlet}: ${dropped} lines were dropped`);
     const before = this.#writtenBytes;
     write();
-    if (this.#hours.add(servlet, this.#writtenBytes - before))
-      this.#logger.warn(
-        { servlet, code: 'LIMIT_LOG_HOUR' },
-        `${servlet}: its output is dropped for the rest of the hour: more than logMb`,
-      );
+    this.#hours.add(servlet, this.#writtenBytes - before);
   }
 
   close(): void {
+    clearInterval(this.#sweepTimer);
+    this.#hours.close();
     this.#file.close();
   }
+}
+
+/** Tells failures apart in a log; it is no secret. */
+function failureId(): string {
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
 }
 
 function round(ms: number): number {

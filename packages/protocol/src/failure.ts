@@ -9,7 +9,7 @@ export interface Failure {
   errors?: Failure[];
   /** The author's lines around the place, with a caret under it. */
   source?: string;
-  /** The acceptor's own: names this failure in the log and on the page. */
+  /** The acceptor's own: names this failure in the log and on the page. None: the log does not have it. */
   id?: string;
 }
 

@@ -1,17 +1,23 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { type FrameWriter, type LogLevel, ToHost } from '@custodian/protocol';
 
 const LINE_MAX_CHARS = 8 * 1024;
 /** An empty line, too, is one in the log. */
 const LINE_MIN_BYTES = 64;
+/** For what says how much of a line was cut. */
+const MARK_BYTES = 48;
+const TELL_MS = 1000;
 
 /**
  * Sends what the servlet prints to the acceptor's log, and hides the thread's real streams: they hold the port to the
  * supervisor's message handler, where forged messages do harm.
  */
 export function replaceOutput(writer: FrameWriter, maxBytesPerSecond: number): void {
-  const budget = new OutputBudget(maxBytesPerSecond);
+  const budget = new OutputBudget(maxBytesPerSecond, (dropped) =>
+    sendLine(writer, 2, `${dropped} lines of output were dropped: too much in a second`),
+  );
   const stdout = lineStream(writer, budget, 1);
   const stderr = lineStream(writer, budget, 3);
   for (const [name, stream] of [
@@ -26,45 +32,60 @@ export function replaceOutput(writer: FrameWriter, maxBytesPerSecond: number): v
 /** So much output a second; the rest is dropped and counted, so that a flood costs the thread and nobody else. */
 class OutputBudget {
   readonly #maxBytesPerSecond: number;
+  readonly #onDropped: (count: number) => void;
   #bytes: number;
   #refilledAt = performance.now();
   #dropped = 0;
+  #timer: NodeJS.Timeout | null = null;
 
-  constructor(maxBytesPerSecond: number) {
+  /** `onDropped`: tells how many lines were dropped, before the next one goes out, or when there is none for a second. */
+  constructor(maxBytesPerSecond: number, onDropped: (count: number) => void) {
     this.#maxBytesPerSecond = maxBytesPerSecond;
     this.#bytes = maxBytesPerSecond;
+    this.#onDropped = onDropped;
   }
 
-  /** May a line of that length go out? Otherwise it is counted as dropped. */
-  take(bytes: number): boolean {
+  /** The line, or as much of it as may ever go out, with a mark that says what is missing; null: it is dropped now, and counted. */
+  take(line: string): string | null {
     const now = performance.now();
     const refilled = this.#bytes + ((now - this.#refilledAt) * this.#maxBytesPerSecond) / 1000;
     this.#bytes = Math.min(this.#maxBytesPerSecond, refilled);
     this.#refilledAt = now;
-    if (this.#bytes < bytes) {
+    const text = cut(line, this.#maxBytesPerSecond - LINE_MIN_BYTES);
+    // The mark alone may be more than a tiny budget.
+    const bytes = Math.min(LINE_MIN_BYTES + Buffer.byteLength(text), this.#maxBytesPerSecond);
+    if (this.#bytes < bytes || bytes === 0) {
       this.#dropped++;
-      return false;
+      this.#timer ??= setTimeout(() => this.#tellDropped(), TELL_MS).unref();
+      return null;
     }
     this.#bytes -= bytes;
-    return true;
+    this.#tellDropped();
+    return text;
   }
 
-  /** Lines dropped since the last call. */
-  takeDropped(): number {
-    const dropped = this.#dropped;
+  #tellDropped(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#dropped > 0) this.#onDropped(this.#dropped);
     this.#dropped = 0;
-    return dropped;
   }
+}
+
+/** A line of so many bytes at the most; what is cut is counted in its place. */
+function cut(line: string, maxBytes: number): string {
+  if (line.length <= LINE_MAX_CHARS && Buffer.byteLength(line) <= maxBytes) return line;
+  const bytes = Buffer.from(line.slice(0, LINE_MAX_CHARS));
+  // Ends before a character that is not whole.
+  const kept = new StringDecoder().write(bytes.subarray(0, Math.max(0, maxBytes - MARK_BYTES)));
+  return `${kept}… (${line.length - kept.length} more characters were cut)`;
 }
 
 function lineStream(writer: FrameWriter, budget: OutputBudget, level: LogLevel): Writable {
   let partial = '';
   function emit(line: string): void {
-    const text = line.length > LINE_MAX_CHARS ? `${line.slice(0, LINE_MAX_CHARS)}…` : line;
-    if (!budget.take(LINE_MIN_BYTES + Buffer.byteLength(text))) return;
-    const dropped = budget.takeDropped();
-    if (dropped > 0) sendLine(writer, 2, `${dropped} lines of output were dropped: too much in a second`);
-    sendLine(writer, level, text);
+    const text = budget.take(line);
+    if (text !== null) sendLine(writer, level, text);
   }
   return new Writable({
     decodeStrings: false,

@@ -19,8 +19,10 @@ export interface PoolSite {
   isDevelopment: boolean;
   /** Its threads have used so much more CPU time, in ms. */
   onCpu(ms: number): void;
-  onCharge(exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
-  /** `failure`: what it threw, if it did. */
+  onCharge(exchange: Exchange, usage: Usage, peakBytes: number): void;
+  /** It threw. The failure gets an id if the log has it. */
+  onFailure(failure: Failure): void;
+  /** `failure`: what it threw, if it did; it gets an id if the log has it. */
   onDeath(obituary: Obituary, failure: Failure | null): void;
   onLog(level: number, text: string): void;
 }

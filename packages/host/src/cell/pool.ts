@@ -316,11 +316,11 @@ export class ServletPool implements ThreadsOwner {
     const { pass } = exchange;
     const isPassed = failure?.code === 'SERVLET_NEXT_DISPATCHER' && pass !== null && !exchange.isHeadSent;
     if (failure !== null && !isPassed) {
-      failure.id = failureId();
+      this.#site.onFailure(failure);
       this.#refusals.failed(exchange, failure);
     }
     this.#threads.pace.add(usage);
-    this.#site.onCharge(exchange, usage, lease.meter.requestPeakBytes, isPassed ? null : failure);
+    this.#site.onCharge(exchange, usage, lease.meter.requestPeakBytes);
     if (isPassed && !exchange.isDone) {
       exchange.givenAt = 0;
       pass(exchange);
@@ -386,7 +386,6 @@ export class ServletPool implements ThreadsOwner {
   onGone(lease: Lease, running: number): void {
     this.#threads.remove(lease);
     const cause = lease.deathCause ?? 'crash';
-    if (lease.failure !== null) lease.failure.id = failureId();
     const isOrderly = (cause === 'drain' || cause === 'idle') && lease.exchanges.size === 0;
     const guilty = isOrderly ? null : guiltyOf(lease, running);
     const obituary = obituaryOf(lease, guilty, this.servlet.name, this.limits);
@@ -434,7 +433,7 @@ export class ServletPool implements ThreadsOwner {
             wallMicros: Math.round((performance.now() - Math.max(exchange.startedAt, lease.progressAt)) * 1000),
           };
           this.#refusals.died(exchange, obituary, lease.failure);
-          this.#site.onCharge(exchange, exchange.usage, lease.meter.requestPeakBytes, null);
+          this.#site.onCharge(exchange, exchange.usage, lease.meter.requestPeakBytes);
           break;
         case 'cut':
           exchange.cut();
@@ -471,11 +470,4 @@ export class ServletPool implements ThreadsOwner {
     if (this.state === 'starting') return;
     for (const settled of this.#onSettled.splice(0)) settled();
   }
-}
-
-/** Tells failures apart in a log; it is no secret. */
-function failureId(): string {
-  return Math.floor(Math.random() * 2 ** 48)
-    .toString(16)
-    .padStart(12, '0');
 }

@@ -28,7 +28,8 @@ export interface ServletsSite {
   versions: VersionKeeper;
   isDevelopment: boolean;
   onCpu(servlet: string, ms: number): void;
-  onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number, failure: Failure | null): void;
+  onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number): void;
+  onFailure(servlet: string, failure: Failure): void;
   onDeath(obituary: Obituary, failure: Failure | null): void;
   onLog(servlet: string, level: number, text: string): void;
   /** Now and then, while nothing runs. */
@@ -109,7 +110,8 @@ export class Servlets {
       versions: site.versions,
       isDevelopment: site.isDevelopment,
       onCpu: (ms) => site.onCpu(held.name, ms),
-      onCharge: (exchange, usage, peakBytes, failure) => site.onCharge(held.name, exchange, usage, peakBytes, failure),
+      onCharge: (exchange, usage, peakBytes) => site.onCharge(held.name, exchange, usage, peakBytes),
+      onFailure: (failure) => site.onFailure(held.name, failure),
       onDeath: (obituary, failure) => site.onDeath(obituary, failure),
       onLog: (level, text) => site.onLog(held.name, level, text),
     });
