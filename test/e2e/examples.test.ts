@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { testHost, type TestHost } from '@custodian/host/testing';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
 
-const EXAMPLES = ['index', 'login', 'formlet', 'blog'];
+const EXAMPLES = ['index', 'login', 'formlet', 'blog', 'checkout'];
 const file = (name: string): string => fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url));
 
 let host: TestHost;
@@ -52,6 +52,19 @@ describe('the examples, by the testing kit', { timeout: 60_000 }, () => {
     expect(tab.text).toContain('Which day?');
     await tab.back();
     expect(tab.text).toContain('From one to twelve.');
+  });
+
+  test('checkout is paid once: who goes back is told that what he paid is paid', async () => {
+    const tab = await host.browse('/checkout');
+    await tab.check('Tea, 4 €').submit('Go on');
+    await tab.submit('Go on');
+    await tab.fill('Your name', 'Ada').submit('Pay');
+    expect(tab.text).toContain('Ada has paid 4 €, once. Receipt number 1.');
+    await tab.back();
+    expect([tab.status, tab.text]).toEqual([410, expect.stringContaining('what was done before is done')]);
+    expect(tab.text).not.toContain('This visit has changed nothing');
+    await tab.click('Start again');
+    expect(tab.title).toBe('What would you like?');
   });
 
   test('blog leads from its list to each post by readable addresses, and takes new ones', async () => {

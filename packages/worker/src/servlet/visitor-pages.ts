@@ -8,7 +8,7 @@ export function expiredPage(startUrl: string): PlainReply {
     status: 410,
     code: 'SERVLET_NO_CONTINUATION',
     title: 'This page has expired',
-    text: 'It was open for too long, or it has been answered for good. This visit has changed nothing.',
+    text: 'It was open for too long, or it has been answered for good. Coming back to it has changed nothing: what was done before is done.',
     startUrl,
   });
 }
