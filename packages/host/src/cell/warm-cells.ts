@@ -16,6 +16,8 @@ export class WarmCells {
   readonly #target: number;
   readonly #waiting = new Map<Profile, Cell[]>();
   readonly #warmed = new Set<Profile>();
+  /** Resolves when the cell that was taken last has had its time to begin. */
+  #lastBegun: Promise<void> = Promise.resolve();
 
   constructor(site: CellSite, target: number) {
     this.#site = site;
@@ -51,14 +53,20 @@ export class WarmCells {
     const cells = this.#cellsOf(profile);
     const index = cells.findIndex(({ hasWarmUp }) => mayBeWarm || !hasWarmUp);
     const [cell = this.#boot(profile)] = index < 0 ? [] : cells.splice(index, 1);
-    // The one who waits goes first: a boot takes one core as long as loading his servlet does, and that takes another.
-    void this.#replace(cell, profile).catch(() => {});
+    this.#lastBegun = hasBegun(cell);
+    void this.#replace(profile).catch(() => {});
     return cell;
   }
 
-  async #replace(taken: Cell, profile: Profile): Promise<void> {
-    await Promise.race([taken.begun, delay(LOAD_MAX_MS, undefined, { ref: false })]);
-    await delay(ANSWER_MS, undefined, { ref: false });
+  /**
+   * The one who waits goes first: a boot takes one core as long as loading his servlet does, and that takes another. When the cell that he
+   * waited for has died meanwhile, he waits for one that was taken later. Where they are taken all the time, that is for so long.
+   */
+  async #replace(profile: Profile): Promise<void> {
+    const until = performance.now() + LOAD_MAX_MS;
+    let begun: Promise<void>;
+    do await (begun = this.#lastBegun);
+    while (begun !== this.#lastBegun && performance.now() < until);
     await this.prepare(profile);
   }
 
@@ -83,4 +91,9 @@ export class WarmCells {
     });
     return cell;
   }
+}
+
+async function hasBegun(cell: Cell): Promise<void> {
+  await Promise.race([cell.begun, delay(LOAD_MAX_MS, undefined, { ref: false })]);
+  await delay(ANSWER_MS, undefined, { ref: false });
 }
