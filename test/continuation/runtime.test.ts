@@ -245,6 +245,57 @@ suite('native()', () => {
   });
 });
 
+suite('native(), what settles while its page is out', () => {
+  const sleep = 'const sleep = () => new Promise((r) => setTimeout(r, 10)), log: string[] = [];\n';
+  const longer = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+  test.each([
+    ['a race', 'Promise.race([ask(1), sleep().then(() => "late")])', 'late'],
+    [
+      'an end that waits for nobody',
+      '(async () => { void ask(1).catch(() => {}); await sleep(); return "left"; })()',
+      'left',
+    ],
+  ])('%s is told to who answers the page, and the flow goes on then', async (_what, thunk, told) => {
+    const { exports } = await load(
+      `${sleep}export async function start() { const first = await native(() => ${thunk}); log.push(first); const more = await ask("more"); return [first, more]; }
+      export const logged = () => log.length;`,
+    );
+    const k = captured(await prompt(exports['start']!));
+    await longer();
+    expect(exports['logged']!()).toBe(0);
+    const second = captured(await resume(k, 'in vain'));
+    expect(returned(await resume(second, 'a'))).toEqual([told, 'a']);
+    expect(returned(await resume(second, 'b'))).toEqual([told, 'b']);
+    await expect(resume(k, 1)).rejects.toMatchObject({ code: 'SERVLET_ONE_SHOT' });
+  });
+
+  test('an error is thrown at the native part when the page is answered', async () => {
+    const { exports } = await load(
+      `${sleep}export async function start() { try { return await native(() => Promise.race([ask(1), sleep().then(() => { throw new Error("no"); })])); } catch (e) { return "caught " + (e as Error).message; } }`,
+    );
+    const k = captured(await prompt(exports['start']!));
+    await longer();
+    expect(returned(await resume(k, 1))).toBe('caught no');
+  });
+
+  test('a flow that did not wait for the native part has its end told as well', async () => {
+    const { exports } = await load(
+      `${sleep}export async function start() { return await Promise.race([native(() => ask(1)), sleep().then(() => "ended")]); }
+      export async function fails() { await Promise.race([native(() => ask(1)), sleep()]); throw new Error("on its own"); }
+      export async function suspends() { await Promise.race([native(() => ask(1)), sleep()]); return await ask(2); }`,
+    );
+    const ended = captured(await prompt(exports['start']!)),
+      failed = captured(await prompt(exports['fails']!)),
+      suspended = captured(await prompt(exports['suspends']!));
+    await longer();
+    expect(returned(await resume(ended, 1))).toBe('ended');
+    await expect(resume(failed, 1)).rejects.toThrow('on its own');
+    await expect(resume(suspended, 1)).rejects.toMatchObject({ code: 'SERVLET_UNSAFE_CONTEXT' });
+    await expect(resume(ended, 1)).rejects.toMatchObject({ code: 'SERVLET_ONE_SHOT' });
+  });
+});
+
 suite('native(), with two branches', () => {
   test('the second that suspends is told on the console where it did, and fails where it is awaited', async () => {
     const { emitted } = await load(

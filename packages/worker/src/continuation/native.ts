@@ -5,7 +5,8 @@ import { trace } from './trace.ts';
 
 /**
  * Runs code that cannot be captured. A capture inside parks the native stack instead: the page goes out, and resuming settles the
- * promise. Such a continuation lives in this thread's memory and can be resumed once.
+ * promise. Such a continuation lives in this thread's memory and can be resumed once. What settles while the page is out is given when
+ * it is answered.
  */
 export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Value> {
   let store: Store;
@@ -14,7 +15,15 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  return storage.run({ ...store, isNative: true, nativeAt: new Error() }, async () => thunk());
+  const { run } = store;
+  return storage.run({ ...store, isNative: true, nativeAt: new Error() }, async () => {
+    try {
+      return await thunk();
+    } finally {
+      // A race, say, that is won while a page of another branch is out: what follows belongs to the request that answers the page.
+      for (let resting = run.resting; resting; resting = run.resting) await resting;
+    }
+  });
 }
 
 /** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
@@ -41,7 +50,7 @@ export function park(store: Store, make: PageMaker): Promise<unknown> {
         else resolve(value);
       },
     };
-    run.finish({ kind: 'captured', continuation: new Continuation(null, store.bindings, parked), make });
+    run.rest({ kind: 'captured', continuation: new Continuation(null, store.bindings, parked), make });
   });
 }
 

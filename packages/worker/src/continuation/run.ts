@@ -20,6 +20,10 @@ export class Run implements SignalOwner {
   /** It fails when what is on its way has come as far as it can. */
   isEnding = false;
   #waiting: Waiting | null;
+  /** A native part waits for its page's answer: resolved when that is here. */
+  #resting: PromiseWithResolvers<void> | null = null;
+  /** How the run ended while its page was out: told to who answers the page. */
+  #kept: ((waiting: Waiting) => void) | null = null;
   constructor(context: unknown, waiting: Waiting) {
     this.context = context;
     this.#waiting = waiting;
@@ -30,16 +34,35 @@ export class Run implements SignalOwner {
   get isHere(): boolean {
     return storage.getStore()?.run === this;
   }
-  /** After a native part has parked: the outcome of its stack goes to whoever resumes it. */
+  /** Pending while a native part waits for its page's answer; null: none does. */
+  get resting(): Promise<void> | null {
+    return this.#resting?.promise ?? null;
+  }
+  /** A native part has parked: the run comes to rest with its page. */
+  rest(outcome: Outcome): void {
+    this.finish(outcome);
+    this.#resting = Promise.withResolvers();
+  }
+  /** The page is answered: the outcome of the native part's stack goes to whoever did. */
   waitAgain(context: unknown, waiting: Waiting): void {
+    const resting = this.#resting,
+      kept = this.#kept;
     this.context = context;
-    this.#waiting = waiting;
+    this.#resting = this.#kept = null;
+    if (kept === null) this.#waiting = waiting;
+    else kept(waiting);
+    resting?.resolve();
   }
   finish(outcome: Outcome): void {
-    this.#take()?.resolve(outcome);
+    this.#settle((waiting) => waiting.resolve(outcome));
   }
   fail(error: unknown): void {
-    this.#take()?.reject(error);
+    this.#settle((waiting) => waiting.reject(error));
+  }
+  #settle(tell: (waiting: Waiting) => void): void {
+    const waiting = this.#take();
+    if (waiting !== null) tell(waiting);
+    else if (this.#resting !== null) this.#kept ??= tell;
   }
   #take(): Waiting | null {
     const waiting = this.#waiting;
