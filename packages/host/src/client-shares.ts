@@ -52,16 +52,17 @@ export class ClientShares {
 
   #victim(own: Set<Held>): Held | null {
     let within: Held | null = null;
-    let looked = 0;
+    const looked: Held[] = [];
     for (const connection of own) {
       if (connection.isWaitingForClient) {
         if (connection.current === null) return connection;
         within ??= connection;
       }
-      if (++looked === Math.min(LOOKED_MAX_COUNT, own.size)) break;
+      looked.push(connection);
+      if (looked.length === LOOKED_MAX_COUNT) break;
     }
     // Those behind them are looked at for the next newcomer.
-    if (within === null) for (const each of [...own].slice(0, looked)) if (own.delete(each)) own.add(each);
+    if (within === null) for (const each of looked) if (own.delete(each)) own.add(each);
     return within;
   }
 }
