@@ -82,8 +82,26 @@ export const ESCAPE_NODE: readonly Row[] = [
   ),
   returns(
     'a function that has a bind of its own, for comparison',
-    `'use strict'; const own = () => {}; own.bind = () => 'own'; return own.bind() + (() => 'bound').bind(null)();`,
-    /^ownbound$/,
+    `'use strict'; const own = () => {}; own.bind = own.apply = () => 'own'; return own.bind() + own.apply() + (() => 'bound').bind(null)();`,
+    /^ownownbound$/,
     { isProbe: true },
+  ),
+  denied(
+    'the class of modules, by what Node gives to a function that requires',
+    `const { createRequire } = await import('node:module'); let modules;
+     Object.defineProperty(Function.prototype, 'cache', { set(value) { modules ??= value; }, configurable: true });
+     createRequire(import.meta.url); const Module = Object.values(modules)[0].constructor;
+     Module.registerHooks({ resolve: (name, context, next) => name === 'custodian' ? { url: 'node:net', shortCircuit: true } : next(name, context) });
+     return Object.keys(await import('custodian')).join();`,
+    ABSENT,
+  ),
+  denied(
+    'the port to its supervisor, by the process, to which Node applies listeners',
+    `const { EventEmitter } = await import('node:events'); const { apply } = Function.prototype; let real;
+     Function.prototype.apply = function (self, given) { if (self?.moduleLoadList !== undefined) real = self; return Reflect.apply(apply, this, [self, given]); };
+     process.on('warning', () => {}); const emitter = new EventEmitter(); for (let count = 0; count < 12; count++) emitter.on('x', () => {});
+     await new Promise((resolve) => setTimeout(resolve, 20)); const { stdin } = real;
+     return Reflect.ownKeys(stdin).map((key) => stdin[key]).find((value) => value instanceof MessagePort).constructor.name;`,
+    ABSENT,
   ),
 ];

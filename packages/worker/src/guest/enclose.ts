@@ -102,10 +102,10 @@ function nothing(): void {}
 /**
  * A property that a guest adds to these would be found in objects of Node's insides: a setter `handle` on
  * Object.prototype is called with the handle of every stream that writes, one `0` on Array.prototype with whatever is
- * queued. What is there already stays as it may be changed anywhere.
+ * queued, one `cache` on Function.prototype with all CommonJS modules. What is there already stays as it may be changed anywhere.
  */
 function forbidAdditions(): void {
-  const prototypes: object[] = [Object.prototype, Array.prototype, EventEmitter.prototype];
+  const prototypes: object[] = [Object.prototype, Array.prototype, Function.prototype, EventEmitter.prototype];
   for (
     let from: object = PassThrough.prototype;
     from !== Object.prototype;

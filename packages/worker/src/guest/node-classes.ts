@@ -13,7 +13,7 @@ interface ModuleLoader {
 export function closeNodeClasses(channel: Socket): void {
   closeModules();
   freezeSteps();
-  fixBind();
+  fixCalls();
   closePorts();
   freezeHandles(channel);
   freezeDiagnostics();
@@ -69,18 +69,23 @@ function freezeSteps(): void {
     Object.freeze(Object.getPrototypeOf(steps));
 }
 
-/** Node binds functions to its loader of modules. A function may have a `bind` of its own, as underscore has. */
-function fixBind(): void {
+/**
+ * Node binds functions to its loader of modules, and applies listeners to who emits, the process among them. A function may have
+ * methods of its own by these names, as underscore has.
+ */
+function fixCalls(): void {
   const { prototype } = Function;
-  const bind = boundBy();
-  Object.defineProperty(prototype, 'bind', {
-    get: () => bind,
-    set(this: object, value: unknown) {
-      if (this === prototype) throw new TypeError('Cannot replace Function.prototype.bind: a guest may not');
-      Object.defineProperty(this, 'bind', { value, configurable: true, enumerable: true, writable: true });
-    },
-    configurable: false,
-  });
+  for (const name of ['apply', 'bind', 'call']) {
+    const method: unknown = Reflect.get(prototype, name);
+    Object.defineProperty(prototype, name, {
+      get: () => method,
+      set(this: object, value: unknown) {
+        if (this === prototype) throw new TypeError(`Cannot replace Function.prototype.${name}: a guest may not`);
+        Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
+      },
+      configurable: false,
+    });
+  }
 }
 
 function boundBy(): (...given: unknown[]) => unknown {
