@@ -231,11 +231,13 @@ export class ServletPool implements ThreadsOwner {
 
   /** Who would wait for instances that rest, and be refused all the same, hears it at once. */
   #refuseHopeless(now: number): void {
+    const rooms = this.#threads.roomsInMs();
+    if (rooms === null) return;
     let aheadCount = 0;
     for (const exchange of this.#queue.slice()) {
       // One that waits for an older version waits for other threads.
       if (this.#versionOf(exchange) !== null) continue;
-      const roomInMs = this.#threads.roomInMs(aheadCount);
+      const roomInMs = rooms[Math.min(aheadCount, rooms.length - 1)]!;
       if (roomInMs <= exchange.queuedAt + this.limits.queueTimeoutMs - now) aheadCount++;
       else {
         this.#queue.splice(this.#queue.indexOf(exchange), 1);

@@ -303,11 +303,11 @@ export class Threads implements Iterable<Lease> {
   }
 
   /**
-   * In how many ms the one that has so many others before him may have a thread: 0 when that may be at any moment, more when all
-   * that come before are with instances that rest, and nothing is saved of them.
+   * In how many ms each of those that wait, in their order, may have a thread: 0 when that may be at any moment, more when all that are
+   * left are with instances that rest, and nothing is saved of them. The last is said of all behind it. null: nobody waits for a rest.
    */
-  roomInMs(aheadCount: number): number {
-    if (!this.isInstanceEach || this.currentCount() < this.limits.threadsMaxCount) return 0;
+  roomsInMs(): number[] | null {
+    if (!this.isInstanceEach || this.currentCount() < this.limits.threadsMaxCount) return null;
     const now = performance.now();
     const rests: number[] = [];
     for (const lease of this.#leases) {
@@ -316,7 +316,8 @@ export class Threads implements Iterable<Lease> {
         lease.isIdle && this.isSpent(lease) && !this.#places.hasWaiting(lease) && !this.isParkable(lease);
       rests.push(isAtRest ? Math.max(0, lease.progressAt + INSTANCE_REST_MIN_MS - now) : 0);
     }
-    return rests.sort((a, b) => a - b)[aheadCount] ?? INSTANCE_REST_MIN_MS;
+    rests.push(INSTANCE_REST_MIN_MS);
+    return rests.sort((a, b) => a - b);
   }
 
   // -- Fewer of them -------------------------------------------------------------------------------------------------
