@@ -39,26 +39,42 @@ const longestChain = 5;
 /** Who would be on the stack of an error, natively. Lines, and no frames: who keeps an error would keep their values. */
 const callersOf: WeakMap<Error, readonly string[]> = new WeakMap();
 
-/**
- * Something was thrown out of a frame that the runtime had re-entered. Only now are all callers known: when it reaches the root, some
- * may have suspended once more, in a `finally` block say, and be gone from the continuation.
- * @param callers who called the frame
- */
-export function leftFrame(error: unknown, callers: Frame | null): void {
-  if (error instanceof Error && !callersOf.has(error)) callersOf.set(error, linesOf(callers));
+/** The frames that a resumption goes through, as callers of what is thrown out of one. */
+export class Callers {
+  /** From where they were counted last: they are as many as there are authors' frames from there outwards. */
+  #from: Frame | null | undefined;
+  #count = 0;
+
+  /**
+   * Something was thrown out of a frame that the runtime had re-entered. Only now are all callers known: when it reaches the root, some
+   * may have suspended once more, in a `finally` block say, and be gone from the continuation.
+   * @param callers who called the frame: outwards of those of the calls before
+   */
+  left(error: unknown, callers: Frame | null): void {
+    if (error instanceof Error && !callersOf.has(error))
+      callersOf.set(error, linesOf(callers, this.#countFrom(callers)));
+  }
+
+  /** Where each frame throws an error of its own, counting all of them each time would take seconds where they are thousands. */
+  #countFrom(callers: Frame | null): number {
+    if (this.#from === undefined) for (let f = callers; f; f = f.next) this.#count += hasLine(f) ? 1 : 0;
+    else for (let f = this.#from; f && f !== callers; f = f.next) this.#count -= hasLine(f) ? 1 : 0;
+    this.#from = callers;
+    return this.#count;
+  }
 }
 
-function linesOf(frames: Frame | null): string[] {
+const hasLine = (frame: Frame): boolean => !(frame instanceof BindingFrame) && frame.meta !== null;
+
+function linesOf(frames: Frame | null, count: number): string[] {
   const lines: string[] = [];
-  let left = 0;
-  for (let f = frames; f; f = f.next) {
-    if (f instanceof BindingFrame || !f.meta) continue;
-    const { name, file } = f.meta,
-      { line, column } = f.meta.awaits[f.pc - 1]!;
-    if (lines.length < longestStack) lines.push(`    at async ${name} (${file}:${line}:${column})`);
-    else left++;
+  for (let f = frames; f && lines.length < longestStack; f = f.next) {
+    if (!hasLine(f)) continue;
+    const { name, file, awaits } = f.meta!,
+      { line, column } = awaits[f.pc - 1]!;
+    lines.push(`    at async ${name} (${file}:${line}:${column})`);
   }
-  if (left > 0) lines.push(`    ... ${left} more`);
+  if (count > lines.length) lines.push(`    ... ${count - lines.length} more`);
   return lines;
 }
 

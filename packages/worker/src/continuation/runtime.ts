@@ -3,7 +3,7 @@ import { failLost } from './capture.ts';
 import { Continuation, type Outcome, type PageMaker } from './continuation.ts';
 import { suspendedInExit, UnsafeContextError } from './errors.ts';
 import { type Bindings, bindingsAt, type Frame, link } from './frame.ts';
-import { addLogicalStack, leftFrame } from './logical-stack.ts';
+import { addLogicalStack, Callers } from './logical-stack.ts';
 import { unpark } from './native.ts';
 import { whenSettled } from './promises.ts';
 import { Run, storage } from './run.ts';
@@ -130,8 +130,9 @@ export function resume(
 
 /** Each frame's result is the next one's input. The list is never changed: a capture on the way links new frames to the same rest. */
 async function runFrames(run: Run, k: Continuation, value: unknown, isError: boolean): Promise<void> {
-  let bindings: Bindings | null = null;
-  if (isError) leftFrame(value, k.frames);
+  let bindings: Bindings | null = null,
+    callers: Callers | null = null;
+  if (isError) (callers = new Callers()).left(value, k.frames);
   for (let frame = k.frames; frame; frame = frame.next) {
     if (!frame.body) continue;
     if (frame.bindings !== bindings) storage.enterWith({ run, bindings: (bindings = frame.bindings), isNative: false });
@@ -147,7 +148,7 @@ async function runFrames(run: Run, k: Continuation, value: unknown, isError: boo
         rejected(run, error, promise, frame.next);
         return;
       }
-      leftFrame(error, frame.next);
+      (callers ??= new Callers()).left(error, frame.next);
       value = error;
       isError = true;
     }
