@@ -31,6 +31,17 @@ describe('two requests that run at once in a thread', () => {
     expect(used).toMatchObject({ status: 'rejected', reason: { code: 'SERVLET_UNSAFE_CONTEXT' } });
     expect((used as PromiseRejectedResult).reason.message).toMatch(/another request has begun it/);
     expect(made).toMatchObject({ status: 'rejected', reason: { code: 'SERVLET_UNSAFE_CONTEXT' } });
+    expect((made as PromiseRejectedResult).reason.message).toMatch(/another request has awaited it first/);
+  });
+
+  test('who began it is told that another has awaited it, though he does not come to his own await', async () => {
+    const { exports } = await load(`
+      let asked: Promise<unknown> | null = null;
+      export async function make() { asked = ask('A'); await new Promise((resolve) => setTimeout(resolve, 50)); return await asked; }
+      export async function use() { return ['B', await asked]; }`);
+    const [made] = await Promise.allSettled([prompt(exports['make']!), prompt(exports['use']!)]);
+    expect(made).toMatchObject({ status: 'rejected', reason: { code: 'SERVLET_UNSAFE_CONTEXT' } });
+    expect((made as PromiseRejectedResult).reason.message).toMatch(/another request has awaited it first/);
   });
 
   test('who began it is right, if it awaits it first', async () => {

@@ -31,6 +31,8 @@ export class Capture<Handler = unknown> extends Signal {
   readonly handler: Handler;
   readonly frames: Frame[] = [];
   readonly owner: SignalOwner;
+  /** Another request has awaited it to its end, so that its own can't any more. */
+  isTaken = false;
   constructor(handler: Handler, owner: SignalOwner) {
     super();
     this.handler = handler;
@@ -182,11 +184,18 @@ export function mayPass(signal: Signal, awaited: Promise<unknown> | undefined | 
 const TOO_LATE =
   'its request has been answered already; the promise of a capturing call can be awaited once, there and then';
 const ANOTHERS = 'another request has begun it; each request has to await calls of its own';
+const TAKEN =
+  'another request has awaited it first, and got this error as well; each request has to await calls of its own';
 
 /** What is to be said of one that may not pass; undefined: it left the chain of its calls. */
 export function whyRefused(signal: Capture | Exit): string | undefined {
   if (signal.isLate || (signal instanceof Capture && signal.promise === null)) return TOO_LATE;
-  return signal.owner.isHere ? undefined : ANOTHERS;
+  return signal.owner.isHere ? whyLost(signal) : ANOTHERS;
+}
+
+/** What is to be said, in its own request, of one that never arrives there; undefined: it left the chain of its calls. */
+export function whyLost(signal: Signal): string | undefined {
+  return signal instanceof Capture && signal.isTaken ? TAKEN : undefined;
 }
 
 function refuse(signal: Signal, meta: FunctionDescription, at: number): UnsafeContextError {

@@ -1,4 +1,4 @@
-import { Capture, Exit, type Signal } from './activation.ts';
+import { Capture, Exit, type Signal, whyLost } from './activation.ts';
 import type { PageMaker } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import { park } from './native.ts';
@@ -49,7 +49,8 @@ function lostError(signal: Signal, cause?: unknown): UnsafeContextError {
   return new UnsafeContextError(
     signal,
     null,
-    'its promise was not awaited, or something swallowed its rejection (.catch, a callback, allSettled)',
+    whyLost(signal) ??
+      'its promise was not awaited, or something swallowed its rejection (.catch, a callback, allSettled)',
     cause === undefined ? undefined : { cause },
   );
 }

@@ -85,6 +85,7 @@ function rejected(run: Run, error: unknown, promise: Promise<unknown> | null, re
           "it left its chain of calls on the way to the servlet's start: by .then, or through code that is not compiled (a library, a direct eval, 'use native')",
       ),
     );
+    if (error instanceof Capture && error.owner !== run) error.isTaken = true;
     return;
   }
   if (error instanceof Exit) {
