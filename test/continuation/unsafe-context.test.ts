@@ -346,9 +346,12 @@ describe('unsafe contexts', () => {
       const error = (await prompt(() => exports['start']!(call)).catch((e: Error) => e)) as Error;
       return /way out: +(.*)/.exec(error.message)![1]!;
     };
-    expect(await wayOut('@some/library', 'index.mjs')).toContain("transform: ['@some/library']");
-    expect(await wayOut('common', 'index.cjs')).not.toContain('transform');
-    expect(await wayOut('common', 'index.cjs')).toContain('native(...)');
+    expect(await wayOut('@some/library', 'index.mjs', 'module')).toContain("transform: ['@some/library']");
+    expect(await wayOut('some library', 'index.js', 'module')).toContain("transform: ['some library']");
+    for (const file of ['index.cjs', 'index.js']) {
+      expect(await wayOut('common', file, 'commonjs')).not.toContain('transform');
+      expect(await wayOut('common', file, 'commonjs')).toContain('native(...)');
+    }
   });
 
   describe('leaving that something keeps, in code that never ends', () => {

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { ownFiles } from './own-files.ts';
 import type { Frame, FunctionDescription } from './frame.ts';
 import { stackText } from './trace.ts';
@@ -165,12 +166,18 @@ const turns = /node:internal\/process\/|^new Promise |node:.*async_(?:hooks|loca
 const packageOf = (call: string): string | null =>
   /.*[/\\]node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)[/\\]/.exec(call)?.[1]?.replace('\\', '/') ?? null;
 
-/** The package of a foreign call is no way out if it is compiled already, or can't be. */
-function waysOutOf(first: string, foreign = ''): string {
-  const library = packageOf(foreign),
-    isCompilable = library !== null && !isToBeCompiled(foreign) && !fileOf(foreign).endsWith('.cjs');
+/** The package of a foreign call is no way out if it is compiled already, or can't be: CommonJS, whose calls have paths and no URLs. */
+function waysOutOf(first: string, foreign: string | undefined, stack: string): string {
+  const library = foreign === undefined ? null : packageOf(foreign),
+    isCompilable =
+      foreign !== undefined &&
+      library !== null &&
+      !isToBeCompiled(foreign) &&
+      stack.includes(pathToFileURL(fileOf(foreign)).href);
   return `${first}; ${isCompilable ? `or have the package compiled, by continuations: { transform: ['${library}'] } of the servlet's options; ` : ''}or wrap the foreign call in native(...), which can be resumed once`;
 }
+
+export const SUSPEND_FIRST = 'suspend before the call that leaves, and leave to the finally block what shows no page';
 
 /** A finally block that runs for an exit has suspended: its request has its response, and no page can take that place. */
 export function suspendedInExit(signal: SignalTrace, exit: unknown): UnsafeContextError {
@@ -218,6 +225,6 @@ function unsafeContextMessage(
     ...callers.filter((c) => c !== foreign).map((c) => `  called from: ${c}`),
     ...(foreign === undefined ? [] : [`  foreign:     ${foreign}`]),
     received ? `  received by: the await in ${describePlace(received.meta, received.at)}` : '  received by: no await',
-    `  way out:     ${wayOut ?? waysOutOf(received === null ? 'await the suspending call directly' : waysOut[kind], foreign)}`,
+    `  way out:     ${wayOut ?? waysOutOf(received === null ? 'await the suspending call directly' : waysOut[kind], foreign, stack)}`,
   ].join('\n');
 }
