@@ -233,6 +233,24 @@ suite('native()', () => {
     await expect(resume(k, 1)).rejects.toMatchObject({ code: 'SERVLET_ONE_SHOT' });
   });
 
+  test('keeps where it was called of the first ones, and of the next ones after a mistake', async () => {
+    const { exports, file } = await load(
+      'export async function quick() { for (let i = 0; i < 1000; i++) await native(() => i); }\nexport async function start() {\n  return await native(() => ask(1));\n}',
+    );
+    const { quick, start } = exports;
+    const again = async (): Promise<unknown> => {
+      const k = captured(await prompt(start!));
+      await resume(k, 1);
+      return (await resume(k, 2).catch((e: Error) => e)) as unknown;
+    };
+    await prompt(quick!);
+    expect(await again()).toMatchObject({ code: 'SERVLET_ONE_SHOT', place: null });
+    expect(await again()).toMatchObject({
+      code: 'SERVLET_ONE_SHOT',
+      place: { file: expect.stringContaining(file.slice(0, -3)) },
+    });
+  });
+
   test('a second branch that suspends meanwhile is refused', async () => {
     const { exports } = await load(
       'export async function start() { return await native(() => Promise.allSettled([1, 2].map((x) => ask(x)))); }',

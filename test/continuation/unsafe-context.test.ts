@@ -330,14 +330,38 @@ describe('unsafe contexts', () => {
     expect(error.message).not.toMatch(/not awaited|native/);
   });
 
-  test('a package that is CommonJS by its ending is named by no way out', async () => {
+  test.each([
+    ['', "native(async () => { try { await exit('bye'); } finally { await ask('sure?'); } })"],
+    [
+      "'use native';",
+      "native(async () => { 'use native'; try { await exit('bye'); } finally { await ask('sure?'); } })",
+    ],
+    ['', "(async () => { try { await exit('bye'); } finally { await native(() => ask('sure?')); } })()"],
+  ])('so is one within a native part, where it would be a page: %s %s', async (_mark, body) => {
+    const { exports } = await load(`export async function start() {\n  const x = await ${body};\n  return x; }`);
+    const error = (await prompt(exports['start']!).catch((e: Error) => e)) as UnsafeContextError;
+    expect(error.code).toBe('SERVLET_UNSAFE_CONTEXT');
+    expect(error.message).toMatch(/called from: [^\n]*servlet-\d+\.(ts|mjs):4:/);
+    expect(error.message).toMatch(/: the servlet is leaving .* a finally block for that/);
+    expect(error.message).toMatch(/way out: +suspend before the call that leaves/);
+  });
+
+  test('leaving in one branch of a native part is not undone by a suspension in another', async () => {
+    const { exports } = await load(
+      "export async function start() { return await native(() => Promise.all([exit('bye'), ask('x')])); }",
+    );
+    expect(await prompt(exports['start']!)).toMatchObject({ kind: 'exited', value: 'bye' });
+  });
+
+  test('a package that is CommonJS is named by no way out', async () => {
     const { exports } = await load(
       `export const start = (call: any) => prompted(call);\nasync function prompted(call: any) { const x = await call(async () => { const y = await ask(1); return y; }); return x; }`,
     );
-    const wayOut = async (name: string, file: string): Promise<string> => {
+    const wayOut = async (name: string, file: string, type: string): Promise<string> => {
       const directory = join(mkdtempSync(join(tmpdir(), 'packages-')), 'node_modules', name);
       mkdirSync(directory, { recursive: true });
-      const isCommonJs = file.endsWith('.cjs');
+      writeFileSync(join(directory, 'package.json'), JSON.stringify({ name, type }));
+      const isCommonJs = type === 'commonjs';
       writeFileSync(
         join(directory, file),
         `${isCommonJs ? 'exports.call =' : 'export const call ='} async (f) => await f();`,

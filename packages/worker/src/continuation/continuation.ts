@@ -34,6 +34,6 @@ export interface Parked {
   settle: (value: unknown, isError: boolean) => void;
   run: Run;
   isUsed: boolean;
-  /** Made where it was called, for its stack. */
-  calledAt: Error;
+  /** Made where it was called, for its stack; null: that was not recorded. */
+  calledAt: Error | null;
 }

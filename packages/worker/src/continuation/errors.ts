@@ -92,11 +92,11 @@ export class OneShotError extends Error {
 }
 
 /** `calledAt`: made where the native part was called. No code of the author's runs when it is resumed again. */
-export function nativeOneShot(calledAt: Error): OneShotError {
+export function nativeOneShot(calledAt: Error | null): OneShotError {
   const error = new OneShotError(
     'Cannot resume the continuation: it holds a native part, which has been resumed already',
   );
-  const calls = authorLines(calledAt.stack);
+  const calls = authorLines(stackText(calledAt));
   error.place = placeOfOwn(calls);
   error.stack = [`${error.name}: ${error.message}`, ...calls.map((call) => `    at ${call}`)].join('\n');
   return error;
@@ -186,7 +186,7 @@ export function suspendedInExit(signal: SignalTrace, exit: unknown): UnsafeConte
     signal,
     frame ? { meta: frame.meta!, at: frame.pc } : null,
     'a finally block suspends that runs because the servlet leaves (by sendBack or sendFinish, say); its response is given, and no page can take its place',
-    { wayOut: 'suspend before the call that leaves, and leave to the finally block what shows no page' },
+    { wayOut: SUSPEND_FIRST },
   );
 }
 

@@ -1,7 +1,7 @@
 import { Continuation, type Outcome, type PageMaker, type Parked } from './continuation.ts';
-import { nativeOneShot, UnsafeContextError } from './errors.ts';
-import { current, storage, type Store } from './run.ts';
-import { trace } from './trace.ts';
+import { nativeOneShot, SUSPEND_FIRST, UnsafeContextError } from './errors.ts';
+import { current, type Run, storage, type Store } from './run.ts';
+import { trace, traceAgain } from './trace.ts';
 
 /**
  * Runs code that cannot be captured. A capture inside parks the native stack instead: the page goes out, and resuming settles the
@@ -16,7 +16,9 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
     return Promise.reject(error as Error);
   }
   const { run } = store;
-  return storage.run({ ...store, isNative: true, nativeAt: new Error() }, async () => {
+  const nativeAt = { trace: null };
+  trace(nativeAt);
+  return storage.run({ ...store, isNative: true, nativeAt: nativeAt.trace }, async () => {
     try {
       return await thunk();
     } finally {
@@ -29,22 +31,16 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
 /** Leaves the native stack waiting, and lets the run come to rest with a continuation that holds it. */
 export function park(store: Store, make: PageMaker): Promise<unknown> {
   const { run } = store;
-  if (run.isOver || run.isEnding) {
-    const signal = { frames: [], trace: null };
-    trace(signal);
-    const error = new UnsafeContextError(
-      signal,
-      null,
-      'another branch of the native part has suspended already; branches can suspend one after the other',
-    );
-    run.refused(error);
-    return Promise.reject(error);
+  const refusal = refusalOf(run);
+  if (refusal !== null) {
+    run.refused(refusal);
+    return Promise.reject(refusal);
   }
   return new Promise((resolve, reject) => {
     const parked: Parked = {
       run,
       isUsed: false,
-      calledAt: store.nativeAt!,
+      calledAt: store.nativeAt ?? null,
       settle: (value, isError) => {
         if (isError) reject(value as Error);
         else resolve(value);
@@ -54,9 +50,32 @@ export function park(store: Store, make: PageMaker): Promise<unknown> {
   });
 }
 
+/** Why the run can't come to rest here; null: it can. */
+function refusalOf(run: Run): UnsafeContextError | null {
+  const isTaken = run.isOver || run.isEnding;
+  if (!isTaken && !run.isLeaving) return null;
+  const signal = { frames: [], trace: null };
+  trace(signal);
+  return isTaken
+    ? new UnsafeContextError(
+        signal,
+        null,
+        'another branch of the native part has suspended already; branches can suspend one after the other',
+      )
+    : new UnsafeContextError(
+        signal,
+        null,
+        'the servlet is leaving (by sendBack or sendFinish, say), and this runs in a finally block for that, or beside it; its response is given, and no page can take its place',
+        { wayOut: SUSPEND_FIRST },
+      );
+}
+
 /** Lets the native stack go on; the run then comes to rest once more. */
 export function unpark(parked: Parked, value: unknown, isError: boolean, context: unknown): Promise<Outcome> {
-  if (parked.isUsed) return Promise.reject(nativeOneShot(parked.calledAt));
+  if (parked.isUsed) {
+    traceAgain();
+    return Promise.reject(nativeOneShot(parked.calledAt));
+  }
   parked.isUsed = true;
   return new Promise((resolve, reject) => {
     parked.run.waitAgain(context, { resolve, reject });

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Capture, type Exit, Signal, type SignalOwner, whyRefused } from './activation.ts';
+import { type Capture, Exit, Signal, type SignalOwner, whyRefused } from './activation.ts';
 import type { Outcome } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import type { Bindings } from './frame.ts';
@@ -91,6 +91,10 @@ export class Run implements SignalOwner {
   firstOpen(): Signal | undefined {
     return this.#open[0];
   }
+  /** An exit is on its way: the response is given. */
+  get isLeaving(): boolean {
+    return this.#open.some((signal) => signal instanceof Exit);
+  }
   /** One that another request was refused is still on its way in this one. */
   signalRefused(signal: Signal, error: UnsafeContextError): void {
     const here = storage.getStore()?.run ?? this;
@@ -136,8 +140,8 @@ export interface Store {
   run: Run;
   bindings: Bindings | null;
   isNative: boolean;
-  /** Within a native part: made where that was called, for its stack. */
-  nativeAt?: Error;
+  /** Within a native part: made where that was called, for its stack; null: that was not recorded. */
+  nativeAt?: Error | null;
 }
 export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 
