@@ -13,7 +13,15 @@ const SAMPLES = Array.from(
   readFileSync(new URL('../../docs/continuations.md', import.meta.url), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g),
   ([, code]) => code as string,
 );
-const [SUM, SHARED, TRANSFORM, NATIVE, SHADOW, MANAGER] = SAMPLES as [string, string, string, string, string, string];
+const [SUM, SHARED, LATE, TRANSFORM, NATIVE, SHADOW, MANAGER] = SAMPLES as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 
 const LIBRARY = `import { createTimeoutManager, html, native, sendSuspend, sendSuspendDispatch, webCell } from '@custodian/worker';\n`;
 const ASK = `
@@ -34,6 +42,7 @@ const SERVLETS = {
       total = next;
     }
   }`,
+  late: start(LATE),
   native: start(`const load = async (): Promise<string> => 'loaded'; ${NATIVE} return html\`\${a} and \${b}\`;`),
   shadow: start(`${SHADOW} await ask('page ' + page.get()); return html\`page \${page.get()}\`;`),
   manager: `${LIBRARY}${MANAGER}export default async function start() { await ask('first'); return html\`done\`; }${ASK}`,
@@ -58,7 +67,7 @@ describe('the samples of docs/continuations.md', () => {
     rmSync(directory, { recursive: true });
   });
 
-  test('there are six of them', () => expect(SAMPLES).toHaveLength(6));
+  test('there are seven of them', () => expect(SAMPLES).toHaveLength(7));
 
   test('the sum: Back and another number make another sum', async () => {
     const first = await visitor.get('/sum');
@@ -95,6 +104,18 @@ describe('the samples of docs/continuations.md', () => {
     expect((await visitor.follow(eleven, {}, 0)).text).toContain('total 12');
     expect((await visitor.follow(first, {}, 0)).text).toContain('total 1 ');
     expect(readFileSync(join(directory, 'log'), 'utf8')).not.toContain('read.mjs');
+  });
+
+  test('a const that is assigned after the closure was made is shared, and reported: the first window says hello to the second', async () => {
+    const first = await visitor.get('/late');
+    const one = await visitor.follow(first, { n: 'ONE' });
+    const two = await visitor.follow(first, { n: 'TWO' });
+    for (const page of [one, two]) expect((await visitor.follow(page)).text).toContain('hello TWO');
+    const log = await eventually(
+      () => readFileSync(join(directory, 'log'), 'utf8'),
+      (text) => text.includes('late.mjs'),
+    );
+    expect(log).toMatch(/SERVLET_SHARED_LOCAL[^\n]*'name' is shared[^\n]*gets its value after that/);
   });
 
   test('what must run untransformed suspends in native(), once', async () => {

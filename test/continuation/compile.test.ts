@@ -69,6 +69,63 @@ describe('compile()', () => {
     expect(compile(unsuspended, { file: 'a.js', runtime: 'rt' }).diagnostics).toEqual([]);
   });
 
+  const reported = (body: string, savedAs?: string) =>
+    compile(`import { sendSuspend } from '@custodian/worker';\nexport async function f(ask, use) {\n${body}\n}`, {
+      file: 'a.js',
+      runtime: 'rt',
+      savedAs,
+    }).diagnostics.map(({ line, message }) => [line, message] as const);
+
+  test.each([
+    ['an arrow', 'const show = () => name;\nconst name = await ask();\nawait ask();\nreturn show();', 3],
+    ['a function', 'use(function () { return name; });\nlet [name] = await ask();\nawait ask();', 3],
+    ['a method', 'const o = { m() { return name; } };\nconst { name } = await ask();\nawait ask(o);', 3],
+    [
+      'a class',
+      'class P { show() { return name; } }\nconst name = await ask();\nawait ask();\nreturn new P().show();',
+      3,
+    ],
+    [
+      'a hoisted function',
+      'await 0;\nconst name = use();\nawait ask();\nreturn page();\nfunction page() { return name; }',
+      7,
+    ],
+    ['one that sees a var', 'var name = await ask();\nawait ask();\nreturn p();\nfunction p() { return name; }', 6],
+    ['one in a loop', 'for (const x of use) {\nuse(() => name);\nconst name = await ask();\n}', 4],
+    ['one that is given away', 'const name = await ask();\nreturn use(page);\nfunction page() { return name; }', 5],
+    ['one that suspends', 'const n = await ask();\nreturn p();\nasync function p() { await ask();\nreturn n; }', 6],
+  ])(
+    'a variable that gets its value after a closure over it was made, and an await, is reported: %s',
+    (_, body, line) => {
+      for (const savedAs of [undefined, 'a.js']) {
+        const [report, ...more] = reported(body, savedAs);
+        expect(more).toEqual([]);
+        expect(report).toEqual([
+          line,
+          expect.stringMatching(
+            /is shared between all windows .*gets its value after that .*made before.*Pass the value/,
+          ),
+        ]);
+      }
+    },
+  );
+
+  test.each([
+    ['nothing suspends between the two', 'await ask();\nuse(() => name);\nconst name = use();\nawait ask();'],
+    ['a var is as good', 'use(() => name);\nvar name = use();\nawait ask();'],
+    ['a hoisted function finds all of it', 'const name = use();\nawait ask();\nreturn p();\nfunction p() { name; }'],
+    ['its block begins later', 'await ask();\n{ const n = use();\nawait ask();\nawait p();\nfunction p() { n; } }'],
+    ['nothing suspends afterwards', 'const name = await ask();\nreturn page();\nfunction page() { return name; }'],
+    ['a page shows it', 'const a = await ask();\nconst b = await ask();\nawait sendSuspend((url) => url + a + b);'],
+    ['the closure is its value', 'const go = async () => { await ask();\nreturn go(); };\nawait ask();\nawait go();'],
+    [
+      'it is the same in every window',
+      'await ask();\nconst A = 5, b = (n) => n * 2;\nclass C { c() { return C; } }\nawait ask();\nreturn p();\nfunction p() { return [A, b, C]; }',
+    ],
+  ])('no report where %s', (_, body) => {
+    for (const savedAs of [undefined, 'a.js']) expect(reported(body, savedAs)).toEqual([]);
+  });
+
   test.each([
     'sendSuspend',
     'sendSuspendUrl',

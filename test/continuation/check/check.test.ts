@@ -219,6 +219,19 @@ describe('checkServlet()', () => {
     expect(check(source, { isStateless: true })).toMatchObject([{ severity: 'error', variable: 'mark' }]);
   });
 
+  test('tells of a const that gets its value after the closure that uses it was made', () => {
+    const source = `${HEAD().replace('export const stateless = true;', '')}
+      export default async function start() {
+        const show = () => name;
+        const name = await ask('a');
+        await ask('b');
+        return show();
+      }`;
+    const line = source.split('\n').findIndex((text) => text.includes('=> name')) + 1;
+    expect(check(source)).toMatchObject([{ severity: 'warning', code: 'SERVLET_SHARED_LOCAL', line }]);
+    expect(check(source, { isStateless: true })).toEqual([]);
+  });
+
   test('an unsafe context is a warning where functions are given to native() by their names', () => {
     const source = `${HEAD('sendSuspend, native')}
       const both = () => Promise.all([ask('a'), ask('b')]);
