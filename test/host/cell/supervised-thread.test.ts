@@ -155,6 +155,63 @@ describe('SupervisedThread', () => {
   });
 
   it.runIf(process.platform === 'linux')(
+    'SupervisedThread takes no thread for one in a native call that has only had no processor to answer',
+    async () => {
+      const tasks = taskNumbers();
+      const busy = new Worker(
+        `const { parentPort } = require('node:worker_threads');
+        const { scryptSync } = require('node:crypto');
+        parentPort.on('message', ({ flags, sleeps }) => {
+          Atomics.store(flags, 0, 1);
+          if (sleeps) require('node:child_process').spawnSync('sleep', ['2']);
+          else scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 12, maxmem: 2 ** 27 });
+        });
+        parentPort.postMessage('here');`,
+        { eval: true },
+      );
+      const task = newTask(tasks);
+      await once(busy, 'message');
+      const order = { lease: 2, heapMaxBytes: 1000 * MB } as LeaseOrder;
+      const asked = new SupervisedThread(
+        order,
+        () => {},
+        () => {},
+        () => nowMs,
+      );
+      asked.attach(busy, task);
+      const flags = new Int32Array(new SharedArrayBuffer(4));
+      busy.postMessage({ flags, sleeps: false });
+      while (Atomics.load(flags, 0) !== 1) await sleep(1);
+      asked.askKernel();
+      const before = asked.lastSample.cpuMs;
+      // It would answer before it is in its call.
+      await eventually(
+        () => asked.askKernel() && asked.lastSample.cpuMs - before > 20,
+        (isInCall) => isInCall,
+      );
+      void asked.sample();
+      // No time has passed but on the clock.
+      nowMs += 60;
+      expect(asked.isStuck).toBe(false);
+      await eventually(
+        () => asked.isStuck,
+        (isStuck) => isStuck,
+      );
+      // Nor does one answer that sleeps where nothing wakes it.
+      await asked.sample();
+      Atomics.store(flags, 0, 0);
+      busy.postMessage({ flags, sleeps: true });
+      while (Atomics.load(flags, 0) !== 1) await sleep(1);
+      await sleep(200);
+      void asked.sample();
+      expect(asked.isStuck).toBe(false);
+      nowMs += 60;
+      expect(asked.isStuck).toBe(true);
+      await busy.terminate();
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
     'SupervisedThread says how much one in a native call has worked, also when it is to end: no other is alone meanwhile',
     async () => {
       const tasks = taskNumbers();
@@ -200,7 +257,9 @@ describe.runIf(process.platform === 'linux')('TaskStat', () => {
     const used = process.threadCpuUsage(started);
     expect((task.cpuMs() as number) - before).toBeCloseTo((used.user + used.system) / 1000, -1);
     expect((task.faults() as number) - faults).toBeGreaterThanOrEqual(touched.length / 4096 / 512);
+    expect(task.isRunnable()).toBe(true);
     expect(new TaskStat(0).cpuMs()).toBeNull();
+    expect(new TaskStat(0).isRunnable()).toBeNull();
   });
 });
 

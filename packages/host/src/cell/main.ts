@@ -61,6 +61,8 @@ const REPORT_MS = 250;
 const UNANSWERED_REPORT_MS = 200;
 /** And whenever the process has grown by so much, since the acceptor holds it to its wall then. */
 const GROWN_BYTES = 16 << 20;
+/** A thread that is to end is looked at so often until it is gone, or known to be in a native call. */
+const STUCK_AGAIN_MS = 10;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
 
@@ -388,7 +390,15 @@ function end(thread: SupervisedThread): void {
   thread.askKernel();
   report([thread]);
   thread.end();
+  // An answer that has come is read first.
+  setImmediate(tellIfStuck, thread);
+}
+
+/** One that was asked, and neither answers nor ends, may have had no processor yet. */
+function tellIfStuck(thread: SupervisedThread): void {
+  if (!thread.isAsked || threads.get(thread.order.lease) !== thread) return;
   if (thread.isStuck) send({ type: 'stuck', lease: thread.order.lease });
+  else setTimeout(tellIfStuck, STUCK_AGAIN_MS, thread);
 }
 
 // A guest can post forged messages on its thread's hidden ports, and Node's handlers for them throw here.

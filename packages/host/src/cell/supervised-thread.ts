@@ -26,7 +26,7 @@ export interface Breach {
   max: number;
 }
 
-/** A thread that has not answered for so long is in a native call: its CPU time is asked of the kernel. */
+/** A thread that has not answered for so long may be in a native call: its CPU time is asked of the kernel. If it has worked for so long, it is. */
 const ANSWER_MAX_MS = 50;
 
 /** For so long an answer is waited for before all are looked at again. */
@@ -77,6 +77,8 @@ export class SupervisedThread {
   #toldBytes = 0;
   #toldAt = -Infinity;
   #askedForSampleAt = 0;
+  /** CPU time that it had used then; null: it is not told. */
+  #askedCpuMs: number | null = null;
   readonly #now: () => number;
   readonly #pace: LookPace;
   /** Of the process, when it was looked at last. */
@@ -250,8 +252,17 @@ export class SupervisedThread {
     return this.#sampling !== null;
   }
 
-  /** Has it not answered for so long that it must be in a native call? */
+  /** Must it be in a native call? One that has not answered on a full machine may only have had no processor to do so. */
   get isStuck(): boolean {
+    if (!this.#isOverdue) return false;
+    const cpuMs = this.#kernelCpuMs();
+    if (cpuMs === null || this.#askedCpuMs === null) return true;
+    const workedMs = cpuMs - this.#askedCpuMs;
+    // To be asked wakes one that sleeps, unless it does so in a native call.
+    return workedMs > ANSWER_MAX_MS || (workedMs === 0 && this.#task?.isRunnable() === false);
+  }
+
+  get #isOverdue(): boolean {
     return this.isAsked && this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS;
   }
 
@@ -336,10 +347,11 @@ export class SupervisedThread {
     if (worker === null || this.isEnding) return Promise.resolve();
     if (this.#sampling !== null) {
       // A native call of a minute would else be the wall clock's, which gives it more time.
-      if (this.isWatched && this.isStuck && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
+      if (this.isWatched && this.#isOverdue && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
       return this.#sampling;
     }
     this.#askedForSampleAt = this.#now();
+    this.#askedCpuMs = this.#kernelCpuMs();
     this.#sampling = this.#sampleOnce(worker, rssBytes, this.#askedForSampleAt);
     return this.#sampling;
   }

@@ -25,12 +25,14 @@ export class TaskStat {
 
   /** Pages that it was given when it touched them, since it began. Null where there is no /proc, or when it is gone. */
   faults(): number | null {
-    try {
-      const text = this.#stat.read();
-      return Number(text.slice(text.lastIndexOf(')') + 2).split(' ', FAULTS_AT + 1)[FAULTS_AT]);
-    } catch {
-      return null;
-    }
+    const fields = this.#fields(FAULTS_AT + 1);
+    return fields === null ? null : Number(fields[FAULTS_AT]);
+  }
+
+  /** It has a processor, or waits for one. Null where there is no /proc, or when it is gone. */
+  isRunnable(): boolean | null {
+    const fields = this.#fields(1);
+    return fields === null ? null : fields[0] === 'R';
   }
 
   /** Its CPU time in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
@@ -46,6 +48,16 @@ export class TaskStat {
   close(): void {
     this.#stat.close();
     this.#schedstat.close();
+  }
+
+  /** The first ones behind the name. */
+  #fields(count: number): string[] | null {
+    try {
+      const text = this.#stat.read();
+      return text.slice(text.lastIndexOf(')') + 2).split(' ', count);
+    } catch {
+      return null;
+    }
   }
 }
 
