@@ -52,7 +52,7 @@ async function crawl(node: string, profile: Profile): Promise<Find[]> {
   const fetched = profile === 'guest' ? { fetch: { origins: [origin], addresses: ['127.0.0.0/8'] } } : {};
   await using host = await HostProcess.start(node, {
     servlets: [{ file: SERVLET, profile, unit: 'servlet', spareThreads: 0, ...fetched }],
-    limits: { heapMb: 400, cpuMs: 20_000, wallMs: 20_000 },
+    limits: { heapMb: 150, cpuMs: 20_000, wallMs: 20_000 },
   });
   const ask = async (what: string): Promise<string> => {
     const url = `http://127.0.0.1:${host.port}/crawl?do=${what}&site=${origin}`;

@@ -10,6 +10,7 @@ import type { GuestOrder } from '@custodian/protocol';
 import { LIBRARY_PART } from '../servlet/load.ts';
 import { GuestBuiltins } from './builtins.ts';
 import { CommonJs } from './commonjs.ts';
+import { known } from './errors.ts';
 import { closeFileClasses } from './files.ts';
 import { restrictGlobals } from './globals.ts';
 import { checkModule, installModulePolicy } from './module-policy.ts';
@@ -26,6 +27,7 @@ const LIBRARY = { name: '@custodian/worker', url: new URL(`index${EXTENSION}`, S
 const CLOSED = ['boot.', 'guest/', 'servlet/compile-hook.', 'thread.', 'warm-up.'];
 /** With so many ticks that wait, Node's queue takes a further block. */
 const TICKS_PER_BLOCK = 2048;
+const LISTS = 2;
 /** Compiled modules import it. */
 const EMITTED = new URL(`continuation/emitted${EXTENSION}`, SOURCE).href;
 
@@ -94,6 +96,7 @@ function pinLists(): void {
   } finally {
     prototype.pop = pop;
   }
+  known(lists.size < LISTS ? null : lists, 'the lists of what runs');
   for (const list of lists) pin(list);
 }
 

@@ -1,6 +1,7 @@
 import { Channel, channel as diagnosticsOf, tracingChannel } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { MessagePort } from 'node:worker_threads';
+import { known } from './errors.ts';
 
 interface ModuleLoader {
   loadCache?: Map<string, Record<PropertyKey, { module?: object } | undefined>>;
@@ -9,6 +10,7 @@ interface ModuleLoader {
 /**
  * Node's own JavaScript, and its native objects, find much by prototypes that a guest can reach, too: what stands there would be
  * handed the loader of modules, the port to the supervisor, or the handle of the thread's channel. Call it with the hooks for modules in place.
+ * @throws UnknownNodeError
  */
 export function closeNodeClasses(channel: Socket): void {
   closeModules();
@@ -25,12 +27,9 @@ function freezeDiagnostics(): void {
   channel.subscribe(nothing);
   const active = Object.getPrototypeOf(channel) as object;
   channel.unsubscribe(nothing);
-  for (const prototype of [
-    Channel.prototype,
-    active,
-    Object.getPrototypeOf(tracingChannel('custodian:guest')) as object,
-  ])
-    Object.freeze(prototype);
+  const tracing = Object.getPrototypeOf(tracingChannel('custodian:guest')) as object;
+  known(active === Channel.prototype || tracing === Object.prototype ? null : active, 'channels of diagnostics');
+  for (const prototype of [Channel.prototype, active, tracing]) Object.freeze(prototype);
 }
 
 function nothing(): void {}
@@ -51,16 +50,20 @@ function closeModules(): void {
   } finally {
     Function.prototype.bind = bind as typeof Function.prototype.bind;
   }
-  for (const jobs of (loader as ModuleLoader | null)?.loadCache?.values() ?? [])
+  const module = known(firstModule(loader), 'the class of modules');
+  for (const prototype of prototypesOf(module)) {
+    Reflect.deleteProperty(prototype, 'constructor');
+    Object.freeze(prototype);
+  }
+}
+
+function firstModule(loader: ModuleLoader | null): object | undefined {
+  for (const jobs of loader?.loadCache?.values() ?? [])
     for (const key of Reflect.ownKeys(jobs)) {
       const module = jobs[key]?.module;
-      if (module === undefined) continue;
-      for (const prototype of prototypesOf(module)) {
-        Reflect.deleteProperty(prototype, 'constructor');
-        Object.freeze(prototype);
-      }
-      return;
+      if (module !== undefined) return module;
     }
+  return undefined;
 }
 
 /** Node iterates over what it is to load. Frozen, V8 takes them as quickly as before; with a property defined, it does not. */
@@ -104,8 +107,11 @@ function closePorts(): void {
 
 /** All native objects share the last of these: a setter `handle` there would be given the channel's when something is written. */
 function freezeHandles(channel: Socket): void {
-  const { _handle: handle } = channel as unknown as { _handle: object };
-  for (const prototype of prototypesOf(handle)) Object.freeze(prototype);
+  const { _handle: handle } = channel as unknown as { _handle?: object | null };
+  const prototypes = prototypesOf(known(handle, 'the handle of its channel'));
+  const last = prototypes.at(-1);
+  known(last !== undefined && 'getAsyncId' in last ? last : null, 'the prototype of native objects');
+  for (const prototype of prototypes) Object.freeze(prototype);
 }
 
 /** Without that of all objects. */
