@@ -40,7 +40,11 @@ suite('prompt() and resume()', () => {
     const { exports } = await load(
       'export async function start() { try { await capture(() => { throw new Error("no page"); }); } catch (e: any) { return `caught ${e.message}`; } }',
     );
-    expect(await deliver(await prompt(exports['start']!))).toEqual({ value: 'caught no page', continuation: null });
+    expect(await deliver(await prompt(exports['start']!))).toEqual({
+      value: 'caught no page',
+      continuation: null,
+      hasLeft: false,
+    });
   });
 
   test('a tail call leaves no frame', async () => {

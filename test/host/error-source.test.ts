@@ -158,6 +158,27 @@ const page = (age: number): string => {
   throw new RangeError('too young: ' + age);
 };
 `;
+const NO_PAGE = `import { html, sendBack, sendSuspend, withErrorsToBrowser, type ServletRequest } from '@custodian/worker';
+type Way = string | null;
+export default async function start(request: ServletRequest) {
+  const way: Way = request.query.get('way');
+  if (way === 'caught') {
+    try {
+      await noPage();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+  if (way === 'guarded') return await withErrorsToBrowser(sendBack, noPage);
+  if (way === 'maker') await noPage();
+  if (way === 'sent') return await sendBack(5 as unknown as string);
+  if (way === 'later') await sendSuspend((url) => html\`<a href="\${url}">on</a>\`);
+}
+async function noPage(): Promise<never> {
+  await sendSuspend(() => undefined as unknown as string);
+  throw new Error('not reached');
+}
+`;
 const TWICE = `import { html, sendSuspend, type ServletRequest } from '@custodian/worker';
 
 type Step<Name extends string> = { readonly name: Name; readonly n: number };
@@ -252,6 +273,7 @@ const SERVLETS = {
   'unawaited.ts': UNAWAITED,
   'depths.ts': DEPTHS,
   'maker.ts': MAKER,
+  'no-page.ts': NO_PAGE,
 };
 
 /** Nothing in reserve: each has one visitor at a time. */
@@ -504,6 +526,31 @@ describe('errors in development', () => {
     expect(text).toMatch(
       /at page \(.*maker\.ts:14:9\)\n +at .*maker\.ts:10:\d+\)?\n +at async ask \(.*maker\.ts:10:\d+\)\n +at async start \(.*maker\.ts:4:\d+\)/,
     );
+  });
+
+  test('a page maker that gives no page fails at the suspension: it shows who had suspended, and can be caught there', async () => {
+    const state = `a page's maker returned in servlet "no-page": it is undefined, not a response`;
+    const page = await visitor.get('/no-page?way=maker');
+    const text = unescape(page.text);
+    expect(page.status).toBe(500);
+    expect(text).toContain(state);
+    expect(text).toContain('> 18 |   await sendSuspend(() => undefined as unknown as string);');
+    expect(text).toMatch(/at async noPage \(.*no-page\.ts:18:3\)\n +at async start \(.*no-page\.ts:13:\d+\)/);
+    for (const way of ['caught', 'guarded'])
+      expect(unescape((await visitor.get(`/no-page?way=${way}`)).text.replaceAll('&quot;', '"'))).toContain(state);
+  });
+
+  test('a servlet that returns no response shows where its function begins, before and after a suspension', async () => {
+    const pages = [await visitor.get('/no-page'), await visitor.follow(await visitor.get('/no-page?way=later'))];
+    for (const page of pages) {
+      const text = unescape(page.text);
+      expect(page.status).toBe(500);
+      expect(text).toContain('what servlet "no-page" returned: it is undefined, not a response');
+      expect(text).toContain('> 3 | export default async function start(request: ServletRequest) {');
+    }
+    const sent = unescape((await visitor.get('/no-page?way=sent')).text);
+    expect(sent).toContain('what sendBack or sendFinish was given in servlet "no-page": it is a number');
+    expect(sent).not.toContain('> 3 |');
   });
 
   test('a module that can not be parsed shows its line', async () => {

@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CRASH_RECORD, type Failure, failureOf } from '@custodian/protocol';
 import { leadsOut } from './guest/links.ts';
 import { codeFrame } from './continuation/code-frame.ts';
+import { servletFile } from './servlet/beside.ts';
 import { ownFiles } from './continuation/own-files.ts';
 import { aboveEntry, authorsCalls, pathOf, type Place, placeInStack } from './continuation/stack-place.ts';
 
@@ -11,6 +12,8 @@ const SYNTAX_PLACE = /^((?:file:\/\/)?\/.+):(\d+)\n(?:.*\n){1,3}?( *)\^/;
 /** What Node says of an import of what is not there: its path or its package's name, and the path of who imports it. */
 const MISSING_IMPORT = /^Cannot find (?:module|package) '(.+?)' imported from (.+)$/m;
 const IMPORT = /(\b(?:from|import)\s*\(?\s*)['"]([^'"\n]+)['"]/g;
+const RETURNED = /^Cannot answer with what servlet ".*" returned: /;
+const MAIN = /^export (?:async function|function|const|let|var)\*? start\b/m;
 const CAUSE_MAX_DEPTH = 4;
 
 /**
@@ -91,6 +94,7 @@ function placeOf(error: unknown, directory: string, depth: number): Place | null
     ownPlace(error, directory) ??
     (typeof stack === 'string' ? stackPlace(stack, directory) : null) ??
     missingImport(error, directory) ??
+    returningFunction(error, directory) ??
     placeOf(cause, directory, depth + 1) ??
     // All that Promise.any() says is in there.
     (error instanceof AggregateError ? placeOf(error.errors[0], directory, depth + 1) : null)
@@ -119,6 +123,17 @@ function missingImport(error: object, directory: string): Place | null {
     return { file, line: lines.length, column: lines.at(-1)!.length };
   }
   return null;
+}
+
+/** What returned what is no response is over, and on no stack: it stands where the servlet's function begins. */
+function returningFunction(error: object, directory: string): Place | null {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const file = servletFile();
+  if (code !== 'SERVLET_RESPONSE_TYPE' || !RETURNED.test(String(message)) || !file?.startsWith(directory)) return null;
+  const text = readText(file);
+  const found = /^export default\b/m.exec(text) ?? MAIN.exec(text);
+  if (found === null) return null;
+  return { file, line: text.slice(0, found.index).split('\n').length, column: 1 };
 }
 
 function stackPlace(stack: string, directory: string): Place | null {

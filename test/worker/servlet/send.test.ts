@@ -56,6 +56,21 @@ describe('sendSuspend() and its family', () => {
     expect(await servlet.follow(page)).toBe('done');
   });
 
+  test.each([
+    ['undefined', /a page's maker returned in servlet "test": it is undefined/],
+    ['({ headers: { "a b": "c" } })', /header/],
+    ['html`${Promise.reject(new Error("no piece"))}`', /no piece/],
+  ])('so is that of a page which can’t be sent: %s', async (made, message) => {
+    const servlet = await load(`export default async () => {
+      try { await sendSuspend(() => ${made}); }
+      catch (error) { await sendSuspend((url) => url + ' ' + error.message); }
+      return 'done';
+    }`);
+    const page = await servlet.text('/s');
+    expect(page).toMatch(message);
+    expect(await servlet.follow(page)).toBe('done');
+  });
+
   test('currentRequest(), web parameters and web cells are there in the run, in the page’s making and after a resumption', async () => {
     const servlet = await load(`
       const parameter = webParameter('default'), cell = webCell('empty');

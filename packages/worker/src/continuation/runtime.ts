@@ -169,15 +169,19 @@ async function runFrames(run: Run, k: Continuation, value: unknown, isError: boo
 /**
  * What to answer with, after an outcome: the page of a capture is made outside the captured code; if making it fails, the error is
  * thrown at the suspension, as if the suspending call had failed.
+ * @param show what becomes of such a page; its errors are thrown there too
  */
 export async function deliver(
   outcome: Outcome,
   context?: unknown,
-): Promise<{ value: unknown; continuation: Continuation | null }> {
+  show: (page: unknown) => unknown = (page) => page,
+): Promise<{ value: unknown; continuation: Continuation | null; hasLeft: boolean }> {
   for (;;) {
-    if (outcome.kind !== 'captured') return { value: outcome.value, continuation: null };
+    if (outcome.kind !== 'captured')
+      return { value: outcome.value, continuation: null, hasLeft: outcome.kind === 'exited' };
     try {
-      return { value: await outcome.make(outcome.continuation), continuation: outcome.continuation };
+      const page = await outcome.make(outcome.continuation);
+      return { value: await show(page), continuation: outcome.continuation, hasLeft: false };
     } catch (error) {
       outcome = await resume(outcome.continuation, error, { isError: true, context });
     }

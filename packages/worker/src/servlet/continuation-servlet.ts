@@ -10,6 +10,7 @@ import {
 } from '../continuation/runtime.ts';
 import { html, type Html } from '../http/html.ts';
 import { PreparedReply, type Reply, toReply } from '../http/reply.ts';
+import { ResponseTypeError } from '../http/reply-head.ts';
 import type { ServletRequest } from '../http/request.ts';
 import {
   type ContinuationManager,
@@ -116,7 +117,8 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     const found = this.#find(token, 'lookup');
     if (found instanceof Expiry) {
       const { handler } = found;
-      return this.start(request, handler ?? (() => expiredPage(this.startUrl ?? withoutVersion(baseOf(request)))));
+      const answer = handler ?? (() => expiredPage(this.startUrl ?? withoutVersion(baseOf(request))));
+      return this.start(request, answer, 'what a handler of expired pages returned');
     }
     return this.resume(request, found, this.instanceOf(token) ?? 0);
   }
@@ -133,11 +135,17 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
     }
   }
 
-  protected start(request: ServletRequest, run: (request: ServletRequest) => unknown): Promise<Reply> {
+  /** `given`: what `run` returns, for messages, where that is not the servlet's own function. */
+  protected start(
+    request: ServletRequest,
+    run: (request: ServletRequest) => unknown,
+    given: string | null = null,
+  ): Promise<Reply> {
     const context = new RequestContext(request, this, null, 0);
     return this.#answer(
       prompt(() => run(request), context),
       context,
+      given,
     );
   }
 
@@ -156,29 +164,53 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   /** What to answer with, at the end of all jumps. */
   async #deliver(outcome: Outcome, context: RequestContext): ReturnType<typeof deliver> {
     for (;;) {
-      const delivered = await deliver(outcome, context);
+      const delivered = await deliver(outcome, context, this.#show);
       if (!(delivered.value instanceof Jump)) return delivered;
       outcome = await resume(delivered.value.continuation, delivered.value.value, { context });
     }
   }
 
-  async #answer(run: Promise<Outcome>, context: RequestContext): Promise<Reply> {
+  /** What a page's maker returned, as a reply; its errors are thrown where the maker's are. */
+  readonly #show = (page: unknown): unknown => {
+    if (page instanceof Jump) return page;
+    try {
+      const reply = toReply(page, this.#name);
+      return reply instanceof Promise ? reply.catch(refuseOfMaker) : reply;
+    } catch (error) {
+      return refuseOfMaker(error);
+    }
+  };
+
+  async #answer(run: Promise<Outcome>, context: RequestContext, given: string | null = null): Promise<Reply> {
     let prepared: PreparedReply;
     try {
-      const { value, continuation } = await this.#deliver(await run, context);
-      const reply = safeReply(await toReply(value, this.#name), context);
+      const { value, continuation, hasLeft } = await this.#deliver(await run, context);
+      if (hasLeft) given = 'what sendBack or sendFinish was given';
+      const made = continuation === null ? await toReply(value, this.#name) : (value as Reply);
+      const reply = safeReply(made, context);
       prepared = new PreparedReply(reply, continuation === null ? '' : protection(reply.headerLines));
     } catch (error) {
       context.isAnswered = true;
       // The run's own error is what its author has to see, whatever becomes of this.
       await this.settle(context)?.catch(() => {});
-      throw error;
+      throw given === null ? error : ofGiver(error, given);
     }
     context.isAnswered = true;
     const settled = this.settle(context);
     if (settled !== null) await settled;
     return prepared;
   }
+}
+
+/** The error names who gave what is no response, where that is not the servlet's own function. */
+function ofGiver(error: unknown, given: string): unknown {
+  if (!(error instanceof ResponseTypeError)) return error;
+  const message = error.message.replace(/what (servlet ".*") returned/, (_, servlet) => `${given} in ${servlet}`);
+  return message === error.message ? error : new ResponseTypeError(message);
+}
+
+function refuseOfMaker(error: unknown): never {
+  throw ofGiver(error, "what a page's maker returned");
 }
 
 /** What a URL leads to that leads to no page (any more): who answers instead. */
