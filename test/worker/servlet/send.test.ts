@@ -71,6 +71,56 @@ describe('sendSuspend() and its family', () => {
     expect(await servlet.follow(page)).toBe('done');
   });
 
+  test.each([
+    ['sendSuspend', `await sendSuspend('x')`, 'sendSuspend takes a function that makes it, and was given a string'],
+    [
+      'sendSuspendUrl',
+      `await sendSuspendUrl('x')`,
+      'sendSuspendUrl takes a function that makes it, and was given a string',
+    ],
+    [
+      'sendSuspendHidden',
+      `await sendSuspendHidden('x')`,
+      'sendSuspendHidden takes a function that makes it, and was given a string',
+    ],
+    [
+      'sendSuspendDispatch',
+      `await sendSuspendDispatch('x')`,
+      'sendSuspendDispatch takes a function that makes it, and was given a string',
+    ],
+    [
+      'sendSuspendUrlDispatch',
+      `await sendSuspendUrlDispatch('x')`,
+      'sendSuspendUrlDispatch takes a function that makes it, and was given a string',
+    ],
+    [
+      'sendForward',
+      'await sendForward(undefined)',
+      'sendForward takes a function that makes it, and was given undefined',
+    ],
+    ['page', 'page(Promise.resolve())', 'page takes a function that makes it, and was given a promise'],
+    ['embedUrl', `await sendSuspendDispatch((embed) => embed({}))`, 'embedUrl was given an object'],
+    ['embedUrl of URLs', `await sendSuspendUrlDispatch((embed) => embed(7))`, 'embedUrl was given a number'],
+    ['that of page()', `await page(() => embedUrl('x'))(request)`, 'embedUrl was given a string'],
+  ])('what is no function is refused by %s, in the author’s line', async (_, call, words) => {
+    const servlet = await load(`
+      import { embedUrl, page, sendSuspendHidden } from '@custodian/worker';
+      export default async (request) => {
+        let error;
+        const url = (await sendSuspend((own) => own)).url;
+        try {
+          ${call};
+        } catch (caught) { error = caught; }
+        return [error.name, error.message, /servlet-\\d+\\.(?:ts|mjs)/.test(error.stack)].join();
+      };`);
+    const first = await servlet.text('/s');
+    for (let times = 0; times < 2; times++) {
+      const text = await servlet.follow(first);
+      expect(text).toContain('TypeError,');
+      expect(text).toContain(`${words},true`);
+    }
+  });
+
   test('currentRequest(), web parameters and web cells are there in the run, in the page’s making and after a resumption', async () => {
     const servlet = await load(`
       const parameter = webParameter('default'), cell = webCell('empty');

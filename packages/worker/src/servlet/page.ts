@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { NoPromptError } from '../continuation/runtime.ts';
 import type { ServletRequest } from '../http/request.ts';
 import type { ServletResult } from '../http/reply.ts';
-import { type EmbedUrl, type Page, sendSuspendDispatch } from './send.ts';
+import { checkMaker, type EmbedUrl, type Page, sendSuspendDispatch } from './send.ts';
 
 const embedding = new AsyncLocalStorage<EmbedUrl<unknown>>();
 
@@ -24,6 +24,7 @@ const embedding = new AsyncLocalStorage<EmbedUrl<unknown>>();
 export function page<Rest extends readonly unknown[], Result = ServletResult>(
   make: (request: ServletRequest, ...rest: Rest) => Page,
 ): (request: ServletRequest, ...rest: Rest) => Promise<Result> {
+  checkMaker('page', make);
   return (request, ...rest) =>
     sendSuspendDispatch<Result>((embed) => embedding.run(embed as EmbedUrl<unknown>, make, request, ...rest));
 }

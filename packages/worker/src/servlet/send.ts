@@ -29,7 +29,7 @@ export type EmbedUrl<Result> = (visit: (request: ServletRequest) => Result | Pro
  * ```
  */
 export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest> {
-  return suspend((captured) => make(keep(captured, null)));
+  return suspend('sendSuspend', make, (captured) => make(keep(captured, null)));
 }
 
 /**
@@ -48,7 +48,7 @@ export function sendSuspend(make: (url: string) => Page): Promise<ServletRequest
  * ```
  */
 export function sendSuspendHidden(make: (url: string, field: Html) => Page): Promise<ServletRequest> {
-  return suspend((captured) => {
+  return suspend('sendSuspendHidden', make, (captured) => {
     const { url, field } = captured.context.site.keepForForm(captured);
     return make(url, field);
   });
@@ -70,7 +70,7 @@ export function sendSuspendHidden(make: (url: string, field: Html) => Page): Pro
  * ```
  */
 export function sendSuspendUrl(make: (url: URL) => Page): Promise<ServletRequest> {
-  return suspend((captured) => make(absolute(keep(captured, null), captured.context)));
+  return suspend('sendSuspendUrl', make, (captured) => make(absolute(keep(captured, null), captured.context)));
 }
 
 /**
@@ -88,7 +88,9 @@ export function sendSuspendUrl(make: (url: URL) => Page): Promise<ServletRequest
  * ```
  */
 export function sendSuspendDispatch<Result>(make: (embedUrl: EmbedUrl<Result>) => Page): Promise<Result> {
-  return dispatched(suspend((captured) => make((visit) => keep(captured, visit))));
+  return dispatched(
+    suspend('sendSuspendDispatch', make, (captured) => make((visit) => keep(captured, checkedVisit(visit)))),
+  );
 }
 
 /**
@@ -108,7 +110,11 @@ export function sendSuspendDispatch<Result>(make: (embedUrl: EmbedUrl<Result>) =
 export function sendSuspendUrlDispatch<Result>(
   make: (embedUrl: (...visit: Parameters<EmbedUrl<Result>>) => URL) => Page,
 ): Promise<Result> {
-  return dispatched(suspend((captured) => make((visit) => absolute(keep(captured, visit), captured.context))));
+  return dispatched(
+    suspend('sendSuspendUrlDispatch', make, (captured) =>
+      make((visit) => absolute(keep(captured, checkedVisit(visit)), captured.context)),
+    ),
+  );
 }
 
 /**
@@ -163,6 +169,7 @@ export function sendFinish(page: Page): Promise<never> {
 export function sendForward(make: (url: string) => Page): Promise<ServletRequest> {
   return promised(() => {
     // What can't be done must not have been done by half.
+    checkMaker('sendForward', make);
     contextToSuspend();
     clearContinuations();
     return sendSuspend(make);
@@ -287,8 +294,10 @@ function keep(captured: Captured, visit: Visit | null): string {
   return captured.context.site.keep(captured, visit);
 }
 
-function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
+/** `name` and `given`: the call, for what is wrong with it. */
+function suspend(name: string, given: unknown, make: (captured: Captured) => Page): Promise<ServletRequest> {
   return promised(() => {
+    checkMaker(name, given);
     const context = contextToSuspend();
     const handler = expirationHandler();
     const { cells } = context;
@@ -308,6 +317,24 @@ function suspend(make: (captured: Captured) => Page): Promise<ServletRequest> {
       }
     });
   });
+}
+
+/** @throws TypeError, in the author's call, unless it can make a page */
+export function checkMaker(name: string, make: unknown): void {
+  if (typeof make === 'function') return;
+  throw new TypeError(`Cannot show a page: ${name} takes a function that makes it, and was given ${kindOf(make)}`);
+}
+
+/** @throws TypeError, where it is embedded, unless it can be called when its URL is visited */
+function checkedVisit(visit: Visit): Visit {
+  if (typeof visit === 'function') return visit;
+  throw new TypeError(`Cannot embed in a page what is no function: embedUrl was given ${kindOf(visit)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof Promise) return 'a promise';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function contextToSuspend(): RequestContext {
