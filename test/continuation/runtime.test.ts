@@ -318,6 +318,38 @@ suite('native(), what settles while its page is out', () => {
   });
 });
 
+suite('native(), what its page is made with', () => {
+  test.each([
+    [
+      'a native part of the maker, which runs as the code around it',
+      'return await native(() => capture(AsyncResource.bind(() => native(async () => "rows"))));',
+    ],
+    [
+      'one that began before',
+      'const rows = native(async () => "rows"); return await native(() => capture(() => rows));',
+    ],
+  ])('%s does not wait for the answer', async (_what, body) => {
+    const { exports } = await load(
+      `import { AsyncResource } from 'node:async_hooks';\nexport async function start() { ${body} }`,
+    );
+    const outcome = await prompt(exports['start']!);
+    const page = outcome.kind === 'captured' ? await outcome.make(outcome.continuation) : null;
+    expect(page).toBe('rows');
+    expect(returned(await resume(captured(outcome), 'answer'))).toBe('answer');
+  });
+});
+
+suite('native(), a suspension that got lost meanwhile', () => {
+  test('is told to who answers the page', async () => {
+    const { exports } = await load(
+      'export async function start() { ask("lost").catch(() => {}); return await Promise.race([native(() => ask(1)), new Promise((r) => setTimeout(r, 10, "ended"))]); }',
+    );
+    const k = captured(await prompt(exports['start']!));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await expect(resume(k, 1)).rejects.toMatchObject({ code: 'SERVLET_UNSAFE_CONTEXT' });
+  });
+});
+
 suite('native(), with two branches', () => {
   test('the second that suspends is told on the console where it did, and fails where it is awaited', async () => {
     const { emitted } = await load(

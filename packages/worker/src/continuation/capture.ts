@@ -77,7 +77,9 @@ function watch(run: Run, signal: Signal): void {
 }
 function checkWatched(): void {
   for (const { run, signal, hasEnded, cause } of watched.splice(0)) {
-    if (run.isOver || !(hasEnded || run.isOpen(signal))) continue;
+    // A run that has ended while its page was out is over, and keeps the error for who answers the page.
+    const isKept = hasEnded && run.resting !== null;
+    if ((run.isOver && !isKept) || !(hasEnded || run.isOpen(signal))) continue;
     if (hasEnded) run.fail(lostError(signal, cause));
     else if (signal instanceof Capture) run.fail(lostError(signal));
     else if (signal instanceof Exit) watchExit(run, signal);

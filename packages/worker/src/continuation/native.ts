@@ -1,6 +1,6 @@
 import { Continuation, type Outcome, type PageMaker, type Parked } from './continuation.ts';
 import { nativeOneShot, SUSPEND_FIRST, UnsafeContextError } from './errors.ts';
-import { current, type Run, storage, type Store } from './run.ts';
+import { current, type NativePart, type Run, storage, type Store } from './run.ts';
 import { trace, traceAgain } from './trace.ts';
 
 /**
@@ -18,12 +18,13 @@ export function native<Value>(thunk: () => Value | Promise<Value>): Promise<Valu
   const { run } = store;
   const nativeAt = { trace: null };
   trace(nativeAt);
-  return storage.run({ ...store, isNative: true, nativeAt: nativeAt.trace }, async () => {
+  const part: NativePart = { outer: store.part ?? null, parked: null };
+  return storage.run({ ...store, isNative: true, nativeAt: nativeAt.trace, part }, async () => {
     try {
       return await thunk();
     } finally {
       // A race, say, that is won while a page of another branch is out: what follows belongs to the request that answers the page.
-      for (let resting = run.resting; resting; resting = run.resting) await resting;
+      while (part.parked !== null && !part.parked.isUsed) await run.resting;
     }
   });
 }
@@ -46,6 +47,8 @@ export function park(store: Store, make: PageMaker): Promise<unknown> {
         else resolve(value);
       },
     };
+    // Not others of the run: the page's maker may have a native part of its own.
+    for (let part = store.part ?? null; part !== null; part = part.outer) part.parked = parked;
     run.rest({ kind: 'captured', continuation: new Continuation(null, store.bindings, parked), make });
   });
 }
@@ -60,7 +63,9 @@ function refusalOf(run: Run): UnsafeContextError | null {
     ? new UnsafeContextError(
         signal,
         null,
-        'another branch of the native part has suspended already; branches can suspend one after the other',
+        run.isOver && run.resting === null
+          ? 'its request has been answered already'
+          : 'another branch of the native part has suspended already; branches can suspend one after the other',
       )
     : new UnsafeContextError(
         signal,

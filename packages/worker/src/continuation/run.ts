@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Capture, Exit, Signal, type SignalOwner, whyRefused } from './activation.ts';
-import type { Outcome } from './continuation.ts';
+import type { Outcome, Parked } from './continuation.ts';
 import { UnsafeContextError } from './errors.ts';
 import type { Bindings } from './frame.ts';
 import { traceAgain } from './trace.ts';
@@ -142,6 +142,14 @@ export interface Store {
   isNative: boolean;
   /** Within a native part: made where that was called, for its stack; null: that was not recorded. */
   nativeAt?: Error | null;
+  part?: NativePart;
+}
+
+/** What one call of `native()` runs. */
+export interface NativePart {
+  readonly outer: NativePart | null;
+  /** What suspended in it last. */
+  parked: Parked | null;
 }
 export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 
