@@ -229,20 +229,16 @@ export class ServletPool implements ThreadsOwner {
     this.#refuseHopeless(exchange.queuedAt);
   }
 
-  /** Who would wait for instances that rest, and be refused all the same, hears it at once. */
+  /** When all threads are with visitors who rest, who would wait for one of them and be refused all the same hears it at once. */
   #refuseHopeless(now: number): void {
-    const rooms = this.#threads.roomsInMs();
-    if (rooms === null) return;
-    let aheadCount = 0;
+    const roomInMs = this.#threads.roomInMs();
+    if (roomInMs === 0) return;
     for (const exchange of this.#queue.slice()) {
       // One that waits for an older version waits for other threads.
       if (this.#versionOf(exchange) !== null) continue;
-      const roomInMs = rooms[Math.min(aheadCount, rooms.length - 1)]!;
-      if (roomInMs <= exchange.queuedAt + this.limits.queueTimeoutMs - now) aheadCount++;
-      else {
-        this.#queue.splice(this.#queue.indexOf(exchange), 1);
-        this.#refusals.allAtRest(exchange, roomInMs);
-      }
+      if (roomInMs <= exchange.queuedAt + this.limits.queueTimeoutMs - now) continue;
+      this.#queue.splice(this.#queue.indexOf(exchange), 1);
+      this.#refusals.allAtRest(exchange, roomInMs);
     }
   }
 

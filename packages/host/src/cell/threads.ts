@@ -302,22 +302,18 @@ export class Threads implements Iterable<Lease> {
       oldest.end('idle', 'it made room for another visitor');
   }
 
-  /**
-   * In how many ms each of those that wait, in their order, may have a thread: 0 when that may be at any moment, more when all that are
-   * left are with instances that rest, and nothing is saved of them. The last is said of all behind it. null: nobody waits for a rest.
-   */
-  roomsInMs(): number[] | null {
-    if (!this.isInstanceEach || this.currentCount() < this.limits.threadsMaxCount) return null;
+  /** In how many ms the first thread makes room: 0 when that may be at any moment, more when all are with instances that rest, and nothing is saved of them. */
+  roomInMs(): number {
+    if (!this.isInstanceEach || this.currentCount() < this.limits.threadsMaxCount) return 0;
     const now = performance.now();
-    const rests: number[] = [];
+    let roomInMs = INSTANCE_REST_MIN_MS;
     for (const lease of this.#leases) {
       if (!isCurrent(lease, null)) continue;
-      const isAtRest =
-        lease.isIdle && this.isSpent(lease) && !this.#places.hasWaiting(lease) && !this.isParkable(lease);
-      rests.push(isAtRest ? Math.max(0, lease.progressAt + INSTANCE_REST_MIN_MS - now) : 0);
+      const isAtRest = lease.isIdle && this.isSpent(lease) && lease.holdings.continuations > 0;
+      if (!isAtRest || this.#places.hasWaiting(lease) || this.isParkable(lease)) return 0;
+      roomInMs = Math.min(roomInMs, Math.max(0, lease.progressAt + INSTANCE_REST_MIN_MS - now));
     }
-    rests.push(INSTANCE_REST_MIN_MS);
-    return rests.sort((a, b) => a - b);
+    return roomInMs;
   }
 
   // -- Fewer of them -------------------------------------------------------------------------------------------------

@@ -54,19 +54,17 @@ export class WarmCells {
     const index = cells.findIndex(({ hasWarmUp }) => mayBeWarm || !hasWarmUp);
     const [cell = this.#boot(profile)] = index < 0 ? [] : cells.splice(index, 1);
     this.#lastBegun = hasBegun(cell);
-    void this.#replace(profile).catch(() => {});
+    void this.#replace(cell, profile).catch(() => {});
     return cell;
   }
 
   /**
    * The one who waits goes first: a boot takes one core as long as loading his servlet does, and that takes another. When the cell that he
-   * waited for has died meanwhile, he waits for one that was taken later. Where they are taken all the time, that is for so long.
+   * waited for has died meanwhile, he waits for the one that was taken last.
    */
-  async #replace(profile: Profile): Promise<void> {
-    const until = performance.now() + LOAD_MAX_MS;
-    let begun: Promise<void>;
-    do await (begun = this.#lastBegun);
-    while (begun !== this.#lastBegun && performance.now() < until);
+  async #replace(taken: Cell, profile: Profile): Promise<void> {
+    await this.#lastBegun;
+    if (taken.isGone) await this.#lastBegun;
     await this.prepare(profile);
   }
 
