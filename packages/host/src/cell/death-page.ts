@@ -1,4 +1,4 @@
-import type { Failure } from '@custodian/protocol';
+import { type Failure, withoutPayload, withoutToken } from '@custodian/protocol';
 import type { Exchange } from '../http/exchange.ts';
 import type { ErrorPage } from '../http/error-page.ts';
 import { UNCODED } from '../http/body-coding.ts';
@@ -12,7 +12,9 @@ export function deathPage(
   failure: Failure | null,
   exchange: Exchange,
 ): ErrorPage {
-  const detail = isDevelopment ? deathDetail(obituary, failure, exchange.header('referer')) : undefined;
+  const detail = isDevelopment
+    ? deathDetail(obituary, obituary.request, failure, exchange.header('referer'))
+    : undefined;
   const page = (status: number, text: string, code: string): ErrorPage => ({
     status,
     title: "This page's program was stopped",
@@ -58,8 +60,13 @@ export function gonePage(obituary: Obituary, startUrl: string, isDevelopment: bo
     link: { href: startUrl, text: 'Start again' },
     // Browsers keep a 410 for good unless they are told otherwise.
     headers: { 'Cache-Control': 'no-store' },
-    ...(isDevelopment ? { detail: deathDetail(obituary, null) } : {}),
+    ...(isDevelopment ? { detail: deathDetail(obituary, othersRequest(obituary), null) } : {}),
   };
+}
+
+/** What somebody else may see of it: whoever has its continuation can go on with it, and its query is its visitor's. */
+function othersRequest({ request }: Obituary): string | null {
+  return request === null ? null : withoutPayload(withoutToken(request));
 }
 
 function shortCause({ cause, limit, limitValue, detail }: Obituary): string {
@@ -85,9 +92,9 @@ function shortCause({ cause, limit, limitValue, detail }: Obituary): string {
   }
 }
 
-function deathDetail(obituary: Obituary, failure: Failure | null, from?: string): string {
+function deathDetail(obituary: Obituary, request: string | null, failure: Failure | null, from?: string): string {
   const lines = [`servlet ${obituary.servlet}, cause: ${obituary.cause}`];
-  if (obituary.request !== null) lines.push(`request: ${obituary.request}`);
+  if (request !== null) lines.push(`request: ${request}`);
   if (from !== undefined) lines.push(`from the page: ${from}`);
   // What made room for another had not rested for as long as that limit says.
   if (obituary.limit !== null && !(obituary.cause === 'idle' && obituary.detail !== '')) {
