@@ -71,8 +71,9 @@ describe('redirectTo()', () => {
     });
   });
 
-  it('redirectTo() takes a URL, and more headers', () => {
-    expect(toReply(redirectTo(new URL('https://a.example/b'), 303, { headers: { 'X-A': '1' } }), 's')).toMatchObject({
+  it('redirectTo() takes a URL, and more headers, but no other address', () => {
+    const headers = { 'X-A': '1', location: 'https://c.example/' };
+    expect(toReply(redirectTo(new URL('https://a.example/b'), 303, { headers }), 's')).toMatchObject({
       headerLines: 'Location: https://a.example/b\r\nX-A: 1\r\n',
     });
   });

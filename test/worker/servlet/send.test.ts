@@ -198,7 +198,7 @@ describe('sendSuspend() and its family', () => {
       await sendSuspend((url) => url);
       clearContinuations();
       await sendSuspend((url) => url);
-      await redirectGetForget({ 'X-Own': 'yes' });
+      await redirectGetForget({ 'X-Own': 'yes', location: 'http://elsewhere.example/' });
       return 'end';
     }`);
     const first = await servlet.text('/s');
@@ -207,6 +207,7 @@ describe('sendSuspend() and its family', () => {
     const redirect = await servlet.get(second);
     expect([redirect.status, redirect.body]).toEqual([303, '']);
     expect(redirect.headerLines).toContain('X-Own: yes\r\n');
+    expect(redirect.headerLines.match(/^location: .*/gim)).toEqual([expect.stringContaining(';k=')]);
     expect(await servlet.follow(second)).toContain('expired');
     expect(await servlet.text(/Location: (\S+)/.exec(redirect.headerLines)![1]!)).toBe('end');
   });

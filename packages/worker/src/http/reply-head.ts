@@ -88,6 +88,12 @@ export function* headerPairs(headers: HeaderValues | null | undefined): Generato
   }
 }
 
+/** The headers of a redirection: its address is the one that it is called with, whatever else names one. */
+export function redirectionHeaders(location: string, headers: HeaderValues | null | undefined): [string, string][] {
+  const others = [...headerPairs(headers)].filter(([name]) => name.toLowerCase() !== 'location');
+  return [['Location', location], ...others];
+}
+
 /** @throws ResponseTypeError unless it is an integer from 200 to 999; what is below is the connection's business. */
 export function checkedStatus(status: unknown, servletName: string): number {
   if (isStatus(status)) return status;

@@ -3,8 +3,8 @@ import {
   describeStatus,
   type HeaderValues,
   headerLines,
-  headerPairs,
   isStatus,
+  redirectionHeaders,
   ResponseTypeError,
 } from './reply-head.ts';
 import { describeBody, type PlainReply } from './reply.ts';
@@ -70,6 +70,7 @@ const STATUSES: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
  * Sends the client to another address, which goes out as it is given, but that what is no ASCII is percent-encoded. Never one
  * that a visitor has chosen: it may lead to any site.
  * @param status `'permanently'` 301, `'temporarily'` 302 (default), `'see-other'` 303, `'same-method'` 307, or the number; 308 also
+ * @param options `headers` go out as well, but for a `Location`
  * @throws TypeError for an empty address or an unknown status; HeaderError for what can't stand in a header
  * @see Racket `redirect-to`
  *
@@ -92,5 +93,5 @@ export function redirectTo(
   if (typeof code === 'string' || !STATUSES.has(code))
     throw new TypeError(`Cannot redirect: ${JSON.stringify(status)} is no redirection's status`);
   const sent = location.replace(NOT_ASCII, (text) => encodeURIComponent(text.toWellFormed()));
-  return response({ status: code, headers: [['Location', sent], ...headerPairs(options.headers)] });
+  return response({ status: code, headers: redirectionHeaders(sent, options.headers) });
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { capture, exit, native as runtimeNative, NoPromptError } from '../continuation/runtime.ts';
 import type { HeaderValues } from '../http/reply-head.ts';
-import { headerPairs } from '../http/reply-head.ts';
+import { redirectionHeaders } from '../http/reply-head.ts';
 import type { ServletResult } from '../http/reply.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { contextFor, expirationHandler, type RequestContext, runningContextFor } from './context.ts';
@@ -178,6 +178,7 @@ export function sendForward(make: (url: string) => Page): Promise<ServletRequest
 
 /**
  * Has the browser ask again, by GET: Refresh then repeats only what follows.
+ * @param headers go out as well, but for a `Location`: that is the page's
  * @see Racket `redirect/get`
  *
  * @example
@@ -365,7 +366,7 @@ export interface NativeVisit {
 }
 
 function redirection(url: string, headers: HeaderValues | undefined): ServletResult {
-  return { status: 303, headers: [...headerPairs(headers), ['Location', url]], body: null };
+  return { status: 303, headers: redirectionHeaders(url, headers), body: null };
 }
 
 function absolute(url: string, { request }: RequestContext): URL {
