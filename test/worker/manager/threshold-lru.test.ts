@@ -48,6 +48,24 @@ describe('createThresholdLruManager()', () => {
     expect([manager.count, manager.lookup(instance, hugeId, hugeNonce)]).toEqual([1, 'huge']);
   });
 
+  test('what a page shares with a later one is freed with the later one: until then, others go', () => {
+    const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
+    const [ann, bob] = [manager.createInstance(), manager.createInstance()];
+    // 500 of them both pages of Ann's keep.
+    const first = manager.store(ann, { release: () => 100 }, null, 600);
+    const second = manager.store(ann, { release: () => 600 }, null, 100);
+    const other = manager.store(bob, 'other', null, 600);
+    manager.lookup(ann, ...second);
+    expect(manager.bytes).toBe(1300);
+    const newest = manager.store(bob, 'newest', null, 300);
+    expect(manager.bytes).toBe(900);
+    for (const gone of [() => manager.lookup(ann, ...first), () => manager.lookup(bob, ...other)])
+      expect(gone).toThrow('Cannot');
+    manager.lookup(bob, ...newest);
+    manager.clear(ann);
+    expect(manager.bytes).toBe(300);
+  });
+
   test('a thread that is near its cap after a collection keeps half of what they may weigh, of those visited last', () => {
     const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
     const pages = Array.from({ length: 12 }, (_, index) => {

@@ -1,12 +1,12 @@
 import { types } from 'node:util';
 import { bindingsAt } from '../continuation/frame.ts';
-import { Continuation, estimateBytes, type HeavyValues } from '../continuation/runtime.ts';
+import { Continuation, SharedWeights } from '../continuation/runtime.ts';
 import { DecodeError, UnserializableError } from '../continuation/serialize/errors.ts';
 import { isFrame } from '../continuation/serialize/frame-kinds.ts';
 import { decodeGraph, encodeGraph } from '../continuation/serialize/graph.ts';
 import type { ExpirationHandler, SavedEntry } from '../manager/manager.ts';
 import { type CellFrame, NO_CELLS } from '../servlet/context.ts';
-import { ENTRY_BYTES, type Suspension, type Visit } from '../servlet/instance.ts';
+import { Suspension, type Visit, weightOf } from '../servlet/instance.ts';
 import type { CheckpointHead } from './record.ts';
 
 const ROOTS = ['a call', 'a web cell', 'the embedded function', 'the expiration handler'] as const;
@@ -43,8 +43,7 @@ export function decodePages(graph: Uint8Array, pages: CheckpointHead['pages']): 
   const roots = decodeGraph(graph);
   if (roots.length !== pages.length * ROOTS.length)
     throw new DecodeError('Cannot read a checkpoint: it has other pages');
-  // What one page is charged for, those after it are not.
-  let heavy: HeavyValues | null = null;
+  const shared = new SharedWeights();
   return pages.map(([id, nonce, mark], index) => {
     const [frames, cells, visit, handler] = roots.slice(index * ROOTS.length, (index + 1) * ROOTS.length);
     if (
@@ -56,10 +55,9 @@ export function decodePages(graph: Uint8Array, pages: CheckpointHead['pages']): 
       throw new DecodeError('Cannot read a checkpoint: a page of it is something else');
     const continuation = new Continuation(frames, bindingsAt(frames), null);
     const cellFrame = (cells as CellFrame | null) ?? NO_CELLS;
-    const estimate = estimateBytes(frames, cellFrame.values(), heavy);
-    ({ heavy } = estimate);
-    const k: Suspension = { continuation, cells: cellFrame, visit: visit as Visit | null, heavy };
-    return { id, nonce, mark, k, handler: handler as ExpirationHandler | null, bytes: ENTRY_BYTES + estimate.bytes };
+    const weight = weightOf(continuation, cellFrame, shared);
+    const k = new Suspension(continuation, cellFrame, visit as Visit | null, weight);
+    return { id, nonce, mark, k, handler: handler as ExpirationHandler | null, bytes: k.hold() };
   });
 }
 

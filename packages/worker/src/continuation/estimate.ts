@@ -8,46 +8,114 @@ const frameBytes = 96,
   sampled = 64,
   heavyBytes = 4096;
 
-/** What is heavy of all that a continuation keeps, with its weight when it was weighed last. */
-export type HeavyValues = ReadonlyMap<unknown, number>;
-
-export interface Estimate {
+/** Of a frame or a page that is kept: what keeps it alive, and what it is charged. */
+export interface Weight {
+  /** Pages that go on from the frame, and kept frames that it called. */
+  holders: number;
   bytes: number;
-  /** For the continuations that come after this one; null when nothing is heavy. */
-  heavy: HeavyValues | null;
+  heavy: readonly unknown[] | null;
+}
+
+/** The heavy values that the pages of one visit keep alive: each counts once, for as long as any page keeps it. */
+export class SharedWeights {
+  #values: Map<unknown, { holders: number; bytes: number }> | null = null;
+
+  /** @returns bytes that are charged for the first time: of a value that is known, its growth */
+  hold(value: unknown, bytes: number): number {
+    const known = (this.#values ??= new Map()).get(value);
+    if (known === undefined) {
+      this.#values.set(value, { holders: 1, bytes });
+      return bytes;
+    }
+    const growth = Math.max(0, bytes - known.bytes);
+    known.holders++;
+    known.bytes += growth;
+    return growth;
+  }
+
+  /** @returns bytes that nobody keeps any more */
+  release(value: unknown): number {
+    const known = this.#values?.get(value);
+    if (known === undefined || --known.holders > 0) return 0;
+    this.#values!.delete(value);
+    return known.bytes;
+  }
 }
 
 /**
- * About how many bytes a continuation keeps alive that were not charged before. Frames that have been weighed are not weighed again, and
- * of a heavy value that the continuation before kept as well only the growth is new; so what all pages of a visit share is
- * charged once. `others`: values beside the frames. Of large collections a sample is weighed; a function counts as one object.
+ * About how many bytes a page keeps alive. What pages share, frames and heavy values, is charged to the first that keeps it and is
+ * freed with the last. Of large collections a sample is weighed; a function counts as one object.
  */
-export function estimateBytes(
-  frames: Frame | null,
-  others: Iterable<unknown> = [],
-  before: HeavyValues | null = null,
-): Estimate {
-  let seen: Set<object> | null = null,
-    bytes = 0,
-    heavy: Map<unknown, number> | null = null;
-  const weigh = (value: unknown): void => {
-    const size = isObject(value) ? sizeOf(value, (seen ??= new Set()), 0) : sizeOfPrimitive(value);
-    if (size < heavyBytes) {
-      bytes += size;
-      return;
-    }
-    (heavy ??= new Map()).set(value, size);
-    bytes += Math.max(0, size - (before?.get(value) ?? 0));
-  };
-  let frame = frames;
-  for (; frame && !frame.isWeighed; frame = frame.next) {
-    frame.isWeighed = true;
-    bytes += frameBytes + frame.locals.length * slotBytes + 16;
-    for (const value of frame.locals) weigh(value);
-    if (frame instanceof BindingFrame) weigh(frame.value);
+export class PageWeight {
+  readonly shared: SharedWeights;
+  readonly #frames: Frame | null;
+  readonly #others: Iterable<unknown>;
+  #own: Weight | null = null;
+
+  /** `others`: values beside the frames. */
+  constructor(frames: Frame | null, others: Iterable<unknown>, shared: SharedWeights) {
+    this.#frames = frames;
+    this.#others = others;
+    this.shared = shared;
   }
-  for (const value of others) weigh(value);
-  return { bytes, heavy };
+
+  /** A link of the page is kept. @returns about how many bytes more are kept alive */
+  hold(): number {
+    if (this.#own !== null) {
+      this.#own.holders++;
+      return 0;
+    }
+    const seen = new Set<object>();
+    const own = { holders: 1, bytes: 0, heavy: null };
+    let held = this.#weigh(own, this.#others, seen);
+    this.#own = own;
+    for (let frame = this.#frames; frame; frame = frame.next) {
+      if (frame.weight !== null) {
+        frame.weight.holders++;
+        break;
+      }
+      const weight = { holders: 1, bytes: frameBytes + frame.locals.length * slotBytes + 16, heavy: null };
+      held += weight.bytes + this.#weigh(weight, frame.locals, seen);
+      if (frame instanceof BindingFrame) held += this.#weigh(weight, [frame.value], seen);
+      frame.weight = weight;
+    }
+    return held;
+  }
+
+  /** A link is gone. @returns about how many bytes that frees */
+  release(): number {
+    if (this.#own === null || --this.#own.holders > 0) return 0;
+    let freed = this.#free(this.#own);
+    this.#own = null;
+    for (let frame = this.#frames; frame?.weight; frame = frame.next) {
+      if (--frame.weight.holders > 0) break;
+      freed += this.#free(frame.weight);
+      frame.weight = null;
+    }
+    return freed;
+  }
+
+  /** @returns bytes that are charged for the first time */
+  #weigh(weight: { bytes: number; heavy: unknown[] | null }, values: Iterable<unknown>, seen: Set<object>): number {
+    let held = 0;
+    for (const value of values) {
+      const size = isObject(value) ? sizeOf(value, seen, 0) : sizeOfPrimitive(value);
+      if (size < heavyBytes) {
+        weight.bytes += size;
+        held += size;
+      } else {
+        (weight.heavy ??= []).push(value);
+        held += this.shared.hold(value, size);
+      }
+    }
+    return held;
+  }
+
+  #free({ bytes, heavy }: Weight): number {
+    let freed = bytes;
+    for (const value of heavy ?? []) freed += this.shared.release(value);
+    return freed;
+  }
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

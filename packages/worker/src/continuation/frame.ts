@@ -1,4 +1,5 @@
 import type { Activation } from './activation.ts';
+import type { Weight } from './estimate.ts';
 import type { FunctionMeta } from './compile/functions.ts';
 import type { ServletModule } from './module-code.ts';
 
@@ -37,8 +38,8 @@ export class Frame {
   next: Frame | null = null;
   /** The dynamic bindings under which this frame runs. */
   bindings: Bindings | null = null;
-  /** A continuation has been charged for it: see `estimateBytes`. */
-  isWeighed = false;
+  /** While a page keeps it: see `PageWeight`. */
+  weight: Weight | null = null;
   constructor(meta: FunctionDescription | null, pc: number, locals: readonly unknown[], body: Body | null) {
     this.meta = meta;
     this.pc = pc;

@@ -13,7 +13,7 @@ export { capture, exit } from './capture.ts';
 export { codeFrame } from './code-frame.ts';
 export { Continuation, type Outcome, type PageMaker } from './continuation.ts';
 export { OneShotError, UnsafeContextError, type Place } from './errors.ts';
-export { type Estimate, estimateBytes, type HeavyValues } from './estimate.ts';
+export { PageWeight, SharedWeights } from './estimate.ts';
 export { Frame } from './frame.ts';
 export { describe, type FrameDescription } from './logical-stack.ts';
 export { native } from './native.ts';

@@ -14,6 +14,15 @@ function requestSecond(): number {
   return Math.floor(requestClock.startedAt / 1000);
 }
 
+/** What is kept may share parts with other pages: then it says itself what is freed with it. */
+interface Releasable {
+  release(): number;
+}
+
+function releasedBytes({ k, bytes }: Entry): number {
+  return typeof (k as Partial<Releasable> | null)?.release === 'function' ? (k as Releasable).release() : bytes;
+}
+
 export interface EntryContent {
   id: number;
   nonce: string;
@@ -29,6 +38,7 @@ export class Entry {
   readonly nonce: string;
   readonly k: unknown;
   readonly handler: ExpirationHandler | null;
+  /** What it was charged, when it was stored. */
   readonly bytes: number;
   /** The manager's own: when it expires, or how many lives it has. */
   mark = 0;
@@ -169,7 +179,7 @@ export class ContinuationTable {
       else set.add(entry);
       if (entry.handler !== null) this.#bury(entry, entry.handler);
       this.count--;
-      this.bytes -= entry.bytes;
+      this.bytes -= releasedBytes(entry);
       removed++;
     }
     for (const [instance, set] of byInstance) instance.remove(set);

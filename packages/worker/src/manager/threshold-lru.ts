@@ -90,17 +90,29 @@ class ThresholdLruManager extends LruManager {
   #makeRoom(stored: Entry | null, maxBytes: number): void {
     const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
     const newest = stored ?? byVisit.at(-1);
-    let { bytes } = this;
-    const gone: Entry[] = [];
-    for (const entry of byVisit) {
-      if (bytes <= maxBytes) break;
-      if (newest === undefined || pageOf(entry) === pageOf(newest)) continue;
-      bytes -= entry.bytes;
-      gone.push(entry);
+    const candidates = byVisit.values();
+    // What a page shares with one that stays is not freed with it.
+    while (this.bytes > maxBytes) {
+      const gone = this.#next(candidates, this.bytes - maxBytes, newest);
+      if (gone.length === 0) break;
+      this.table.remove(gone);
+      for (const { instance } of gone) if (instance.count === 0) this.table.drop(instance);
     }
-    this.table.remove(gone);
-    for (const { instance } of gone) if (instance.count === 0) this.table.drop(instance);
-    this.#leastBytes = Math.max(this.#maxBytes, bytes);
+    this.#leastBytes = Math.max(this.#maxBytes, this.bytes);
+  }
+
+  /** The next ones that were charged so much together. */
+  #next(candidates: IteratorObject<Entry>, bytes: number, newest: Entry | undefined): Entry[] {
+    const next: Entry[] = [];
+    let left = bytes;
+    while (left > 0) {
+      const { value, done } = candidates.next();
+      if (done === true) break;
+      if (newest === undefined || pageOf(value) === pageOf(newest)) continue;
+      left -= value.bytes;
+      next.push(value);
+    }
+    return next;
   }
 }
 

@@ -3,7 +3,7 @@ import type { ContinuationToken } from '@custodian/protocol';
 import type { Html } from '../http/html.ts';
 import type { ServletRequest } from '../http/request.ts';
 import { createParameter, currentContext, NoPromptError, type Parameter } from '../continuation/runtime.ts';
-import type { Captured, Suspension, Visit } from './instance.ts';
+import type { Captured, Resumable, Visit } from './instance.ts';
 import type { WebCell } from './web-cell.ts';
 
 /** What web cells hold on one page: never changed, so that a page can keep it. */
@@ -38,9 +38,9 @@ export class RequestContext {
   /** What is still running belongs to no request any more. */
   isAnswered = false;
   /** What the run goes on from; null: it is a fresh one. */
-  readonly resumed: Suspension | null;
+  readonly resumed: Resumable | null;
 
-  constructor(request: ServletRequest, site: ContinuationSite, resumed: Suspension | null, instance: number) {
+  constructor(request: ServletRequest, site: ContinuationSite, resumed: Resumable | null, instance: number) {
     this.request = request;
     this.site = site;
     this.resumed = resumed;

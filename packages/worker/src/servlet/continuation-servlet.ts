@@ -19,7 +19,15 @@ import {
   NoInstanceError,
 } from '../manager/manager.ts';
 import { type ContinuationSite, type InstanceAddress, RequestContext } from './context.ts';
-import { baseOf, type Captured, InstanceTurns, keepInManager, type Suspension, type Visit } from './instance.ts';
+import {
+  baseOf,
+  type Captured,
+  InstanceTurns,
+  keepInManager,
+  type Resumable,
+  type Suspension,
+  type Visit,
+} from './instance.ts';
 import { Jump } from './jump.ts';
 import { afterWrites } from './late-writes.ts';
 import type { NativeVisit } from './send.ts';
@@ -150,7 +158,7 @@ export class ContinuationServlet implements Servlet, ContinuationSite {
   }
 
   /** Goes on from what was kept. `instance` 0: it belongs to none yet. */
-  protected resume(request: ServletRequest, suspension: Suspension, instance: number): Promise<Reply> {
+  protected resume(request: ServletRequest, suspension: Resumable, instance: number): Promise<Reply> {
     const context = new RequestContext(request, this, suspension, instance);
     const { continuation, visit } = suspension;
     if (visit === null) return this.#answer(resume(continuation, request, { context }), context);

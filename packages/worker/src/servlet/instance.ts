@@ -1,24 +1,55 @@
 import type { ServletRequest } from '../http/request.ts';
 import type { ExpirationHandler } from '../manager/manager.ts';
-import { type Continuation, type Estimate, estimateBytes, type HeavyValues } from '../continuation/runtime.ts';
+import { type Continuation, PageWeight, SharedWeights } from '../continuation/runtime.ts';
 import { withoutToken, withToken } from '@custodian/protocol';
 import type { CellFrame, RequestContext } from './context.ts';
 
 /** Continues a page with the visitor's answer: what `sendSuspendDispatch` embeds in it. */
 export type Visit = (request: ServletRequest) => unknown;
 
-/** What a manager keeps of a page. */
-export interface Suspension {
+/** What a request goes on from: kept here, or read from the page itself. */
+export interface Resumable {
   readonly continuation: Continuation;
   readonly cells: CellFrame;
   /** null: the suspending call returns the request itself. */
   readonly visit: Visit | null;
-  /** What the pages that follow share with this one, and need not be charged for. */
-  readonly heavy?: HeavyValues | null;
+  /** Of what is kept. */
+  readonly weight?: PageWeight;
+}
+
+/** What a manager keeps of a page, for one way on from it. */
+export class Suspension implements Resumable {
+  readonly continuation: Continuation;
+  readonly cells: CellFrame;
+  readonly visit: Visit | null;
+  /** Of the page, whatever ways on it has. */
+  readonly weight: PageWeight;
+
+  constructor(continuation: Continuation, cells: CellFrame, visit: Visit | null, weight: PageWeight) {
+    this.continuation = continuation;
+    this.cells = cells;
+    this.visit = visit;
+    this.weight = weight;
+  }
+
+  /** Keeps it. @returns about how many bytes more are in use */
+  hold(): number {
+    return ENTRY_BYTES + this.weight.hold();
+  }
+
+  /** It is kept no more. @returns about how many bytes are in use no more */
+  release(): number {
+    return ENTRY_BYTES + this.weight.release();
+  }
+}
+
+/** What its values weigh, with those of the other pages of a visit. */
+export function weightOf(continuation: Continuation, cells: CellFrame, shared: SharedWeights): PageWeight {
+  return new PageWeight(continuation.frames, cells.size === 0 ? [] : cells.values(), shared);
 }
 
 /** A place in the manager, its token in the URL, and the cells. */
-export const ENTRY_BYTES = 320;
+const ENTRY_BYTES = 320;
 
 /** What was captured, before anything is kept of it. */
 export interface Captured {
@@ -27,7 +58,7 @@ export interface Captured {
   cells: CellFrame;
   handler: ExpirationHandler | null;
   /** Made with the first way on that the page embeds, which is charged for it. */
-  estimate: Estimate | null;
+  weight: PageWeight | null;
 }
 
 /** Keeps a way to go on from what was captured, and returns its URL. A run gets its instance here, with its first. */
@@ -36,20 +67,11 @@ export function keepInManager(captured: Captured, visit: Visit | null): string {
   const { manager } = context.site;
   // It may have expired while it ran.
   if (context.instance === 0 || !manager.hasInstance(context.instance)) context.instance = manager.createInstance();
-  let bytes = ENTRY_BYTES;
-  if (captured.estimate === null) {
-    captured.estimate = weigh(captured);
-    ({ bytes } = captured.estimate);
-    bytes += ENTRY_BYTES;
-  }
-  const suspension: Suspension = { continuation, cells, visit, heavy: captured.estimate.heavy };
-  const [id, nonce] = manager.store(context.instance, suspension, handler, bytes);
+  captured.weight ??= weightOf(continuation, cells, context.resumed?.weight?.shared ?? new SharedWeights());
+  const suspension = new Suspension(continuation, cells, visit, captured.weight);
+  const [id, nonce] = manager.store(context.instance, suspension, handler, suspension.hold());
   const address = context.site.addressOf(context.instance);
   return withToken(baseOf(context.request), { ...address, continuation: id, nonce });
-}
-
-function weigh({ context, continuation, cells }: Captured): Estimate {
-  return estimateBytes(continuation.frames, cells.size === 0 ? [] : cells.values(), context.resumed?.heavy ?? null);
 }
 
 /** The path of the present request: every suspension goes on from where its visitor is. */

@@ -307,7 +307,7 @@ function suspend(name: string, given: unknown, make: (captured: Captured) => Pag
     return capture(async (continuation) => {
       context.isMakingPage = true;
       try {
-        const page = await here.runInAsyncScope(make, null, { context, continuation, cells, handler, estimate: null });
+        const page = await here.runInAsyncScope(make, null, { context, continuation, cells, handler, weight: null });
         // A page goes out when what it leads to is safe.
         if (context.writes !== null) await Promise.all(context.writes);
         return page;
