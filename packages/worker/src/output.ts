@@ -1,6 +1,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import timers from 'node:timers';
 import { type FrameWriter, type LogLevel, ToHost } from '@custodian/protocol';
 
 const LINE_MAX_CHARS = 8 * 1024;
@@ -9,6 +10,12 @@ const LINE_MIN_BYTES = 64;
 /** For what says how much of a line was cut. */
 const MARK_BYTES = 48;
 const TELL_MS = 1000;
+
+// As they were before the servlet ran, which could else print more than it may, or have a line fail that is over.
+const now: () => number = performance.now.bind(performance);
+const { clearTimeout, setTimeout } = timers;
+const byteLength = Buffer.byteLength.bind(Buffer);
+const { max, min } = Math;
 
 /**
  * Sends what the servlet prints to the acceptor's log, and hides the thread's real streams: they hold the port to the
@@ -34,11 +41,11 @@ class OutputBudget {
   readonly #maxBytesPerSecond: number;
   readonly #onDropped: (count: number) => void;
   #bytes: number;
-  #refilledAt = performance.now();
+  #refilledAt = now();
   #dropped = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  /** `onDropped`: tells how many lines were dropped, before the next one goes out, or when there is none for a second. */
+  /** `onDropped`: tells how many lines were dropped, before the next line that goes out, a second after the first of them at the latest. */
   constructor(maxBytesPerSecond: number, onDropped: (count: number) => void) {
     this.#maxBytesPerSecond = maxBytesPerSecond;
     this.#bytes = maxBytesPerSecond;
@@ -47,13 +54,13 @@ class OutputBudget {
 
   /** The line, or as much of it as may ever go out, with a mark that says what is missing; null: it is dropped now, and counted. */
   take(line: string): string | null {
-    const now = performance.now();
-    const refilled = this.#bytes + ((now - this.#refilledAt) * this.#maxBytesPerSecond) / 1000;
-    this.#bytes = Math.min(this.#maxBytesPerSecond, refilled);
-    this.#refilledAt = now;
+    const at = now();
+    const refilled = this.#bytes + ((at - this.#refilledAt) * this.#maxBytesPerSecond) / 1000;
+    this.#bytes = min(this.#maxBytesPerSecond, refilled);
+    this.#refilledAt = at;
     const text = cut(line, this.#maxBytesPerSecond - LINE_MIN_BYTES);
     // The mark alone may be more than a tiny budget.
-    const bytes = Math.min(LINE_MIN_BYTES + Buffer.byteLength(text), this.#maxBytesPerSecond);
+    const bytes = min(LINE_MIN_BYTES + byteLength(text), this.#maxBytesPerSecond);
     if (this.#bytes < bytes || bytes === 0) {
       this.#dropped++;
       this.#timer ??= setTimeout(() => this.#tellDropped(), TELL_MS).unref();
@@ -74,10 +81,10 @@ class OutputBudget {
 
 /** A line of so many bytes at the most; what is cut is counted in its place. */
 function cut(line: string, maxBytes: number): string {
-  if (line.length <= LINE_MAX_CHARS && Buffer.byteLength(line) <= maxBytes) return line;
-  const bytes = Buffer.from(line.slice(0, LINE_MAX_CHARS));
-  // Ends before a character that is not whole.
-  const kept = new StringDecoder().write(bytes.subarray(0, Math.max(0, maxBytes - MARK_BYTES)));
+  if (line.length <= LINE_MAX_CHARS && byteLength(line) <= maxBytes) return line;
+  // Both end before a character that is not whole.
+  const bytes = Buffer.from(line.slice(0, LINE_MAX_CHARS).replace(/[\ud800-\udbff]$/, ''));
+  const kept = new StringDecoder().write(bytes.subarray(0, max(0, maxBytes - MARK_BYTES)));
   return `${kept}… (${line.length - kept.length} more characters were cut)`;
 }
 

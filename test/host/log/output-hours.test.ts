@@ -152,10 +152,19 @@ test('a line that is longer than may go out in a second is cut, and says by how 
   const logDestination = join(directory, 'log');
   try {
     const host = await StartedHost.start(
-      { long: `export default () => { console.log('é'.repeat(100_000)); console.log('lost'); return 'said'; };` },
+      {
+        long: `
+          // What it replaces decides nothing.
+          globalThis.setTimeout = globalThis.clearTimeout = () => { throw new Error('replaced'); };
+          performance.now = Math.min = () => Infinity;
+          Buffer.byteLength = Math.max = () => 0;
+          export default () => { console.log('é'.repeat(100_000)); console.log('lost'); return 'said'; };`,
+        smiling: `export default () => { console.log('x' + '😀'.repeat(8000)); return 'said'; };`,
+      },
       { log: 'events', logDestination },
       { long: { limits: { logMaxBytesPerSecond: 1001 } } },
     );
+    await fetch(`${host.url}/smiling`);
     await fetch(`${host.url}/long`);
     const text = await eventually(
       () => readFileSync(logDestination, 'utf8'),
@@ -167,6 +176,7 @@ test('a line that is longer than may go out in a second is cut, and says by how 
     expect(kept!.length).toBeLessThan(500);
     expect(kept!.length + Number(cut)).toBe(100_000);
     expect(text).not.toContain('lost');
+    expect(text).toContain(`"x${'😀'.repeat(4095)}… (7810 more characters were cut)"`);
   } finally {
     rmSync(directory, { recursive: true });
   }
