@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { newTask, TaskStat, taskNumbers } from '../../../packages/host/src/cell/task-stat.ts';
@@ -192,9 +192,9 @@ describe('SupervisedThread', () => {
       void asked.sample();
       // No time has passed but on the clock.
       nowMs += 60;
-      expect(asked.isStuck).toBe(false);
+      expect(asked.looksStuck()).toBe(false);
       await eventually(
-        () => asked.isStuck,
+        () => asked.looksStuck(),
         (isStuck) => isStuck,
       );
       // Nor does one answer that sleeps where nothing wakes it.
@@ -204,12 +204,44 @@ describe('SupervisedThread', () => {
       while (Atomics.load(flags, 0) !== 1) await sleep(1);
       await sleep(200);
       void asked.sample();
-      expect(asked.isStuck).toBe(false);
+      expect(asked.looksStuck()).toBe(false);
       nowMs += 60;
-      expect(asked.isStuck).toBe(true);
+      expect(asked.looksStuck()).toBe(true);
       await busy.terminate();
     },
   );
+
+  it('SupervisedThread knows one in a native call by its sleep, too, if that call had worked before', () => {
+    const cpuMs = vi.spyOn(TaskStat.prototype, 'cpuMs').mockReturnValue(100);
+    const isRunnable = vi.spyOn(TaskStat.prototype, 'isRunnable').mockReturnValue(true);
+    try {
+      const asked = new SupervisedThread(
+        { lease: 2, heapMaxBytes: 1000 * MB } as LeaseOrder,
+        () => {},
+        () => {},
+        () => nowMs,
+      );
+      asked.attach(worker, process.pid);
+      void asked.sample();
+      const looks: boolean[] = [];
+      for (const [worked, runnable] of [
+        [0, true],
+        [5, false],
+        [5, true],
+        [9, false],
+        [9, false],
+      ] as const) {
+        cpuMs.mockReturnValue(100 + worked);
+        isRunnable.mockReturnValue(runnable);
+        nowMs += 60;
+        looks.push(asked.looksStuck());
+      }
+      // Without a processor; has just worked; without a processor; has just worked; has slept since.
+      expect(looks).toEqual([false, false, false, false, true]);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
 
   it.runIf(process.platform === 'linux')(
     'SupervisedThread says how much one in a native call has worked, also when it is to end: no other is alone meanwhile',

@@ -397,7 +397,7 @@ function end(thread: SupervisedThread): void {
 /** One that was asked, and neither answers nor ends, may have had no processor yet. */
 function tellIfStuck(thread: SupervisedThread): void {
   if (!thread.isAsked || threads.get(thread.order.lease) !== thread) return;
-  if (thread.isStuck) send({ type: 'stuck', lease: thread.order.lease });
+  if (thread.looksStuck()) send({ type: 'stuck', lease: thread.order.lease });
   else setTimeout(tellIfStuck, STUCK_AGAIN_MS, thread);
 }
 

@@ -79,6 +79,9 @@ export class SupervisedThread {
   #askedForSampleAt = 0;
   /** CPU time that it had used then; null: it is not told. */
   #askedCpuMs: number | null = null;
+  /** The same when it was seen to have worked last, and when that was. */
+  #stillCpuMs: number | null = null;
+  #stillSince = 0;
   readonly #now: () => number;
   readonly #pace: LookPace;
   /** Of the process, when it was looked at last. */
@@ -252,14 +255,21 @@ export class SupervisedThread {
     return this.#sampling !== null;
   }
 
-  /** Must it be in a native call? One that has not answered on a full machine may only have had no processor to do so. */
-  get isStuck(): boolean {
+  /**
+   * Must it be in a native call? One that has not answered on a full machine may only have had no processor to do so. To be asked
+   * again in other turns of the event loop: what it did last may have been an answer that nobody has read yet.
+   */
+  looksStuck(): boolean {
     if (!this.#isOverdue) return false;
     const cpuMs = this.#kernelCpuMs();
     if (cpuMs === null || this.#askedCpuMs === null) return true;
-    const workedMs = cpuMs - this.#askedCpuMs;
-    // To be asked wakes one that sleeps, unless it does so in a native call.
-    return workedMs > ANSWER_MAX_MS || (workedMs === 0 && this.#task?.isRunnable() === false);
+    if (cpuMs !== this.#stillCpuMs) {
+      this.#stillCpuMs = cpuMs;
+      this.#stillSince = this.#now();
+    }
+    if (cpuMs - this.#askedCpuMs > ANSWER_MAX_MS) return true;
+    // To be asked wakes one that sleeps, unless it does so in a native call. That may have worked before, as where a process is started.
+    return this.#now() - this.#stillSince > ANSWER_MAX_MS && this.#task?.isRunnable() === false;
   }
 
   get #isOverdue(): boolean {
@@ -351,7 +361,8 @@ export class SupervisedThread {
       return this.#sampling;
     }
     this.#askedForSampleAt = this.#now();
-    this.#askedCpuMs = this.#kernelCpuMs();
+    this.#askedCpuMs = this.#stillCpuMs = this.#kernelCpuMs();
+    this.#stillSince = this.#askedForSampleAt;
     this.#sampling = this.#sampleOnce(worker, rssBytes, this.#askedForSampleAt);
     return this.#sampling;
   }
