@@ -21,7 +21,7 @@ type Row = Table['rows'][number];
 const DEPTHS = [1, 10, 100, 1000];
 const ROUNDS = 25;
 /** Of captures and resumptions. */
-const SHORT_ROUNDS = 60;
+const SHORT_ROUNDS = 100;
 const LOADS = 7;
 /** Until the host has a cell that is warmed up. */
 const SETTLED_MS = 3000;
@@ -96,7 +96,10 @@ async function ordinaryCode(native: Program, compiled: Program): Promise<Row[]> 
     ['building a page of 200 rows', 1.05, 50, (program: Program) => program.page(items)],
     ['fib(18), recursive', 1.5, 20, (program: Program) => program.fib(18)],
   ] as const) {
-    const taken = await inTurns({ native: () => run(native), compiled: () => run(compiled) }, ROUNDS, times);
+    const taken = await inTurns(
+      { native: { run: () => run(native), times }, compiled: { run: () => run(compiled), times } },
+      ROUNDS,
+    );
     const ratio = ratioOf(taken.compiled, taken.native);
     rows.push([title, spreadOf(taken.native), spreadOf(taken.compiled), ratio, limit, verdict(ratio.median, limit)]);
   }
@@ -104,48 +107,51 @@ async function ordinaryCode(native: Program, compiled: Program): Promise<Row[]> 
 }
 
 /**
- * Judged by the least of many short rounds: what else runs on a machine can only add to it, and a machine that is shared with others may
- * run at half its speed for seconds. The native error says how fast it was.
+ * Judged by the least of many short rounds, each of which has all depths: what else runs on a machine can only add to it, and a machine
+ * that is shared with others may run at half its speed for seconds. The native error says how fast it was.
  */
 async function capturesAndResumptions(native: Program, compiled: Program): Promise<Row[]> {
-  const rows: Row[] = [];
+  const runs: Record<string, Measured> = {};
   for (const depth of DEPTHS) {
     const k = continuationOf(await prompt(() => compiled.deep(depth, true)));
-    const taken = await inTurns(
-      {
-        plain: () => prompt(() => compiled.deep(depth, false)),
-        capture: () => prompt(() => compiled.deep(depth, true)),
-        resumption: () => resume(k, 0),
-        nativePlain: () => native.deep(depth, false),
-        nativeError: () => native.fails(depth).catch(() => undefined),
-      },
-      SHORT_ROUNDS,
-      Math.max(10, 2000 / depth),
-    );
-    const row = (what: string, us: number[], base: number[] | null, limit: number | ''): Row => {
-      const least = Math.min(...us) - (base === null ? 0 : Math.min(...base));
-      const all = spreadOf(us.map((each, round) => each - (base?.[round] ?? 0)));
-      return [`${what}, ${depth} frames`, least, all, limit, limit === '' ? '' : verdict(least, limit)];
-    };
-    rows.push(
-      row('capture', taken.capture, taken.plain, 3 + 0.5 * depth),
-      row('resumption', taken.resumption, null, 1 + 0.2 * depth),
-      row('native error', taken.nativeError, taken.nativePlain, ''),
-    );
+    const times = Math.max(10, 2000 / depth);
+    runs[`plain ${depth}`] = { run: () => prompt(() => compiled.deep(depth, false)), times };
+    runs[`capture ${depth}`] = { run: () => prompt(() => compiled.deep(depth, true)), times };
+    runs[`resumption ${depth}`] = { run: () => resume(k, 0), times };
+    runs[`native plain ${depth}`] = { run: () => native.deep(depth, false), times };
+    runs[`native error ${depth}`] = { run: () => native.fails(depth).catch(() => undefined), times };
   }
-  return rows;
+  const taken = await inTurns(runs, SHORT_ROUNDS);
+  const row = (what: string, base: string | null, depth: number, limit: number | ''): Row => {
+    const us = taken[`${what} ${depth}`]!;
+    const baseUs = base === null ? us.map(() => 0) : taken[`${base} ${depth}`]!;
+    const least = Math.min(...us) - Math.min(...baseUs);
+    const all = spreadOf(us.map((each, round) => each - baseUs[round]!));
+    return [`${what}, ${depth} frames`, least, all, limit, limit === '' ? '' : verdict(least, limit)];
+  };
+  return DEPTHS.flatMap((depth) => [
+    row('capture', 'plain', depth, 3 + 0.5 * depth),
+    row('resumption', null, depth, 1 + 0.2 * depth),
+    row('native error', 'native plain', depth, ''),
+  ]);
+}
+
+/** What is run so many times in a round. */
+interface Measured {
+  run: () => Promise<unknown>;
+  times: number;
 }
 
 /** Microseconds that one call of each takes. */
 async function inTurns<Kind extends string>(
-  runs: Record<Kind, () => Promise<unknown>>,
+  runs: Record<Kind, Measured>,
   rounds: number,
-  times: number,
 ): Promise<Record<Kind, number[]>> {
   const kinds = Object.keys(runs) as Kind[];
+  const measure = (kind: Kind): Promise<number> => timed(runs[kind].run, runs[kind].times);
   // The first ones pay for code that is compiled.
-  for (const kind of kinds) await timed(runs[kind], times);
-  return alternate(kinds, rounds, (kind) => timed(runs[kind], times));
+  for (const kind of kinds) await measure(kind);
+  return alternate(kinds, rounds, measure);
 }
 
 async function timed(run: () => Promise<unknown>, times: number): Promise<number> {
