@@ -31,6 +31,7 @@ function page(content: Html): Html {
               sans-serif;
             margin: 4rem auto;
             max-width: 20rem;
+            padding: 0 1rem;
           }
           a {
             padding: 0 1rem;

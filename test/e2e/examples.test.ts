@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { testHost, type TestHost } from '@custodian/host/testing';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
 
-const EXAMPLES = ['index', 'login', 'formlet', 'blog', 'checkout'];
+const EXAMPLES = ['index', 'login', 'formlet', 'blog', 'checkout', 'counters'];
 const file = (name: string): string => fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url));
 
 let host: TestHost;
@@ -102,7 +102,7 @@ describe.skipIf(CHROMIUM === undefined)('the examples in a browser without JavaS
   });
   afterEach(() => context.close());
 
-  test('index leads to each of them, and no page is wider than a telephone', async () => {
+  test('index leads to each of them, and no page is wider than a telephone, or flush with its edge', async () => {
     await page.setViewportSize({ width: 360, height: 800 });
     for (const name of EXAMPLES.slice(1)) {
       await page.goto(host.url);
@@ -110,6 +110,12 @@ describe.skipIf(CHROMIUM === undefined)('the examples in a browser without JavaS
       await page.waitForURL(`${host.url}/${name}`);
       const [box, wide] = [await page.locator('html').boundingBox(), await page.locator('body').boundingBox()];
       expect([box!.width, wide!.x + wide!.width]).toEqual([360, expect.closeTo(360, -2)]);
+    }
+    await page.setViewportSize({ width: 320, height: 600 });
+    for (const name of EXAMPLES) {
+      await page.goto(`${host.url}/${name}`);
+      const text = await page.locator('p').first().boundingBox();
+      expect(text!.x, name).toBeGreaterThanOrEqual(16);
     }
   });
 
