@@ -249,10 +249,13 @@ suite('native()', () => {
     };
     await prompt(quick!);
     expect(await again()).toMatchObject({ code: 'SERVLET_ONE_SHOT', place: null });
-    expect(await again()).toMatchObject({
+    const error = await again();
+    expect(error).toMatchObject({
       code: 'SERVLET_ONE_SHOT',
       place: { file: expect.stringContaining(file.slice(0, -3)) },
     });
+    // It is for error pages; what a servlet sends of an error that it has caught is as in an error of its own.
+    expect(JSON.parse(JSON.stringify(error))).toEqual({ name: 'OneShotError', code: 'SERVLET_ONE_SHOT' });
   });
 
   test('a second branch that suspends meanwhile is refused', async () => {

@@ -11,7 +11,7 @@ export class UnsafeContextError extends Error {
   override readonly name = 'UnsafeContextError';
   readonly code = 'SERVLET_UNSAFE_CONTEXT';
   /** The author's line to show: the await that received the capture, or else the call that nobody awaits; null if nobody knows. */
-  readonly place: Place | null;
+  declare readonly place: Place | null;
   constructor(
     signal: SignalTrace | null,
     received: Received | null,
@@ -20,7 +20,7 @@ export class UnsafeContextError extends Error {
   ) {
     const { wayOut, ...rest } = options;
     super(unsafeContextMessage(signal, received, why, wayOut), rest);
-    this.place = placeOf(signal, received);
+    setPlace(this, placeOf(signal, received));
     // What is on the stack is the runtime; its way there is in the message.
     const { file, line, column } = this.place ?? {};
     if (received) this.stack = `${this.name}: ${this.message}\n    at ${describePlace(received.meta, received.at)}`;
@@ -88,16 +88,25 @@ export class OneShotError extends Error {
   override readonly name = 'OneShotError';
   readonly code = 'SERVLET_ONE_SHOT';
   /** The author's line to show: where the native part was called; null: the stack has it, or nobody knows. */
-  place: Place | null = null;
+  declare readonly place: Place | null;
+  constructor(message: string, place: Place | null = null) {
+    super(message);
+    setPlace(this, place);
+  }
+}
+
+/** For error pages alone: what prints an error, or sends it as JSON, does not show the author's paths. */
+function setPlace(error: Error, place: Place | null): void {
+  Object.defineProperty(error, 'place', { value: place, configurable: true });
 }
 
 /** `calledAt`: made where the native part was called. No code of the author's runs when it is resumed again. */
 export function nativeOneShot(calledAt: Error | null): OneShotError {
+  const calls = authorLines(stackText(calledAt));
   const error = new OneShotError(
     'Cannot resume the continuation: it holds a native part, which has been resumed already',
+    placeOfOwn(calls),
   );
-  const calls = authorLines(stackText(calledAt));
-  error.place = placeOfOwn(calls);
   error.stack = [`${error.name}: ${error.message}`, ...calls.map((call) => `    at ${call}`)].join('\n');
   return error;
 }
