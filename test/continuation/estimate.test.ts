@@ -72,6 +72,26 @@ describe('PageWeight', () => {
     expect(third.release()).toBeGreaterThan(1.9 * growth);
   });
 
+  test('PageWeight frees what others of its frames were charged for, whoever was', () => {
+    const outer = framesOf([new Uint8Array(10_000)]);
+    const [first, second] = [page(framesOf([1])), page(framesOf([2]))];
+    const inner = framesOf([3]);
+    inner.next = outer;
+    const [charged, other] = [page(outer), page(inner)];
+    const held = [first, second, charged, other].reduce((sum, each) => sum + each.hold(), 0);
+    const freed = [charged, first, second, other].reduce((sum, each) => sum + each.release(), 0);
+    expect(freed).toBe(held);
+  });
+
+  test('PageWeight weighs what throws when it is looked at', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const weight = page(framesOf([proxy, 'x'.repeat(1000)]));
+    const held = weight.hold();
+    expect(held).toBeGreaterThan(2000);
+    expect(weight.release()).toBe(held);
+  });
+
   test('PageWeight counts other values as well, calls no accessor, and ends on cycles and depth', () => {
     expect(page(null, undefined, ['x'.repeat(100)]).hold()).toBe(216);
     const cycle: Record<string, unknown> = {

@@ -66,6 +66,16 @@ describe('createThresholdLruManager()', () => {
     expect(manager.bytes).toBe(300);
   });
 
+  test('who makes room stops when there is room, by what was freed and not by what had been charged', () => {
+    const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
+    const [ann, bob] = [manager.createInstance(), manager.createInstance()];
+    manager.store(ann, { release: () => 10 }, null, 810);
+    manager.store(ann, { release: () => 810 }, null, 10);
+    for (let count = 0; count < 7; count++) manager.store(bob, count, null, 100);
+    // Both of Ann's are gone, and none of Bob's.
+    expect([manager.count, manager.bytes]).toEqual([7, 700]);
+  });
+
   test('a thread that is near its cap after a collection keeps half of what they may weigh, of those visited last', () => {
     const manager = createThresholdLruManager({ clock: new ManualClock(), heapBytes, maxBytes: 1000 });
     const pages = Array.from({ length: 12 }, (_, index) => {

@@ -13,7 +13,9 @@ export interface Weight {
   /** Pages that go on from the frame, and kept frames that it called. */
   holders: number;
   bytes: number;
-  heavy: readonly unknown[] | null;
+  heavy: unknown[] | null;
+  /** Where its heavy values are counted: other visits may go on from a continuation as well. */
+  readonly shared: SharedWeights;
 }
 
 /** The heavy values that the pages of one visit keep alive: each counts once, for as long as any page keeps it. */
@@ -66,7 +68,7 @@ export class PageWeight {
       return 0;
     }
     const seen = new Set<object>();
-    const own = { holders: 1, bytes: 0, heavy: null };
+    const own: Weight = { holders: 1, bytes: 0, heavy: null, shared: this.shared };
     let held = this.#weigh(own, this.#others, seen);
     this.#own = own;
     for (let frame = this.#frames; frame; frame = frame.next) {
@@ -74,7 +76,8 @@ export class PageWeight {
         frame.weight.holders++;
         break;
       }
-      const weight = { holders: 1, bytes: frameBytes + frame.locals.length * slotBytes + 16, heavy: null };
+      const bytes = frameBytes + frame.locals.length * slotBytes + 16;
+      const weight: Weight = { holders: 1, bytes, heavy: null, shared: this.shared };
       held += weight.bytes + this.#weigh(weight, frame.locals, seen);
       if (frame instanceof BindingFrame) held += this.#weigh(weight, [frame.value], seen);
       frame.weight = weight;
@@ -85,21 +88,21 @@ export class PageWeight {
   /** A link is gone. @returns about how many bytes that frees */
   release(): number {
     if (this.#own === null || --this.#own.holders > 0) return 0;
-    let freed = this.#free(this.#own);
+    let freed = free(this.#own);
     this.#own = null;
     for (let frame = this.#frames; frame?.weight; frame = frame.next) {
       if (--frame.weight.holders > 0) break;
-      freed += this.#free(frame.weight);
+      freed += free(frame.weight);
       frame.weight = null;
     }
     return freed;
   }
 
   /** @returns bytes that are charged for the first time */
-  #weigh(weight: { bytes: number; heavy: unknown[] | null }, values: Iterable<unknown>, seen: Set<object>): number {
+  #weigh(weight: Weight, values: Iterable<unknown>, seen: Set<object>): number {
     let held = 0;
     for (const value of values) {
-      const size = isObject(value) ? sizeOf(value, seen, 0) : sizeOfPrimitive(value);
+      const size = sizeOfAny(value, seen);
       if (size < heavyBytes) {
         weight.bytes += size;
         held += size;
@@ -110,11 +113,20 @@ export class PageWeight {
     }
     return held;
   }
+}
 
-  #free({ bytes, heavy }: Weight): number {
-    let freed = bytes;
-    for (const value of heavy ?? []) freed += this.shared.release(value);
-    return freed;
+function free({ bytes, heavy, shared }: Weight): number {
+  let freed = bytes;
+  for (const value of heavy ?? []) freed += shared.release(value);
+  return freed;
+}
+
+/** Of a proxy that throws, its own size. */
+function sizeOfAny(value: unknown, seen: Set<object>): number {
+  try {
+    return sizeOf(value, seen, 0);
+  } catch {
+    return objectBytes;
   }
 }
 

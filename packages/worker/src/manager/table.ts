@@ -68,6 +68,7 @@ export class Instance {
   readonly bornS: number = requestSecond();
   nextId = 1;
   count = 0;
+  bytes = 0;
   newest: Entry | null = null;
   /** The manager's own. */
   mark = 0;
@@ -103,13 +104,11 @@ export class Instance {
 
   describe(nowS: number): HeldInstance {
     const newest: HeldContinuation[] = [];
-    let bytes = 0;
     for (const entry of this.entries()) {
-      bytes += entry.bytes;
-      if (newest.length < CONTINUATIONS_TOLD)
-        newest.push({ number: entry.id, bytes: entry.bytes, ageMs: (nowS - entry.bornS) * 1000 });
+      if (newest.length === CONTINUATIONS_TOLD) break;
+      newest.push({ number: entry.id, bytes: entry.bytes, ageMs: (nowS - entry.bornS) * 1000 });
     }
-    return { number: this.id, continuations: this.count, bytes, ageMs: (nowS - this.bornS) * 1000, newest };
+    return { number: this.id, continuations: this.count, bytes: this.bytes, ageMs: (nowS - this.bornS) * 1000, newest };
   }
 
   /** Lets go of those entries, all of which it has. */
@@ -161,6 +160,7 @@ export class ContinuationTable {
     instance.add(entry);
     this.count++;
     this.bytes += content.bytes;
+    instance.bytes += content.bytes;
     this.onChange?.();
     return entry;
   }
@@ -169,7 +169,7 @@ export class ContinuationTable {
     for (const instance of this.instances.values()) yield* instance.entries();
   }
 
-  /** Lets go of continuations; their own handlers go on answering. */
+  /** Lets go of continuations, one after another; their own handlers go on answering. */
   remove(entries: Iterable<Entry>): number {
     const byInstance = new Map<Instance, Set<Entry>>();
     let removed = 0;
@@ -179,7 +179,9 @@ export class ContinuationTable {
       else set.add(entry);
       if (entry.handler !== null) this.#bury(entry, entry.handler);
       this.count--;
-      this.bytes -= releasedBytes(entry);
+      const bytes = releasedBytes(entry);
+      this.bytes -= bytes;
+      entry.instance.bytes -= bytes;
       removed++;
     }
     for (const [instance, set] of byInstance) instance.remove(set);

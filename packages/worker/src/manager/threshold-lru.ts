@@ -3,7 +3,7 @@ import { collectFunction } from '../collector.ts';
 import type { Suspension } from '../servlet/instance.ts';
 import { LruManager, type LruManagerOptions } from './lru.ts';
 import { checkPositive, type ContinuationManager } from './manager.ts';
-import type { Entry } from './table.ts';
+import type { Entry, Instance } from './table.ts';
 
 export interface ThresholdLruManagerOptions extends Omit<LruManagerOptions, 'isShort'> {
   /** What the continuations may weigh before every check costs them a life. Default: a quarter of the thread's memory cap. */
@@ -90,29 +90,16 @@ class ThresholdLruManager extends LruManager {
   #makeRoom(stored: Entry | null, maxBytes: number): void {
     const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
     const newest = stored ?? byVisit.at(-1);
-    const candidates = byVisit.values();
-    // What a page shares with one that stays is not freed with it.
-    while (this.bytes > maxBytes) {
-      const gone = this.#next(candidates, this.bytes - maxBytes, newest);
-      if (gone.length === 0) break;
-      this.table.remove(gone);
-      for (const { instance } of gone) if (instance.count === 0) this.table.drop(instance);
-    }
+    const instances = new Set<Instance>();
+    // What a page shares with one that stays is not freed with it: that is seen one by one.
+    const gone = byVisit.values().filter((entry) => {
+      const goes = this.bytes > maxBytes && (newest === undefined || pageOf(entry) !== pageOf(newest));
+      if (goes) instances.add(entry.instance);
+      return goes;
+    });
+    this.table.remove(gone);
+    for (const instance of instances) if (instance.count === 0) this.table.drop(instance);
     this.#leastBytes = Math.max(this.#maxBytes, this.bytes);
-  }
-
-  /** The next ones that were charged so much together. */
-  #next(candidates: IteratorObject<Entry>, bytes: number, newest: Entry | undefined): Entry[] {
-    const next: Entry[] = [];
-    let left = bytes;
-    while (left > 0) {
-      const { value, done } = candidates.next();
-      if (done === true) break;
-      if (newest === undefined || pageOf(value) === pageOf(newest)) continue;
-      left -= value.bytes;
-      next.push(value);
-    }
-    return next;
   }
 }
 
