@@ -1,54 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { constants } from 'node:os';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { JsonLineReader, type LeaseOrder, type ToCell, type ToSupervisor, writeJsonLine } from '@custodian/protocol';
+import type { LeaseOrder, ToCell, ToSupervisor } from '@custodian/protocol';
 import { type Closable, Custodian } from '../custodian.ts';
 import type { Profile } from '../options.ts';
+import { CellMemory } from './cell-memory.ts';
+import { CellProcess, CHANNEL_COUNT, type JailedView, type ProcessSite } from './cell-process.ts';
 import type { Lease } from './lease.ts';
 import type { DeathCause } from './obituary.ts';
-import { ByteBudget } from './byte-budget.ts';
-import type { CellBounds } from '../jail/bounds.ts';
-import { CODE_RANGE_MB } from '../jail/data-limit.ts';
-import { type Jail, jailed, JailError } from '../jail/jail.ts';
-import { removeTree } from '../remove-tree.ts';
-import { cellFlags, jailReadable } from './profile.ts';
-import { CellMemory } from './cell-memory.ts';
 
-// `.ts` in a checkout, `.js` in a package: as this file is.
-const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
-const CONTROL_FD = 3;
-/** A thread's channel dies with it, and a process can't be given new ones: when they are used up the cell is replaced. */
-const CHANNEL_COUNT = 32;
-const STDERR_KEPT_CHARS = 8 * 1024;
-/** So much of a cell's error output is read in a second; beyond it the writer waits. */
-const STDERR_BYTES_PER_SECOND = 64 * 1024;
-/** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
-const CONTROL_BYTES_PER_SECOND = 1 << 20;
 /** A request that has run for less is not what a process died of, when another has run for longer. */
 const SUSPECT_FROM_MS = 100;
 
-/** Where and how cells are started. */
-export interface CellSite {
+/** Where and how cells are started, and who owns them. */
+export interface CellSite extends ProcessSite {
   custodian: Custodian;
-  /** An empty directory: a permissioned thread may read its process's current one, whatever it is granted. */
-  emptyDir: string;
-  cacheDir: string;
-  /** Each cell has a directory in it for its guests' temporary files, which goes with the cell. */
-  tempDir: string;
-  /** What the machine offers for the profile `jail`; null when it can't be had, or nobody asked for it. */
-  jail: Jail | null;
-}
-
-/** What a jailed cell is shown of the machine. */
-export interface JailedView {
-  /** Its servlets' files. */
-  files: Iterable<string>;
-  /** `file:` URLs of packages that are compiled with them. */
-  packages: Iterable<string>;
-  tempMaxBytes: number;
 }
 
 let cellCount = 0;
@@ -97,156 +61,40 @@ export class Cell implements Closable {
   servletCountAtDeath = 0;
   /** Those that are to end and are in a native call. */
   readonly #stuck = new Set<Lease>();
-  /** null: it is no jail's, or the kernel offers none. */
-  readonly #bounds: CellBounds | null;
+  readonly #process: CellProcess;
   readonly #tempMaxBytes: number;
-  /** Of the process in the jail. */
-  #cellPid = 0;
+  /** Of the supervisor's own process, once it is known to run. */
+  #ownPid = 0;
   #bounding: Promise<void> = Promise.resolve();
-  readonly #tempDir: string;
-  #tempRemoved: Promise<void> = Promise.resolve();
-  readonly #child: ChildProcess;
-  readonly #control: Socket;
   #pressedAt = -Infinity;
-  #stderr = '';
   #nextLease = 1;
   #endedAt = 0;
   #isActive = false;
-  #onBegun: () => void = () => {};
+  #hasBooted = false;
+  readonly #booted = Promise.withResolvers<void>();
+  readonly #begun = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<void>();
 
+  /** @throws JailError when the profile is `jail`, and there is none; Error when the system has no process or descriptor left */
   constructor(profile: Profile, site: CellSite, view: JailedView | null) {
     this.profile = profile;
-    this.#tempDir = join(site.tempDir, String(this.number));
-    if (profile === 'guest') mkdirSync(this.#tempDir, { mode: 0o700 });
-    const env: Record<string, string> = {
-      NODE_COMPILE_CACHE: site.cacheDir,
-      // Large pieces of memory go back to the system when they are freed: a killed thread's must not count against the next.
-      MALLOC_MMAP_THRESHOLD_: '131072',
-      MALLOC_TRIM_THRESHOLD_: '131072',
-    };
-    if (process.env['TZ'] !== undefined) env['TZ'] = process.env['TZ'];
-    const pipes = Array.from({ length: CHANNEL_COUNT + 1 }, () => 'pipe' as const);
-    const args = [...cellFlags(profile, site.cacheDir, this.#tempDir), '--no-warnings'];
-    const codeRangeMb = profile === 'jail' ? CODE_RANGE_MB : 0;
-    const mainArgs = [site.cacheDir, site.emptyDir, String(CHANNEL_COUNT), String(codeRangeMb)];
-    const command = [process.execPath, ...args, MAIN, ...mainArgs];
-    if (profile === 'jail' && (site.jail === null || view === null))
-      throw new JailError('Cannot start a cell: its jail was not tried when the host started');
-    const inJail =
-      profile !== 'jail' || site.jail === null || view === null
-        ? null
-        : jailed(site.jail, command, {
-            number: this.number,
-            firstFd: CONTROL_FD + pipes.length,
-            readable: jailReadable(view.files, view.packages, site.cacheDir),
-            tempDir: this.#tempDir,
-            tempMaxBytes: view.tempMaxBytes,
-            emptyDir: site.emptyDir,
-          });
-    const extra = Array.from({ length: inJail?.fdCount ?? 0 }, () => 'pipe' as const);
+    this.booted = this.#booted.promise;
+    this.booted.catch(() => {});
+    this.begun = this.#begun.promise;
+    this.gone = this.#gone.promise;
     this.#tempMaxBytes = view?.tempMaxBytes ?? 0;
-    this.#bounds = inJail === null ? null : (site.jail?.boundsFor?.(this.number) ?? null);
-    const inner = { program: inJail?.program ?? (command[0] as string), args: inJail?.args ?? command.slice(1) };
-    const { program, args: programArgs } = this.#bounds?.around(inner.program, inner.args) ?? inner;
-    this.#child = spawn(program, programArgs, {
-      cwd: site.emptyDir,
-      env,
-      stdio: ['ignore', 'ignore', 'pipe', ...pipes, ...extra],
-      // A process group of its own, so that what it starts dies with it.
-      detached: true,
+    this.#process = new CellProcess(profile, this.number, site, view, {
+      // What a cell says after it was given up is not listened to.
+      onMessage: (message) => this.deathCause === null && this.#onMessage(message),
+      onMalformed: () => this.kill('protocol'),
+      onNoJail: () => this.kill('abort'),
+      onGone: (detail) => this.#onGone(detail),
     });
-    // Without a listener a process that can't be started would end the acceptor.
-    this.#child.on('error', () => {});
-    if (this.#child.pid === undefined)
-      throw new Error('Cannot start a cell: the system has no process or descriptor left');
-    this.pid = this.#child.pid;
+    this.pid = this.#process.pid;
     this.custodian = new Custodian(`cell ${this.number} (pid ${this.pid})`, site.custodian);
     this.custodian.own(this);
     // The number of a jailed process is known only when its jail stands.
-    const entered = inJail === null ? null : inJail.enter(this.#child.stdio);
-    entered?.catch(() => this.kill('abort'));
-    if (entered === null) this.memory.open(this.pid);
-    this.#control = this.#child.stdio[CONTROL_FD] as Socket;
-    this.begun = new Promise((resolve) => (this.#onBegun = resolve));
-    let onBooted: () => void = () => {};
-    let onFailed: (error: Error) => void = () => {};
-    this.booted = new Promise((resolve, reject) => {
-      onBooted = resolve;
-      onFailed = reject;
-    });
-    this.booted.catch(() => {});
-    let isBooted = false;
-    const reader = new JsonLineReader((value) => {
-      const message = value as ToSupervisor;
-      // What a cell says after it was given up is not listened to.
-      if (this.deathCause !== null) return;
-      if (message?.type !== 'booted') this.#onMessage(message);
-      else if (isBooted) this.kill('protocol');
-      else {
-        isBooted = true;
-        const measure = (): void => {
-          this.memory.measureBase();
-          onBooted();
-        };
-        if (entered === null) measure();
-        else
-          entered.then(
-            (findPid) => {
-              if (this.isGone) return;
-              try {
-                const cellPid = findPid();
-                this.#cellPid = cellPid;
-                this.memory.open(cellPid);
-                void this.bound().then(measure);
-              } catch {
-                // It is gone again.
-                this.kill('abort');
-              }
-            },
-            () => {},
-          );
-      }
-    });
-    const budget = new ByteBudget(CONTROL_BYTES_PER_SECOND);
-    this.#control.on('data', (chunk: Buffer) => {
-      if (!budget.take(chunk.length)) return this.kill('protocol');
-      try {
-        reader.push(chunk);
-      } catch {
-        this.kill('protocol');
-      }
-    });
-    for (let fd = CONTROL_FD; fd < this.#child.stdio.length; fd++) {
-      // The end of the process shows as errors on all of these; its exit is what we act on.
-      this.#child.stdio[fd]?.on('error', () => {});
-    }
-    this.#readStderr();
-    this.gone = new Promise((resolve) => {
-      const onGone = (code: number | null, signal: NodeJS.Signals | null): void => {
-        if (this.isGone) return;
-        this.memory.close();
-        this.isGone = true;
-        this.exitDetail = exitText(code, signal, inJail !== null);
-        if (this.#bounds?.end() === true) this.deathCause ??= 'rss';
-        this.wasKilledFromOutside = this.deathCause === null && this.exitDetail === 'signal SIGKILL';
-        this.leaseCountAtDeath = this.leases.size;
-        this.servletCountAtDeath = new Set(Array.from(this.leases.values(), (lease) => lease.servletName)).size;
-        this.deathCause ??= 'abort';
-        onFailed(
-          new Error(`Cannot use cell ${this.number}: it died at start with ${this.exitDetail}: ${this.lastWords}`),
-        );
-        // The leader is gone; what it started must not outlive it.
-        signalGroup(this.pid);
-        this.#tempRemoved = removeTree(this.#tempDir);
-        resolve();
-        this.#onBegun();
-        this.suspects = suspectsOf(this);
-        for (const lease of this.leases.values()) lease.onCellGone();
-        this.leases.clear();
-        void this.custodian.shutdownAll().catch(() => {});
-      };
-      this.#child.once('exit', onGone);
-    });
+    if (!this.#process.isJailed) this.#standsAs(this.pid);
   }
 
   get label(): string {
@@ -262,9 +110,9 @@ export class Cell implements Closable {
     return this.#stuck.size > 0;
   }
 
-  /** The end of what the process wrote to its error output: V8's own words when it aborts. */
+  /** The end of what the process wrote to its error output. */
   get lastWords(): string {
-    return this.#stderr.trim();
+    return this.#process.lastWords;
   }
 
   /** ms since the cell was told to end; 0 while it was not. */
@@ -280,34 +128,34 @@ export class Cell implements Closable {
   /** The number and the channel for a new lease. Only while {@link hasChannel}. */
   openLease(lease: (number: number, channel: Socket) => Lease): Lease {
     const number = this.#nextLease++;
-    const opened = lease(number, this.#child.stdio[CONTROL_FD + number] as Socket);
+    const opened = lease(number, this.#process.channel(number));
     this.leases.set(number, opened);
     return opened;
   }
 
   /** The descriptor, in the cell, of a lease's channel. */
   channelFd(lease: number): number {
-    return CONTROL_FD + lease;
+    return this.#process.channelFd(lease);
   }
 
   /** The home of a guest's thread: see {@link GuestOrder}. */
   tempDirFor(servletName: string, lease: number): string {
-    return join(this.#tempDir, `servlet-${encodeURIComponent(servletName)}`, String(lease));
+    return this.#process.tempDirFor(servletName, lease);
   }
 
   send(message: ToCell): void {
-    if (!this.isGone && this.#control.writable) writeJsonLine(this.#control, message);
+    if (!this.isGone) this.#process.send(message);
   }
 
   /** Resolves when its supervisor has been told. */
   async start(order: LeaseOrder): Promise<void> {
-    if (this.#bounds !== null) await this.bound();
+    if (this.#process.bounds !== null) await this.bound();
     this.send({ type: 'lease', order });
   }
 
   /** Has the kernel know what its present threads may have. One after another: the last one counts. */
   bound(): Promise<void> {
-    const bounds = this.#bounds;
+    const { bounds } = this.#process;
     if (bounds === null) return Promise.resolve();
     this.#bounding = this.#bounding.then(async () => {
       if (this.isGone || this.deathCause !== null) return;
@@ -316,7 +164,7 @@ export class Cell implements Closable {
       const threads = this.leases.size;
       const holding = { threads, capBytes, wallBytes: this.memory.wallBytes(), tempBytes: this.#tempMaxBytes };
       // It is never left without what it was promised.
-      await bounds.hold(this.#cellPid, holding).catch(() => this.kill('abort'));
+      await bounds.hold(this.#ownPid, holding).catch(() => this.kill('abort'));
     });
     return this.#bounding;
   }
@@ -335,11 +183,11 @@ export class Cell implements Closable {
   }
 
   onLeaseReady(): void {
-    this.#onBegun();
+    this.#begun.resolve();
   }
 
   onLeaseGone(lease: Lease): void {
-    this.#onBegun();
+    this.#begun.resolve();
     this.leases.delete(lease.number);
     this.#stuck.delete(lease);
     void this.bound();
@@ -386,19 +234,66 @@ export class Cell implements Closable {
       this.#endedAt = performance.now();
       for (const lease of this.leases.values()) lease.onCellEnding();
     }
-    signalGroup(this.pid);
-    this.#child.kill('SIGKILL');
+    this.#process.kill();
   }
 
   /** Ends the process in good order: it is not a death. */
   async close(): Promise<void> {
     this.kill('drain');
     await this.gone;
-    await this.#tempRemoved;
+    await this.#process.removed();
+  }
+
+  #onBooted(): void {
+    if (this.#hasBooted) return this.kill('protocol');
+    this.#hasBooted = true;
+    if (!this.#process.isJailed) return this.#onReady();
+    // It may be gone again.
+    this.#findOwn().catch(() => this.kill('abort'));
+  }
+
+  async #findOwn(): Promise<void> {
+    const pid = await this.#process.ownPid();
+    if (this.isGone) return;
+    this.#standsAs(pid);
+    await this.bound();
+    this.#onReady();
+  }
+
+  #standsAs(pid: number): void {
+    this.#ownPid = pid;
+    this.memory.open(pid);
+  }
+
+  #onReady(): void {
+    this.memory.measureBase();
+    this.#booted.resolve();
+  }
+
+  #onGone(detail: string): void {
+    this.memory.close();
+    this.isGone = true;
+    this.exitDetail = detail;
+    if (this.#process.bounds?.end() === true) this.deathCause ??= 'rss';
+    this.wasKilledFromOutside = this.deathCause === null && detail === 'signal SIGKILL';
+    this.leaseCountAtDeath = this.leases.size;
+    this.servletCountAtDeath = new Set(Array.from(this.leases.values(), (lease) => lease.servletName)).size;
+    this.deathCause ??= 'abort';
+    this.#booted.reject(
+      new Error(`Cannot use cell ${this.number}: it died at start with ${detail}: ${this.lastWords}`),
+    );
+    this.#gone.resolve();
+    this.#begun.resolve();
+    this.suspects = suspectsOf(this);
+    for (const lease of this.leases.values()) lease.onCellGone();
+    this.leases.clear();
+    void this.custodian.shutdownAll().catch(() => {});
   }
 
   #onMessage(message: ToSupervisor): void {
     switch (message?.type) {
+      case 'booted':
+        return this.#onBooted();
       case 'sample':
         for (const thread of Array.isArray(message.threads) ? message.threads : [])
           this.leases.get(thread?.lease)?.onSample(thread);
@@ -441,23 +336,6 @@ export class Cell implements Closable {
     this.#stuck.add(stuck);
     if (isNews) for (const lease of this.leases.values()) lease.onCellDoubtful();
   }
-
-  #readStderr(): void {
-    const stderr = this.#child.stderr;
-    if (stderr === null) return;
-    let budget = STDERR_BYTES_PER_SECOND;
-    stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString('latin1')).slice(-STDERR_KEPT_CHARS);
-      budget -= chunk.length;
-      if (budget > 0) return;
-      stderr.pause();
-      setTimeout(() => {
-        budget = STDERR_BYTES_PER_SECOND;
-        stderr.resume();
-      }, 1000).unref();
-    });
-    stderr.on('error', () => {});
-  }
 }
 
 /** Those that were busy for about as long as any when it ended; all that were busy, if none was for long. */
@@ -468,20 +346,4 @@ function suspectsOf(cell: Cell): Lease[] {
   const endedAt = performance.now() - cell.endingMs;
   const longestMs = Math.max(...busy.map((lease) => endedAt - lease.progressAt));
   return longestMs < SUSPECT_FROM_MS ? busy : busy.filter((lease) => endedAt - lease.progressAt >= longestMs / 2);
-}
-
-/** Bubblewrap ends with 128 and the number of the signal that its command has ended by. */
-function exitText(code: number | null, signal: NodeJS.Signals | null, isJailed: boolean): string {
-  const number = isJailed && code !== null ? code - 128 : 0;
-  const name = signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-  return name === undefined ? `exit code ${code}` : `signal ${name}`;
-}
-
-function signalGroup(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Nobody is left in the group.
-  }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Profile } from '../options.ts';
-import { Cell, type CellSite, type JailedView } from './cell.ts';
+import { Cell, type CellSite } from './cell.ts';
+import type { JailedView } from './cell-process.ts';
 
 /** A servlet that takes longer to load does not keep others from a spare cell. */
 const LOAD_MAX_MS = 1000;
