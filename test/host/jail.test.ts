@@ -208,6 +208,46 @@ it('serve() refuses a jail that can not be had, unless another profile is allowe
   }
 });
 
+describe.skipIf(!hasJail)('servlets that are loaded when they are asked for', () => {
+  const WHO = `export default () => String(process.getuid());`;
+  it.each([
+    ["the host's profile is theirs", (root: string) => ({ profile: 'jail' as const, servletsRoot: root })],
+    ['their own', (root: string) => ({ servletsRoot: { root, profile: 'jail' as const } })],
+  ])('are in a jail: %s', { timeout: 60_000 }, async (_name, optionsFor) => {
+    using directory = new ServletDirectory({ who: WHO });
+    chmodSync(directory.path, 0o755);
+    await using host = await serve({ ...optionsFor(directory.path), isDevelopment: true });
+    const uid = await (await fetch(`${host.url}/who`)).text();
+    expect(host.servlets.map(({ profile }) => profile)).toEqual(['jail']);
+    expect(Number(uid) > 1e9).toBe((jail as Jail).changesUser);
+  });
+
+  it('get no more trust than guests from the profile of the host', async () => {
+    using directory = new ServletDirectory({ who: WHO });
+    await using host = await serve({ profile: 'trusted', servletsRoot: directory.path });
+    await (await fetch(`${host.url}/who`)).text();
+    expect(host.servlets.map(({ profile }) => profile)).toEqual(['guest']);
+  });
+});
+
+it('servlets from files are refused a jail that can not be had at the start, unless another profile is allowed by name', async () => {
+  using directory = new ServletDirectory({ hello: `export default () => 'hello';` });
+  const { PATH } = process.env;
+  process.env['PATH'] = join(directory.path, 'nowhere');
+  try {
+    const servletsRoot = { root: directory.path, profile: 'jail' as const };
+    await expect(serve({ servletsRoot })).rejects.toMatchObject({ code: 'CUSTODIAN_JAIL' });
+    await expect(serve({ servletsRoot: directory.path, profile: 'jail' })).rejects.toMatchObject({
+      code: 'CUSTODIAN_JAIL',
+    });
+    await using host = await serve({ servletsRoot: directory.path, profile: 'jail', weakerProfile: 'guest' });
+    expect(await (await fetch(`${host.url}/hello`)).text()).toBe('hello');
+    expect(host.servlets[0]?.profile).toBe('guest');
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+});
+
 it('seccompProgram() is a program of whole instructions where the system calls are known, and none elsewhere', () => {
   for (const architecture of ['x64', 'arm64']) {
     const program = seccompProgram(architecture) as Buffer;

@@ -10,6 +10,27 @@ import { StartedHost } from '../support/started-host.ts';
 const SAYS = (word: string): string => `export default (request) => '${word} ' + request.url;`;
 const textOf = async (url: string): Promise<string> => (await fetch(url)).text();
 
+describe('two servlets of one name', () => {
+  it.each([
+    ['one at the root, whose file is called as the other is mounted', { mount: '/' }, { mount: 'app' }],
+    ['both by regexps', { regexp: '^/a' }, { regexp: '^/b' }],
+    ['in one cell', { mount: '/', cell: 'group' }, { regexp: '^/b', cell: 'group' }],
+  ])('are refused, since keys, file boxes and pages go by it: %s', async (_name, first, second) => {
+    using one = new FileTree({ 'app.mjs': SAYS('one') });
+    using two = new FileTree({ 'app.mjs': SAYS('two') });
+    const servlets = [
+      { file: join(one.path, 'app.mjs'), ...first },
+      { file: join(two.path, 'app.mjs'), ...second },
+    ];
+    await expect(serve({ servlets })).rejects.toMatchObject({
+      code: 'CUSTODIAN_CONFIG',
+      message: expect.stringContaining('has that name'),
+    });
+    await using host = await serve({ servlets: [servlets[0]!, { ...servlets[1]!, mount: 'other' }] });
+    expect(host.servlets.map(({ name }) => name)).toEqual(['app', 'other']);
+  });
+});
+
 describe('the chain that options make', () => {
   it('servlets go before servlets from files, those before files, and those in their order before htdocs', async () => {
     using servlets = new ServletDirectory({ a: SAYS('servlet') });

@@ -8,8 +8,7 @@ import type { Canary } from './admin/health.ts';
 import type { AdminSite } from './admin/site.ts';
 import { certificateOption } from './certificate-option.ts';
 import { Ledger } from './cell/ledger.ts';
-import type { HeldServlet } from './cell/held-servlet.ts';
-import { Servlets } from './cell/servlets.ts';
+import { type AskedProfile, Servlets } from './cell/servlets.ts';
 import { WarmCells } from './cell/warm-cells.ts';
 import { Custodian } from './custodian.ts';
 import { CheckpointService } from './checkpoint/checkpoint-service.ts';
@@ -25,7 +24,7 @@ import { type LimitName, type Limits, LIMITS, resolveLimits } from './limits.ts'
 import { HostLog } from './log.ts';
 import { RequestLog } from './log/request-log.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import type { Host, ListenAddress, ServeOptions, ServletStatus } from './options.ts';
+import type { Host, ListenAddress, Profile, ServeOptions, ServletOptions, ServletStatus } from './options.ts';
 import { type Jail, JailError, unreadableIn } from './jail/jail.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeyService } from './keys/key-service.ts';
@@ -89,7 +88,6 @@ export class ServletHost implements Host {
     const logMaxBytesOf = (name: string): number =>
       (listed.find(({ held }) => held.name === name)?.held.limits ?? limits).logMb * MB;
     this.#log = log === false ? null : this.custodian.own(new HostLog(log, options.logDestination ?? 1, logMaxBytesOf));
-    for (const { held } of listed) this.#settleProfile(held, jail);
     this.#adminOptions = options.admin === true ? {} : options.admin === false ? null : (options.admin ?? null);
     this.#canaries = listed.flatMap(({ held, canary }) =>
       canary === null ? [] : [{ servlet: held.name, path: canary }],
@@ -138,6 +136,7 @@ export class ServletHost implements Host {
       services: this.#services,
       uploads,
       isDevelopment,
+      profileOf: (held, file) => this.#profileOf(held, file, jail),
       onCpu: (servlet, ms) => {
         this.ledger.account(servlet).threadCpuMs += ms;
       },
@@ -156,6 +155,7 @@ export class ServletHost implements Host {
       custodian,
       limits,
       servlets: this.#servlets,
+      jailed: options.profile === 'jail' ? jailOf(options) : null,
       fileCache: new FileCache(limits.fileCacheMb * MB),
       isDevelopment,
       passwordFiles: new Set(),
@@ -188,20 +188,26 @@ export class ServletHost implements Host {
     );
   }
 
-  /** @throws JailError when a servlet is to be in a jail that can't be had, and no other profile is allowed */
-  #settleProfile(held: HeldServlet, jail: Jail | JailError | null): void {
-    if (held.profile !== 'jail') return;
+  /** What a servlet asks for, or the weaker profile that it may have. @throws JailError when it is to be in a jail that can't be had */
+  #profileOf(
+    { name, profile, weakerProfile }: AskedProfile,
+    file: string | null,
+    jail: Jail | JailError | null,
+  ): Profile {
+    if (profile !== 'jail') return profile;
     const reason =
       jail === null
-        ? 'Cannot make a jail: nobody has tried whether it can be had'
+        ? 'Cannot make a jail: nobody has tried whether it can be had; a chain of dispatchers needs the "profile" of serve() for that'
         : jail instanceof JailError
           ? jail.message
-          : unreadableIn(jail, held.file);
-    if (reason === null) return;
-    if (held.weakerProfile === null || held.weakerProfile === 'jail')
-      throw new JailError(`${reason}; servlet "${held.name}" names no "weakerProfile" to have in its place`);
-    held.profile = held.weakerProfile;
-    this.#log?.warn(`servlet "${held.name}" has the profile ${held.profile}, not jail: ${reason}`);
+          : file === null
+            ? null
+            : unreadableIn(jail, file);
+    if (reason === null) return profile;
+    if (weakerProfile === null || weakerProfile === 'jail')
+      throw new JailError(`${reason}; servlet "${name}" names no "weakerProfile" to have in its place`);
+    this.#log?.warn(`servlet "${name}" has the profile ${weakerProfile}, not jail: ${reason}`);
+    return weakerProfile;
   }
 
   get addresses(): Host['addresses'] {
@@ -354,6 +360,10 @@ export class ServletHost implements Host {
     this.ledger.charge(record);
     if (this.#log?.logsRequests === true) this.#log.request(record);
   }
+}
+
+function jailOf({ weakerProfile }: ServeOptions): Pick<ServletOptions, 'profile' | 'weakerProfile'> {
+  return weakerProfile === undefined ? { profile: 'jail' } : { profile: 'jail', weakerProfile };
 }
 
 /**

@@ -5,7 +5,7 @@ import { checkConfig } from './option-tables.ts';
 import { ServletHost } from './host.ts';
 import { Custodian } from './custodian.ts';
 import { type Jail, JailError, openJail } from './jail/jail.ts';
-import type { Host, ListenAddress, ServeOptions, ServletOptions } from './options.ts';
+import type { Host, ListenAddress, Profile, ServeOptions, ServletOptions } from './options.ts';
 
 export type { Account, Ledger, RequestRecord } from './cell/ledger.ts';
 export type { DeathCause, Obituary } from './cell/obituary.ts';
@@ -75,9 +75,10 @@ async function openAt(url: string): Promise<void> {
   if (problem !== null) console.error(`Cannot open a browser (${problem}); the address is ${url}`);
 }
 
-function asksForJail({ profile, servlets }: ServeOptions): boolean {
+function asksForJail({ profile, servlets, servletsRoot }: ServeOptions): boolean {
   const each = Array.isArray(servlets) ? (servlets as readonly (string | URL | ServletOptions)[]) : [];
-  return profile === 'jail' || each.some((one) => (one as ServletOptions).profile === 'jail');
+  const all = [...each, servletsRoot];
+  return profile === 'jail' || all.some((one) => (one as { profile?: Profile } | undefined)?.profile === 'jail');
 }
 
 /** What a jail can be made of here, or why it can't. */

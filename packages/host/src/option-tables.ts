@@ -100,7 +100,10 @@ const {
 } = SERVLET_CHECKS;
 
 /** Of the dispatchers that take options; `serve()` has most of them as options of its own. */
-const SERVLETS_ROOT_CHECKS = { root: aPath, ...HELD_CHECKS } satisfies Record<keyof ServletsRootOptions, Check>;
+const SERVLETS_ROOT_CHECKS = { root: aPath, name: aString, ...HELD_CHECKS } satisfies Record<
+  keyof ServletsRootOptions,
+  Check
+>;
 
 const REALM_CHECKS = {
   realm: aString,

@@ -93,6 +93,37 @@ describe('servletsRoot()', () => {
     expect(await statusFor('/conf/other')).toBe(404);
   });
 
+  it('servletsRoot() gives servlets of two directories names of their own, and with them keys, boxes and accounts', async () => {
+    const boxed = (word: string): string => `
+      import { account, fileBox } from '@custodian/worker';
+      export default async () => {
+        const box = fileBox('box', '');
+        const before = await box.get();
+        await box.set('${word}');
+        return JSON.stringify([before, (await account()).servlet.requests]);
+      };`;
+    using one = new FileTree({ 'cart.mjs': boxed('of one') });
+    using two = new FileTree({ 'cart.mjs': boxed('of two') });
+    using state = new FileTree();
+    const { path, servletsRoot } = dispatchers;
+    const chainOf = (name?: string) => ({
+      stateDir: join(state.path, 'state'),
+      dispatchers: [
+        path('/cart.mjs', servletsRoot({ root: one.path })),
+        servletsRoot({ root: two.path, ...(name === undefined ? {} : { name }) }),
+      ],
+    });
+    await expect(serve(chainOf())).rejects.toThrow('they could have the same names');
+    await using host = await serve(chainOf('two'));
+    const text = async (at: string): Promise<string> => (await fetch(host.url + at)).text();
+    expect(await text('/cart.mjs')).toBe('["",0]');
+    expect(await text('/cart')).toBe('["",0]');
+    expect(host.servlets.map(({ name, url }) => [name, url])).toEqual([
+      ['cart.mjs', `${host.url}/cart.mjs`],
+      ['two/cart.mjs', `${host.url}/cart.mjs`],
+    ]);
+  });
+
   it('servletsRoot() refuses what is wrong when the host starts', async () => {
     using tree = new FileTree();
     expect(() => dispatchers.servletsRoot({ root: join(tree.path, 'nowhere') })).toThrow(ConfigError);

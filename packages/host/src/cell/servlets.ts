@@ -1,4 +1,5 @@
 import type { Failure, Usage } from '@custodian/protocol';
+import { ConfigError } from '../config-error.ts';
 import { Mounts } from '../dispatcher/mounts.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { slashedPath } from '../http/request-path.ts';
@@ -16,6 +17,9 @@ import { ServletPool } from './pool.ts';
 import type { WarmCells } from './warm-cells.ts';
 import { Watchdog } from './watchdog.ts';
 
+/** Which profile a servlet is to have, and may have in its place. */
+export type AskedProfile = Pick<HeldServlet, 'name' | 'profile' | 'weakerProfile'>;
+
 /** What the servlets need from their host. */
 export interface ServletsSite {
   warm: WarmCells;
@@ -27,6 +31,8 @@ export interface ServletsSite {
   /** The code of before edits. */
   versions: VersionKeeper;
   isDevelopment: boolean;
+  /** The profile that it has. `file`: null where that is not known yet. @throws JailError when it can't be had */
+  profileOf(held: AskedProfile, file: string | null): Profile;
   onCpu(servlet: string, ms: number): void;
   onCharge(servlet: string, exchange: Exchange, usage: Usage, peakBytes: number): void;
   onFailure(servlet: string, failure: Failure): void;
@@ -45,6 +51,8 @@ export class Servlets {
   readonly #named = new Map<string, CellGroup>();
   readonly #eager: ServletPool[] = [];
   readonly #patterns: { regexp: RegExp; pool: ServletPool }[] = [];
+  /** Of servlets that are loaded when they are asked for, by what their names begin with. */
+  readonly #directories = new Map<string, string>();
   readonly #profiles = new Set<Profile>();
   readonly #onRefresh: (() => void)[] = [];
   #isShut = false;
@@ -73,10 +81,21 @@ export class Servlets {
     return this.#profiles;
   }
 
-  /** Servlets that are held like this may come later. */
-  expect({ profile, limits }: Pick<HeldServlet, 'profile' | 'limits'>): void {
+  /** Servlets that are held like this may come later. @throws JailError */
+  expect(held: AskedProfile & Pick<HeldServlet, 'limits'>): void {
+    const profile = this.#site.profileOf(held, null);
     this.#profiles.add(profile);
-    if (limits.rssMb === 0) this.#site.warm.expectUse(profile);
+    if (held.limits.rssMb === 0) this.#site.warm.expectUse(profile);
+  }
+
+  /** Servlets may come from that directory whose names begin so. @throws ConfigError when those of another one do */
+  expectDirectory(prefix: string, directory: string): void {
+    const other = this.#directories.get(prefix);
+    if (other !== undefined)
+      throw new ConfigError(
+        `Cannot serve the servlets of "${directory}" beside those of "${other}": they could have the same names; give one of them another "name"`,
+      );
+    this.#directories.set(prefix, directory);
   }
 
   /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */
@@ -96,10 +115,19 @@ export class Servlets {
     return this.#patterns.slice(asked + 1).find((next) => next.regexp.test(path) && next.pool !== pool)?.pool ?? null;
   }
 
-  /** A servlet more, at its mounts. @throws TypeError when another one is there */
+  /**
+   * A servlet more, at its mounts. @throws TypeError when another one is there; JailError; ConfigError when another one has its name,
+   * by which it has its keys, file boxes, saved pages and account
+   */
   add(servlet: ListedServlet): ServletPool {
     const { held } = servlet;
     const site = this.#site;
+    const namesake = this.pools.find((pool) => pool.servlet.name === held.name);
+    if (namesake !== undefined)
+      throw new ConfigError(
+        `Cannot serve "${held.file}" as "${held.name}": "${namesake.servlet.file}" has that name; give one of them another "mount"`,
+      );
+    held.profile = site.profileOf(held, held.file);
     const group = this.#groupOf(servlet);
     group.add(held);
     const pool = new ServletPool(held, group, {

@@ -3,7 +3,7 @@ import type { Custodian } from '../custodian.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { FileCache } from '../http/file-cache.ts';
 import type { Limits } from '../limits.ts';
-import type { Host } from '../options.ts';
+import type { Host, ServletOptions } from '../options.ts';
 
 /** Gets an exchange: answers it, now or later, or sees to it that somebody else does. */
 export type Answerer = (exchange: Exchange) => void | Promise<void>;
@@ -30,6 +30,8 @@ export interface DispatchSite {
   readonly custodian: Custodian;
   readonly limits: Limits;
   readonly servlets: Servlets;
+  /** Where the host's servlets are in a jail unless they say otherwise; null: they are not. */
+  readonly jailed: Pick<ServletOptions, 'profile' | 'weakerProfile'> | null;
   readonly fileCache: FileCache;
   readonly isDevelopment: boolean;
   /** What `/conf/refresh-passwords` asks to read its file again. */

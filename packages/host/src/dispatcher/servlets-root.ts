@@ -13,13 +13,18 @@ import { runIn } from './servlets.ts';
 /** How servlets from a directory are held. */
 export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'mount' | 'regexp' | 'isEager' | 'canary'> {
   root: string | URL;
+  /**
+   * What the names of its servlets begin with, and so their keys, file boxes, saved pages and accounts: `shop` makes `cart.ts` the servlet
+   * `shop/cart.ts`. Only one directory of a host can do without.
+   */
+  name?: string;
 }
 
 /**
  * Runs the servlets of a directory, each when it is first asked for: `/shop/cart.ts` or `/shop/cart`, and whatever follows
- * that in the path. As guests, unless told otherwise. Passes what is no servlet. The file is read again after
+ * that in the path. As guests, or in a jail if that is the host's `profile`, unless told otherwise. Passes what is no servlet. The file is read again after
  * `/conf/refresh-servlets`.
- * @throws ConfigError when the directory is not there, or an option is wrong
+ * @throws ConfigError when the directory is not there, an option is wrong, or another directory has the same `name`
  * @see Racket `#:servlets-root`
  *
  * @example
@@ -29,12 +34,15 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
  */
 export function servletsRoot(options: ServletsRootOptions): Dispatcher {
   checkOptions('Cannot serve a directory of servlets', checkServletsRoot, options);
-  const { root, ...held } = options;
+  const { root, name: prefix = '', ...own } = options;
   const directory = directoryOf(root);
   const files = new FileRoot(directory, () => false, null);
   return (pass, site) => {
+    // No less than the operator wants for his own servlets; and no more trust, whatever he has in those.
+    const held = { ...site.jailed, ...own };
     // What is wrong with it is said now, not at the first request.
-    site.servlets.expect(holdingOf(held, site, directory));
+    site.servlets.expectDirectory(prefix, directory);
+    site.servlets.expect({ name: directory, ...holdingOf(held, site, directory) });
     /** By the beginning of the path that each was asked for at. */
     const known = new Map<string, ServletPool>();
     const pools = new Map<string, ServletPool>();
@@ -53,10 +61,14 @@ export function servletsRoot(options: ServletsRootOptions): Dispatcher {
     };
     const open = (file: readonly string[]): ServletPool => {
       const name = file.join('/');
-      const pool =
-        pools.get(name) ??
-        site.servlets.add({ ...listOne({ ...held, file: join(directory, ...file), mount: name }, site), mounts: [] });
-      pools.set(name, pool);
+      let pool = pools.get(name);
+      if (pool === undefined) {
+        const listed = listOne({ ...held, file: join(directory, ...file), mount: name }, site);
+        const isNamed = prefix !== '';
+        const servlet = isNamed ? { ...listed.held, name: `${prefix}/${name}` } : listed.held;
+        pool = site.servlets.add({ ...listed, held: servlet, mounts: [] });
+        pools.set(name, pool);
+      }
       return pool;
     };
     const find = async (exchange: Exchange, elements: readonly string[]): Promise<void> => {
