@@ -323,6 +323,7 @@ describe('actions', () => {
       ['{"action":"adjust","servlet":"hello"}', 400],
       ['{"action":"adjust","servlet":"hello","limits":{"heapMb":"much"}}', 409],
       ['{"action":"adjust","servlet":"../hello","limits":{}}', 409],
+      ['{"action":"adjust","servlet":"hello","limits":{"toString":5}}', 409],
       [`"${'x'.repeat(5000)}"`, 400],
     ];
     for (const [body, status] of wrong) {
@@ -382,6 +383,20 @@ describe('/readyz', () => {
     await fetch(`${started.url}/broken`);
     await eventually(ready, ([code]) => code === 200, { ms: 8000 });
   });
+});
+
+test('/readyz names a servlet that is called as what every object has', async () => {
+  const broken = `throw new Error('not today');`;
+  await using started = await start({ __proto__x: broken }, {}, { __proto__x: { mount: '__proto__', isEager: true } });
+  const response = await ask(started, '/readyz');
+  expect(response.status).toBe(503);
+  expect(await response.text()).toContain('"__proto__":"it');
+});
+
+test('state.json is short where a servlet has much to say of why it is benched', async () => {
+  const verbose = `throw new Error('no'.repeat(5000));`;
+  await using started = await start({ verbose }, {}, { verbose: { isEager: true, canary: false } });
+  expect((await stateOf(started)).servlets[0]?.error).toMatch(/^.{500}…$/);
 });
 
 const SUFFIX: Record<string, RegExp> = { counter: /^_total$/, gauge: /^$/, histogram: /^_(bucket|count|sum)$/ };

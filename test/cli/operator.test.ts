@@ -1,6 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HostSnapshot } from '../../packages/host/src/admin/snapshot.ts';
 import { outcomeOf, type Run, runCustodian } from './custodian-program.ts';
@@ -97,6 +101,31 @@ test('ps finds nothing where no host runs, and asks which where several do', asy
   } finally {
     other.child.kill('SIGTERM');
     await other.ended;
+  }
+});
+
+test('top ends at once when it is told to, though the host hangs', async () => {
+  const hangs = createServer(() => {}).listen(0, '127.0.0.1');
+  const hungDir = join(folder, 'hung');
+  try {
+    await once(hangs, 'listening');
+    const beacon = {
+      pid: process.pid,
+      url: `http://127.0.0.1:${(hangs.address() as AddressInfo).port}`,
+      token: 'x',
+      serves: [],
+    };
+    await mkdir(join(hungDir, 'admin'), { recursive: true });
+    await writeFile(join(hungDir, 'admin', `1-${process.pid}.json`), JSON.stringify(beacon));
+    const top = runCustodian(['top', '--state-dir', hungDir]);
+    await once(hangs, 'request');
+    top.child.kill('SIGINT');
+    const code = await Promise.race([top.ended.then(() => top.child.exitCode), sleep(5000, 'it goes on')]);
+    top.child.kill('SIGKILL');
+    expect(code).toBe(0);
+  } finally {
+    hangs.closeAllConnections();
+    hangs.close();
   }
 });
 

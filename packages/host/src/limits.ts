@@ -335,7 +335,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze(
 export function resolveLimits(given: Partial<Limits> | undefined, base: Readonly<Limits> = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...base };
   for (const [name, value] of Object.entries(given ?? {})) {
-    if (!(name in LIMITS)) throw new TypeError(`Cannot set limit "${name}": there is none of that name`);
+    if (!Object.hasOwn(LIMITS, name)) throw new TypeError(`Cannot set limit "${name}": there is none of that name`);
     if (value === undefined) continue;
     if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
       throw new RangeError(`Cannot set limit "${name}": ${String(value)} is not a number from 0`);

@@ -126,7 +126,8 @@ export class Admin {
   }
 
   #ready(response: ServerResponse, isLetIn: boolean): void {
-    const problems: Record<string, string> = {};
+    // A servlet may be called as what every object has.
+    const problems = Object.create(null) as Record<string, string>;
     if (this.#site.isClosing()) problems['host'] = 'it is closing';
     else if (!this.#site.isReady()) problems['host'] = 'it is starting';
     for (const [servlet, problem] of this.#canaries.problems) problems[servlet] = problem;

@@ -188,7 +188,7 @@ function draw(state) {
     ['Promised to threads', mb(state.reservedBytes) + ' of ' + mb(state.budgetBytes)], ['Node', state.node]]);
   keyed($('servlet-list'), state.servlets, (servlet) => servlet.name, createServlet, updateServlet);
   keyed($('cells'), state.cells, (cell) => cell.number, createCell, updateCell);
-  keyed($('obituaries'), state.obituaries, (dead) => dead.at + '.' + dead.cell + '.' + dead.lease, () => make('li'), updateObituary);
+  keyed($('obituaries'), state.obituaries, (dead) => dead.number, () => make('li'), updateObituary);
   facts($('refusals'), Object.entries(state.refusals).map(([code, times]) => [code, String(times)]));
 }
 /** The token comes in the part of the address that is sent to nobody, and stays in this tab: a cookie would go to servlets, too. */
@@ -201,17 +201,22 @@ function ask(path, init) {
   return fetch(path, { ...init, headers: { ...(init || {}).headers, Authorization: 'Bearer ' + token } });
 }
 function say(text, isLost) { $('link').className = isLost ? 'lost' : ''; setText($('link'), text); }
+/** A host that hangs closes nothing. */
+let heardAt = null;
+function heard() { heardAt = Date.now(); say('Live', false); }
+setInterval(() => { if (heardAt !== null && Date.now() - heardAt > 5000) say('The host has said nothing for some seconds', true); }, 1000);
 /** Draws each event as it comes, until there are no more. */
 async function follow() {
   const response = await ask('/_custodian/events');
   if (response.status === 401) return false;
-  say('Live', false);
+  heard();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = '';;) {
     const { value, done } = await reader.read();
     if (done) return true;
     text += value;
     for (let end = text.indexOf('\\n\\n'); end >= 0; end = text.indexOf('\\n\\n')) {
+      heard();
       draw(JSON.parse(text.slice('data: '.length, end)));
       text = text.slice(end + 2);
     }
@@ -223,6 +228,7 @@ addEventListener('hashchange', () => location.reload());
   for (;;) {
     const isLetIn = await follow().catch(() => true);
     if (!isLetIn) return say('This page needs the token: open the address that the host printed when it started', true);
+    heardAt = null;
     say('The host does not answer', true);
     await new Promise((resolve) => setTimeout(resolve, 2000));
   }

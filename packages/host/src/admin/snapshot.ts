@@ -52,6 +52,11 @@ export interface ServletSnapshot extends ServletStatus {
   threadList: ThreadSnapshot[];
 }
 
+/** A death, counted from 1: those of one cell can be of one moment. */
+export interface ObituarySnapshot extends Obituary {
+  number: number;
+}
+
 export interface CellSnapshot {
   number: number;
   pid: number;
@@ -85,7 +90,7 @@ export interface HostSnapshot {
   servlets: ServletSnapshot[];
   cells: CellSnapshot[];
   /** Newest first. */
-  obituaries: Obituary[];
+  obituaries: ObituarySnapshot[];
   refusals: Record<string, number>;
 }
 
@@ -128,23 +133,24 @@ export function takeSnapshot(site: AdminSite): HostSnapshot {
       const pool = pools[index] as ServletPool;
       return {
         ...status,
+        error: status.error === null ? null : inShort(status.error),
         account: ledger.account(status.name),
         latency: ledger.latency(status.name),
         threadList: Array.from(pool.leases, (lease) => threadSnapshot(lease, pool.limits, now)),
       };
     }),
     cells: site.cells().map((cell) => cellSnapshot(cell, pools, now)),
-    obituaries: ledger.obituaries.slice(-OBITUARIES_SHOWN).reverse().map(inShort),
+    obituaries: ledger.obituaries
+      .slice(-OBITUARIES_SHOWN)
+      .reverse()
+      .map((each, index) => ({ ...each, number: ledger.buriedCount - index, detail: inShort(each.detail) })),
     refusals: Object.fromEntries(ledger.refusals),
   };
 }
 
 /** A servlet chooses what its errors say, and who watches gets it again each second. */
-function inShort(obituary: Obituary): Obituary {
-  const { detail } = obituary;
-  return detail.length <= DETAIL_MAX_CHARS
-    ? obituary
-    : { ...obituary, detail: `${detail.slice(0, DETAIL_MAX_CHARS)}…` };
+function inShort(text: string): string {
+  return text.length <= DETAIL_MAX_CHARS ? text : `${text.slice(0, DETAIL_MAX_CHARS)}…`;
 }
 
 function threadSnapshot(lease: Lease, { cpuMs: cpuMaxMs }: Limits, now: number): ThreadSnapshot {

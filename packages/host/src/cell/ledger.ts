@@ -62,7 +62,10 @@ const OBITUARIES_MAX_COUNT = 1000;
 /** Charges every request to its servlet and keeps the last requests and the last deaths. */
 export class Ledger {
   readonly accounts: Map<string, Account> = new Map();
+  /** The last ones. */
   readonly obituaries: Obituary[] = [];
+  /** How many there have been. */
+  buriedCount = 0;
   /** Requests that the host itself answered, by code: `LIMIT_BODY`, `REQUEST_MALFORMED`, … */
   readonly refusals: Map<string, number> = new Map();
   readonly #recent: (RequestRecord | undefined)[] = Array.from({ length: RECENT_MAX_COUNT });
@@ -130,6 +133,7 @@ export class Ledger {
     const account = this.account(obituary.servlet);
     account.kills++;
     account.deaths[obituary.cause] = (account.deaths[obituary.cause] ?? 0) + 1;
+    this.buriedCount++;
     this.obituaries.push(obituary);
     if (this.obituaries.length > OBITUARIES_MAX_COUNT) this.obituaries.shift();
   }

@@ -35,8 +35,9 @@ export class OperatorClient {
     return new OperatorClient(only);
   }
 
-  async snapshot(): Promise<HostSnapshot> {
-    return (await (await this.#fetch('/_custodian/state.json')).json()) as HostSnapshot;
+  /** @throws OperatorError, also when the signal is aborted */
+  async snapshot(signal: AbortSignal | null = null): Promise<HostSnapshot> {
+    return (await (await this.#fetch('/_custodian/state.json', { signal })).json()) as HostSnapshot;
   }
 
   /** @throws OperatorError with the host's reason */

@@ -8,13 +8,17 @@ import { type Command, UsageError } from './arguments.ts';
 import { OperatorClient } from './operator-client.ts';
 import { createPaint } from './paint.ts';
 import { renderSnapshot } from './snapshot-tables.ts';
+import { cutToWidth } from './text-width.ts';
 
 type OperatorCommand = Extract<Command, { name: 'ps' | 'kill' | 'top' | 'adjust' }>;
 
 const TOP_EVERY_MS = 1000;
 /** q, Q, Ctrl-C and Ctrl-D. */
 const ENDING_KEYS = new Set([0x71, 0x51, 3, 4]);
-const CLEAR = '\u001B[H\u001B[2J\u001B[3J';
+/** Lines are written over those of before: what has scrolled away of the terminal is not ours to clear. */
+const HOME = '\u001B[H';
+const CLEAR_LINE = '\u001B[2K';
+const CLEAR_BELOW = '\u001B[J';
 
 /** `ps`, `kill`, `top` and `adjust`: resolves to the exit code. @throws OperatorError, UsageError */
 export async function runOperatorCommand(command: OperatorCommand): Promise<number> {
@@ -80,8 +84,10 @@ async function top(client: OperatorClient, count: number): Promise<number> {
   }
   try {
     for (let shown = 1; !stop.signal.aborted; shown++) {
-      const text = renderSnapshot(await client.snapshot(), paint);
-      process.stdout.write(isLive ? CLEAR + fit(text, process.stdout) : `${text}\n`);
+      const snapshot = await untilStopped(client.snapshot(stop.signal), stop.signal);
+      if (snapshot === null) break;
+      const text = renderSnapshot(snapshot, paint);
+      process.stdout.write(isLive ? HOME + fit(text, process.stdout) + CLEAR_BELOW : `${text}\n`);
       if (shown === count) break;
       await delay(TOP_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
     }
@@ -92,9 +98,21 @@ async function top(client: OperatorClient, count: number): Promise<number> {
   return 0;
 }
 
+/** A host that hangs must not keep its operator. @returns null when it was stopped */
+async function untilStopped<T>(asked: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
+}
+
 /** What does not fit would scroll the head away. */
-function fit(text: string, { rows = 24, columns = 80 }: { rows?: number; columns?: number }): string {
-  const lines = text.split('\n').slice(0, rows - 1);
-  // Lines with colours in them are the heads, which are short.
-  return lines.map((line) => (line.includes('\u001B') ? line : line.slice(0, columns))).join('\n');
+export function fit(text: string, { rows = 24, columns = 80 }: { rows?: number; columns?: number }): string {
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .slice(0, rows - 1);
+  return lines.map((line) => `${CLEAR_LINE}${cutToWidth(line, columns)}\n`).join('');
 }
