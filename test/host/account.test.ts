@@ -103,3 +103,33 @@ test('account() tells a servlet what it holds and what it has cost, of its own o
   expect(offHeapBytes).toBeGreaterThan(3 << 20);
   expect(heapBytes + offHeapBytes).toBeLessThan(40 << 20);
 });
+
+test('what V8 keeps of the heap of a thread that was ended is no reason to kill the one that comes after it', async () => {
+  const take = `
+    const doubles = Array.from({ length: 8190 }, Math.random);
+    const text = Buffer.alloc(1 << 19, 'x');
+    export default async (request) => {
+      const hoard = [];
+      if (request.url.endsWith('?bomb')) for (;;) hoard.push(doubles.slice());
+      // Pieces that large are not taken from what is kept.
+      for (let mb = 0; mb < 120; mb++) {
+        hoard.push(text.toString('latin1'), text.toString('latin1'));
+        if (mb % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return String(process.pid) + ' ' + hoard.length;
+    };`;
+  await using started = await StartedHost.start(
+    { take },
+    { limits: { heapMb: 200 } },
+    { take: { profile: 'trusted', spareThreads: 0 } },
+  );
+  const visit = async (query: string): Promise<{ status: number; text: string }> => {
+    const response = await fetch(`${started.url}/take${query}`);
+    return { status: response.status, text: await response.text() };
+  };
+  const first = await visit('');
+  for (let bomb = 0; bomb < 2; bomb++) expect(await visit('?bomb')).toMatchObject({ status: 503 });
+  // In the same process.
+  expect(await visit('')).toEqual({ status: 200, text: first.text });
+  expect(started.host.ledger.obituaries.map(({ cause }) => cause)).toEqual(['heap', 'heap']);
+});

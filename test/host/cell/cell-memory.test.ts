@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { CellMemory } from '../../../packages/host/src/cell/cell-memory.ts';
+import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 
 const MB = 1 << 20;
 
@@ -24,4 +25,29 @@ it('CellMemory takes a third of a low wall for near', () => {
   const memory = memoryOf(0);
   memory.ownWallBytes = 100 * MB;
   expect([50, 34, 33].filter((mb) => memory.becomesPressed(mb * MB))).toEqual([33]);
+});
+
+it('CellMemory leaves room for what V8 keeps of ended threads, as long as it does and no more than there were heaps', () => {
+  let nowMs = 0;
+  const leases = new Map<number, { heapMaxBytes: number; meter: ThreadMeter }>();
+  const memory = new CellMemory({ leases, openedCount: 0 }, () => nowMs);
+  memory.baseBytes = 100 * MB;
+  const room = (): number => memory.wallBytes() / MB;
+  const gone = (rssMb: number): number => {
+    memory.sample = () => rssMb * MB;
+    memory.onThreadGone(50 * MB);
+    return room();
+  };
+  expect(room()).toBe(164);
+  expect(gone(90)).toBe(164);
+  expect(gone(140)).toBe(204);
+  expect(gone(400)).toBe(214);
+  nowMs = 9000;
+  expect(room()).toBe(164);
+  // Another one holds 20 MB of it.
+  const meter = new ThreadMeter();
+  meter.heapBytes = 20 * MB;
+  leases.set(1, { heapMaxBytes: 30 * MB, meter });
+  expect(gone(150) - 54 - 164 + 4).toBe(30);
+  expect(gone(400) - 54 - 164 + 4).toBe(80);
 });

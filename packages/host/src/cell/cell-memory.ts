@@ -17,12 +17,18 @@ const PER_ENDED_THREAD_BYTES = 4 << 20;
 /** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
 const WARM_BYTES = 32 << 20;
 
+/**
+ * V8 keeps a thread's heap for 8 s after its end, for threads to come: pages that are nobody's, and that a servlet which takes memory of another kind
+ * must not be killed for.
+ */
+const KEPT_MS = 9000;
+
 /** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
 const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, maxMs: 100 };
 
 /** The threads of the process, and how many it has had. */
 export interface CellThreads {
-  readonly leases: ReadonlyMap<number, Lease>;
+  readonly leases: ReadonlyMap<number, Pick<Lease, 'heapMaxBytes' | 'meter'>>;
   readonly openedCount: number;
 }
 
@@ -38,11 +44,15 @@ export class CellMemory {
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
+  #keptBytes = 0;
+  #keptUntil = 0;
+  readonly #now: () => number;
   /** At so much room it is pressed. */
   #pressedBytes = Infinity;
 
-  constructor(threads: CellThreads) {
+  constructor(threads: CellThreads, now: () => number = () => performance.now()) {
     this.#threads = threads;
+    this.#now = now;
   }
 
   /** Of that process, from now on. Where there is no /proc the wall does not stand, as `custodian doctor` says. */
@@ -90,6 +100,19 @@ export class CellMemory {
     this.baseBytes += WARM_BYTES;
   }
 
+  /** A thread with such a cap is gone, and no longer among the others. What is there beyond what those hold is kept of its heap, and of those that ended before it. */
+  onThreadGone(heapMaxBytes: number): void {
+    let capBytes = heapMaxBytes;
+    let restBytes = this.sample() - this.baseBytes;
+    for (const lease of this.#threads.leases.values()) {
+      capBytes += lease.heapMaxBytes;
+      restBytes -= lease.meter.heldBytes;
+    }
+    // A later heap takes its pages from there first, so that no more is kept than there ever were heaps at a time.
+    this.#keptBytes = Math.min(Math.max(0, restBytes), capBytes);
+    this.#keptUntil = this.#now() + KEPT_MS;
+  }
+
   /** How much it is now; 0 where the system does not say. */
   sample(): number {
     if (this.#statm < 0) return 0;
@@ -103,13 +126,14 @@ export class CellMemory {
     }
   }
 
-  /** What it is killed above: the operator's wall, or what its base and its threads' caps come to. */
+  /** What it is killed above: the operator's wall, or what its base, its threads' caps and what is kept of ended ones come to. */
   wallBytes(): number {
     if (this.#lastWallBytes !== null) return this.#lastWallBytes;
     if (this.ownWallBytes > 0) return this.ownWallBytes;
     const { leases, openedCount } = this.#threads;
     let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
+    if (this.#now() < this.#keptUntil) wall += this.#keptBytes;
     return wall + (openedCount - leases.size) * PER_ENDED_THREAD_BYTES;
   }
 }
