@@ -15,6 +15,7 @@ import {
 import { HeapCap } from './heap-cap.ts';
 import { LookPace } from './look-pace.ts';
 import { residentBytes } from './resident-bytes.ts';
+import { Silence } from './silence.ts';
 import { TaskStat } from './task-stat.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
@@ -25,9 +26,6 @@ export interface Breach {
   value: number;
   max: number;
 }
-
-/** A thread that has not answered for so long may be in a native call: its CPU time is asked of the kernel. If it has worked for so long, it is. */
-const ANSWER_MAX_MS = 50;
 
 /** For so long an answer is waited for before all are looked at again. */
 const AWAITED_MS = 30;
@@ -76,12 +74,8 @@ export class SupervisedThread {
   #chargedUnheard = false;
   #toldBytes = 0;
   #toldAt = -Infinity;
-  #askedForSampleAt = 0;
-  /** CPU time that it had used then; null: it is not told. */
-  #askedCpuMs: number | null = null;
-  /** The same when it was seen to have worked last, and when that was. */
-  #stillCpuMs: number | null = null;
-  #stillSince = 0;
+  /** Since it was asked for a sample. */
+  readonly #silence: Silence;
   readonly #now: () => number;
   readonly #pace: LookPace;
   /** Of the process, when it was looked at last. */
@@ -108,6 +102,7 @@ export class SupervisedThread {
   ) {
     this.order = order;
     this.#now = now;
+    this.#silence = new Silence(now);
     this.#pace = new LookPace(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
@@ -255,25 +250,9 @@ export class SupervisedThread {
     return this.#sampling !== null;
   }
 
-  /**
-   * Must it be in a native call? One that has not answered on a full machine may only have had no processor to do so. To be asked
-   * again in other turns of the event loop: what it did last may have been an answer that nobody has read yet.
-   */
+  /** Must it be in a native call? See {@link Silence}. */
   looksStuck(): boolean {
-    if (!this.#isOverdue) return false;
-    const cpuMs = this.#kernelCpuMs();
-    if (cpuMs === null || this.#askedCpuMs === null) return true;
-    if (cpuMs !== this.#stillCpuMs) {
-      this.#stillCpuMs = cpuMs;
-      this.#stillSince = this.#now();
-    }
-    if (cpuMs - this.#askedCpuMs > ANSWER_MAX_MS) return true;
-    // To be asked wakes one that sleeps, unless it does so in a native call. That may have worked before, as where a process is started.
-    return this.#now() - this.#stillSince > ANSWER_MAX_MS && this.#task?.isRunnable() === false;
-  }
-
-  get #isOverdue(): boolean {
-    return this.isAsked && this.#now() - this.#askedForSampleAt > ANSWER_MAX_MS;
+    return this.isAsked && this.#silence.isOfNativeCall(this.#task);
   }
 
   /** Is it at another request than it was said to be, or at none? */
@@ -294,7 +273,7 @@ export class SupervisedThread {
     const roomBytes = this.#isKnown ? this.heapMaxBytes - this.#heldBytes - this.#grownBytes : 0;
     const ms = Math.min(this.#pace.nextMs(roomBytes), Math.max(CPU_LATE_MS, this.#cpuLeftMs));
     // What it answers decides that anew; who may be over its cap is not waited for.
-    return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#askedForSampleAt + AWAITED_MS - this.#now()) : ms;
+    return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#silence.since + AWAITED_MS - this.#now()) : ms;
   }
 
   /** Memory of the process has come or gone that was not this thread's: how much there is says nothing of it, until it is asked. */
@@ -357,13 +336,11 @@ export class SupervisedThread {
     if (worker === null || this.isEnding) return Promise.resolve();
     if (this.#sampling !== null) {
       // A native call of a minute would else be the wall clock's, which gives it more time.
-      if (this.isWatched && this.#isOverdue && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
+      if (this.isWatched && this.#silence.isOverdue && this.askKernel()) this.#holdToCpu(this.lastSample.cpuMs);
       return this.#sampling;
     }
-    this.#askedForSampleAt = this.#now();
-    this.#askedCpuMs = this.#stillCpuMs = this.#kernelCpuMs();
-    this.#stillSince = this.#askedForSampleAt;
-    this.#sampling = this.#sampleOnce(worker, rssBytes, this.#askedForSampleAt);
+    this.#silence.begin(this.#kernelCpuMs());
+    this.#sampling = this.#sampleOnce(worker, rssBytes, this.#silence.since);
     return this.#sampling;
   }
 
