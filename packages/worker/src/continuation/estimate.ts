@@ -18,6 +18,11 @@ export interface Weight {
   readonly shared: SharedWeights;
 }
 
+/** What has been weighed of a page. Most keep no objects: a set is made with the first. */
+interface Seen {
+  objects: Set<object> | null;
+}
+
 /** The heavy values that the pages of one visit keep alive: each counts once, for as long as any page keeps it. */
 export class SharedWeights {
   #values: Map<unknown, { holders: number; bytes: number }> | null = null;
@@ -67,7 +72,7 @@ export class PageWeight {
       this.#own.holders++;
       return 0;
     }
-    const seen = new Set<object>();
+    const seen: Seen = { objects: null };
     const own: Weight = { holders: 1, bytes: 0, heavy: null, shared: this.shared };
     let held = this.#weigh(own, this.#others, seen);
     this.#own = own;
@@ -99,7 +104,7 @@ export class PageWeight {
   }
 
   /** @returns bytes that are charged for the first time */
-  #weigh(weight: Weight, values: Iterable<unknown>, seen: Set<object>): number {
+  #weigh(weight: Weight, values: Iterable<unknown>, seen: Seen): number {
     let held = 0;
     for (const value of values) {
       const size = sizeOfAny(value, seen);
@@ -122,7 +127,7 @@ function free({ bytes, heavy, shared }: Weight): number {
 }
 
 /** Of a proxy that throws, its own size. */
-function sizeOfAny(value: unknown, seen: Set<object>): number {
+function sizeOfAny(value: unknown, seen: Seen): number {
   try {
     return sizeOf(value, seen, 0);
   } catch {
@@ -145,11 +150,12 @@ function sizeOfPrimitive(value: unknown): number {
   }
 }
 
-function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
+function sizeOf(value: unknown, seen: Seen, depth: number): number {
   if (!isObject(value)) return sizeOfPrimitive(value);
-  if (seen.has(value)) return 0;
-  if (seen.size >= mostObjects) return objectBytes;
-  seen.add(value);
+  const objects = (seen.objects ??= new Set());
+  if (objects.has(value)) return 0;
+  if (objects.size >= mostObjects) return objectBytes;
+  objects.add(value);
   if (ArrayBuffer.isView(value)) return objectBytes + value.byteLength;
   if (value instanceof ArrayBuffer) return objectBytes + value.byteLength;
   if (depth >= deepest) return objectBytes;
@@ -161,7 +167,7 @@ function sizeOf(value: unknown, seen: Set<object>, depth: number): number {
 }
 
 /** What `count` parts weigh, by the first of them. */
-function sizeOfSome(count: number, parts: Iterable<unknown>, seen: Set<object>, depth: number): number {
+function sizeOfSome(count: number, parts: Iterable<unknown>, seen: Seen, depth: number): number {
   let total = 0,
     left = sampled;
   for (const part of parts) {

@@ -6,7 +6,7 @@ import {
   INSTANCES_TOLD,
 } from '@custodian/protocol';
 import { requestClock } from '../request-clock.ts';
-import type { ExpirationHandler } from './manager.ts';
+import type { ExpirationHandler, SavedEntry } from './manager.ts';
 import { createNonce } from './nonce.ts';
 
 /** Whole seconds: such a number takes no memory of its own. */
@@ -23,13 +23,7 @@ function releasedBytes({ k, bytes }: Entry): number {
   return typeof (k as Partial<Releasable> | null)?.release === 'function' ? (k as Releasable).release() : bytes;
 }
 
-export interface EntryContent {
-  id: number;
-  nonce: string;
-  k: unknown;
-  handler: ExpirationHandler | null;
-  bytes: number;
-}
+type EntryContent = Omit<SavedEntry, 'mark'>;
 
 /** A continuation that is kept. */
 export class Entry {

@@ -88,18 +88,23 @@ class ThresholdLruManager extends LruManager {
 
   /** The newest page always stays, with all its links: its visitor is about to see it. */
   #makeRoom(stored: Entry | null, maxBytes: number): void {
-    const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
-    const newest = stored ?? byVisit.at(-1);
     const instances = new Set<Instance>();
     // What a page shares with one that stays is not freed with it: that is seen one by one.
-    const gone = byVisit.values().filter((entry) => {
-      const goes = this.bytes > maxBytes && (newest === undefined || pageOf(entry) !== pageOf(newest));
-      if (goes) instances.add(entry.instance);
-      return goes;
-    });
-    this.table.remove(gone);
+    this.table.remove(this.#toFree(stored, maxBytes, instances));
     for (const instance of instances) if (instance.count === 0) this.table.drop(instance);
     this.#leastBytes = Math.max(this.#maxBytes, this.bytes);
+  }
+
+  /** The least recently visited, each to be let go of before the next, until there is room. `instances` gets whose they are. */
+  *#toFree(stored: Entry | null, maxBytes: number, instances: Set<Instance>): Generator<Entry> {
+    const byVisit = [...this.table.entries()].sort((a, b) => a.visited - b.visited);
+    const newest = stored ?? byVisit.at(-1);
+    for (const entry of byVisit) {
+      if (this.bytes <= maxBytes) return;
+      if (newest !== undefined && pageOf(entry) === pageOf(newest)) continue;
+      instances.add(entry.instance);
+      yield entry;
+    }
   }
 }
 
