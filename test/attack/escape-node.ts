@@ -104,4 +104,32 @@ export const ESCAPE_NODE: readonly Row[] = [
      return Reflect.ownKeys(stdin).map((key) => stdin[key]).find((value) => value instanceof MessagePort).constructor.name;`,
     ABSENT,
   ),
+  denied(
+    'a descriptor of its process, by the line of an error',
+    `const { exec } = RegExp.prototype; const { replace } = String.prototype; const read = []; let fd;
+     Number.prototype.startsWith = (start) => start !== 'file://'; Number.prototype.includes = () => false;
+     RegExp.prototype.exec = function (text) { const match = Reflect.apply(exec, this, [text]); if (match?.length === 4) match[1] = fd; return match; };
+     String.prototype.replace = function (...given) { if (typeof fd === 'number' && given[0]?.source === '^\\\\ufeff') read.push(String(this)); return Reflect.apply(replace, this, given); };
+     process.on('uncaughtException', () => {});
+     for (fd = 3; fd < 64; fd++) { setTimeout(() => { throw new Error('x'); }); await new Promise((resolve) => setTimeout(resolve, 2)); }
+     RegExp.prototype.exec = exec; String.prototype.replace = replace; if (read.length === 0) throw new TypeError('nothing was read'); return read.join();`,
+    ABSENT,
+  ),
+  denied(
+    'the port of its collector, by what stands behind all that ports inherit',
+    `const ports = []; const behind = new Proxy(Object.prototype, { get(target, key, self) { if (self instanceof MessagePort) ports.push(self); return Reflect.get(target, key, self); } });
+     Object.setPrototypeOf(EventTarget.prototype, behind); await import(import.meta.url + '?late'); return ports[0].constructor.name;`,
+    ABSENT,
+    // Its modules are compiled in its thread, which looks for messages of the supervisor meanwhile.
+    { prelude: `import { sendSuspend } from '@custodian/worker'; export const flow = () => sendSuspend(() => 'x');` },
+  ),
+  denied(
+    'the memory in which its supervisor reads what it runs, by a class replaced while it is loaded',
+    `return memory.byteLength;`,
+    ABSENT,
+    {
+      prelude: `let memory; const Real = Int32Array;
+      globalThis.Int32Array = function (given, ...more) { if (given instanceof SharedArrayBuffer) memory ??= given; return new Real(given, ...more); };`,
+    },
+  ),
 ];

@@ -77,8 +77,10 @@ export function directoryOf(servletUrl: string): string {
 
 /** Stacks do not count the mark of byte order. @throws Error when it lies elsewhere */
 function readText(file: string): string {
-  if (leadsOut(file)) throw new Error('Cannot read a line: it is of a file elsewhere');
-  return readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+  // A guest that has replaced what finds it could give a number, which is a descriptor.
+  const path = `${file}`;
+  if (leadsOut(path)) throw new Error('Cannot read a line: it is of a file elsewhere');
+  return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
 }
 
 function sourceAt({ file, line, column }: Place): string {

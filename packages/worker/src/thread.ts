@@ -72,6 +72,8 @@ export default async function lease(task: LeaseTask): Promise<never> {
   } as SocketConstructorOpts);
   const writer = new FrameWriter(channel);
   const asks = openAsks(writer);
+  // Before the servlet is loaded, which could else be handed the memory.
+  const running = new RunningRequest(task.memory);
   const setCap = (bytes: number): void => {
     setAccountCap(bytes);
     setThreadCap(bytes);
@@ -126,7 +128,7 @@ export default async function lease(task: LeaseTask): Promise<never> {
   // A servlet that can't be loaded: the acceptor ends the thread when it has read why.
   if (servlet === null) return never();
 
-  runner = new RequestRunner(servlet, order, { writer, asks, running: new RunningRequest(task.memory), collector });
+  runner = new RequestRunner(servlet, order, { writer, asks, running, collector });
   const takesRawBody = servlet.kind === 'fetch' || servlet.takesRawBody;
   const ready: Ready = { kind: servlet.kind, limits: servlet.limits, takesRawBody };
   if (servlet.persistence === 'checkpoint') ready.revives = true;

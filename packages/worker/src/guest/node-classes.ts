@@ -95,13 +95,18 @@ function boundBy(): (...given: unknown[]) => unknown {
   return Reflect.get(Function.prototype, 'bind') as (...given: unknown[]) => unknown;
 }
 
-/** Ports get their messages, and Node posts an error that ends the thread, by methods of this prototype, and of those before it. */
+/**
+ * Ports get their messages, and Node posts an error that ends the thread, by methods of this prototype, and of those before it. What
+ * all of them miss would be looked for in whatever a guest has put behind them.
+ */
 function closePorts(): void {
   const { prototype } = MessagePort;
-  for (const from of prototypesOf(prototype))
+  for (const from of prototypesOf(prototype)) {
+    Object.preventExtensions(from);
     for (const key of Reflect.ownKeys(from))
       if (!Object.hasOwn(prototype, key))
         Object.defineProperty(prototype, key, Object.getOwnPropertyDescriptor(from, key) as PropertyDescriptor);
+  }
   Object.freeze(prototype);
 }
 

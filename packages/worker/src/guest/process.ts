@@ -41,7 +41,9 @@ export function guestProcess(builtin: (name: string) => unknown): object {
   }
   Object.assign(guest, { title: 'servlet', argv: [], execArgv: [], exitCode: undefined, getBuiltinModule: builtin });
   Object.assign(guest, { emitWarning, umask: () => 0o22 });
-  Object.defineProperty(guest, 'stdin', { get: () => Readable.from([]), configurable: true, enumerable: true });
+  // The thread's own leads to the port of its supervisor.
+  for (const each of [guest, real])
+    Object.defineProperty(each, 'stdin', { get: () => Readable.from([]), configurable: true, enumerable: true });
   Object.defineProperty(guest, Symbol.toStringTag, { value: 'process', configurable: true });
   for (const event of EVENTS) forward(real, guest, event);
   close(real);
