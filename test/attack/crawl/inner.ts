@@ -1,5 +1,7 @@
 /** What of Node and of the runtime no guest may get hold of, told by what such objects have: names of classes can be taken away. */
 const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+const { isFrozen } = Object;
+const OBJECT = Object.prototype;
 // oxlint-disable-next-line typescript/unbound-method -- it is given what to be called on
 const { exec } = RegExp.prototype;
 
@@ -35,6 +37,15 @@ const CLASSES = /^(?:Asks|Collector|FrameReader|FrameWriter|LastCollection|Reque
 /** The policy gives all channels that guests ask for such names. */
 const OWN_CHANNEL = /^(?:tracing:)?servlet:/;
 
+/** A module of Node's that leads to no class, and whose methods nobody can change. */
+export const CLOSED_MODULE = 'closed module';
+
+function isShut(module: object): boolean {
+  for (let from = getPrototypeOf(module); from !== null && from !== OBJECT; from = getPrototypeOf(from))
+    if (!isFrozen(from) || getOwnPropertyDescriptor(from, 'constructor') !== undefined) return false;
+  return true;
+}
+
 /** What an object is that no guest may have; null: nothing of that kind. It calls nothing that the object has. */
 export function kindOf(value: object): string | null {
   if (isPrototype(value)) return null;
@@ -44,7 +55,8 @@ export function kindOf(value: object): string | null {
     let hasAll = true;
     for (let next = 0; next < members.length && hasAll; next++)
       hasAll = memberOf(value, members[next] as string) !== undefined;
-    if (hasAll && !(kind === 'channel of diagnostics' && matches(OWN_CHANNEL, ownText(value, 'name')))) return kind;
+    if (!hasAll || (kind === 'channel of diagnostics' && matches(OWN_CHANNEL, ownText(value, 'name')))) continue;
+    return kind === 'module' && isShut(value) ? CLOSED_MODULE : kind;
   }
   return matches(CLASSES, className(value)) ? 'part of the runtime' : null;
 }

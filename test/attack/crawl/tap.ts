@@ -7,6 +7,7 @@ import { types } from 'node:util';
 import { className, kindOf } from './inner.ts';
 
 const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect;
+const { get: getProperty, set: setProperty } = Reflect;
 const { get: depthOf, set: setDepth } = WeakMap.prototype;
 const { isMap, isSet, isSharedArrayBuffer, isArrayBuffer } = types;
 const { isView } = ArrayBuffer;
@@ -167,11 +168,11 @@ export function install(roots: Readonly<Record<string, unknown>>): number {
   const top = new RealProxy(OBJECT, {
     get(target, key, receiver: unknown) {
       passes(`what misses ${nameOf(key)}`, receiver);
-      return Reflect.get(target, key, receiver) as unknown;
+      return getProperty(target, key, receiver) as unknown;
     },
     set(target, key, value: unknown, receiver: unknown) {
       passes(`what is given a ${nameOf(key)}`, receiver, [value]);
-      return Reflect.set(target, key, value, receiver);
+      return setProperty(target, key, value, receiver);
     },
   });
   isLooking = true;
