@@ -27,11 +27,7 @@ serving(
     isOn = question === 'on';
     // Between two requests it is told of as well, and may be asked to collect.
     host.adjust(name, { heapMb: isOn ? heapMb : NO_CAP_MB });
-    for (const cell of cells) {
-      // What the requests before have left is no part of either.
-      for (const lease of cell.leases.values()) lease.collect();
-      // For a second after a watched request all threads are sampled four times: that is no part of what runs unwatched.
-      if (!isOn) cell.setActive(false);
-    }
+    // For a second after a watched request all threads are sampled four times: that is no part of what runs unwatched.
+    if (!isOn) for (const cell of cells) cell.setActive(false);
   },
 );
