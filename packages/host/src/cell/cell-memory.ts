@@ -44,6 +44,8 @@ export class CellMemory {
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
+  /** When it was looked at last. */
+  #seenBytes = 0;
   #keptBytes = 0;
   #keptUntil = 0;
   readonly #now: () => number;
@@ -75,7 +77,13 @@ export class CellMemory {
   look(): number {
     const rssBytes = this.sample();
     this.pace.see(rssBytes);
+    this.#seenBytes = rssBytes;
     return this.wallBytes() - rssBytes;
+  }
+
+  /** By how much it has grown since it was looked at. */
+  grownBytes(): number {
+    return this.sample() - this.#seenBytes;
   }
 
   /**

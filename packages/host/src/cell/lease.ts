@@ -28,6 +28,8 @@ import { ToldHoldings } from './told-holdings.ts';
 
 /** Pieces of a body from this size on are passed on without a copy. */
 const UNCOPIED_MIN_BYTES = 8 * 1024;
+/** Who takes so much of the room that its cap leaves within milliseconds may be over it within milliseconds. */
+const BURST_SHARE = 1 / 4;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
@@ -268,6 +270,11 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     if (this.isWatched) return;
     this.isWatched = true;
     this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
+  }
+
+  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? */
+  takesRoom(): boolean {
+    return this.cell.memory.grownBytes() > (this.heapMaxBytes - this.meter.heldBytes) * BURST_SHARE;
   }
 
   /** The thread takes its time: it is given nothing more, and what waits behind the running request is asked back. */

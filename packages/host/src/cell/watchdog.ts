@@ -7,6 +7,8 @@ const SWEEP_MS = 10;
 /** Nothing is to be done about any lease sooner. */
 const CALM_SWEEP_MS = 100;
 const IDLE_SWEEP_MS = 1000;
+/** One that takes memory as fast as it can has some 10 MB by then: its cell is looked at, which costs a few microseconds. */
+const BURST_MS = 5;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
 /** After so long it is asked whether the only request of a thread has begun at all. */
@@ -44,7 +46,7 @@ export class Watchdog {
 
   /** Something has begun on a lease: its start, or a request. */
   follow(lease: Lease, pool: Watched): void {
-    if (this.#isCalm) this.#schedule(lease.isWatched ? SWEEP_MS : GLANCE_MS);
+    if (this.#isCalm) this.#schedule(lease.isWatched ? SWEEP_MS : BURST_MS);
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
@@ -59,7 +61,7 @@ export class Watchdog {
   #schedule(ms: number): void {
     if (this.#isShut) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#isCalm = ms > GLANCE_MS;
+    this.#isCalm = ms > BURST_MS;
     this.#timer = setTimeout(() => this.#sweep(), ms);
     this.#timer.unref();
   }
@@ -107,8 +109,10 @@ export class Watchdog {
       return true;
     }
     const waitingMs = now - lease.progressAt;
-    if (waitingMs < GLANCE_MS) return false;
+    if (waitingMs < BURST_MS) return false;
+    if (waitingMs < GLANCE_MS && !lease.isWatched && !lease.takesRoom()) return false;
     lease.watch(Math.max(1, limits.cpuMs - waitingMs));
+    if (waitingMs < GLANCE_MS) return true;
     if (lease.isSequential) {
       // A request alone may stand behind something that an earlier one has left behind.
       if (lease.exchanges.size > 1 || waitingMs > LEFTOVER_MS) lease.revoke();
@@ -129,9 +133,11 @@ export class Watchdog {
 
 /** In how many ms something may have to be done about it. */
 function dueMs(lease: Lease, { wallMs }: Limits, now: number): number {
-  if (!lease.isWatched) return lease.state === 'ready' ? Math.max(1, GLANCE_MS - (now - lease.progressAt)) : SWEEP_MS;
-  if (lease.state === 'starting' || !lease.isSequential) return CALM_SWEEP_MS;
   const waitingMs = now - lease.progressAt;
+  if (lease.state === 'ready' && (waitingMs < GLANCE_MS || !lease.isWatched))
+    return Math.max(1, (waitingMs < BURST_MS ? BURST_MS : GLANCE_MS) - waitingMs);
+  if (!lease.isWatched) return SWEEP_MS;
+  if (lease.state === 'starting' || !lease.isSequential) return CALM_SWEEP_MS;
   const leftMs = wallMs - waitingMs;
   // Nothing is behind it yet.
   if (lease.state === 'ready') return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, LEFTOVER_MS - waitingMs, leftMs));

@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Lease } from '../../../packages/host/src/cell/lease.ts';
+import { Watchdog } from '../../../packages/host/src/cell/watchdog.ts';
+import { resolveLimits } from '../../../packages/host/src/limits.ts';
+
+const watched = { limits: resolveLimits({}), refuseLate: (): void => {} };
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A lease whose request has just begun, and what is asked of it, with when. */
+function leaseOf({ takesRoom }: { takesRoom: boolean }): { lease: Lease; asked: string[] } {
+  const asked: string[] = [];
+  const from = performance.now();
+  const ask = (what: string): void => void asked.push(`${what} ${performance.now() - from}`);
+  const lease = {
+    state: 'ready',
+    isIdle: false,
+    isSequential: true,
+    isWatched: false,
+    progressAt: from,
+    exchanges: { size: 2 },
+    oldest: null,
+    cell: {
+      isGone: false,
+      leases: new Map(),
+      setActive: (): void => {},
+      holdToWall: (): number => 1 << 30,
+      memory: { pace: { nextMs: (): number => 50 } },
+    },
+    takesRoom: (): boolean => takesRoom,
+    watch(): void {
+      if (!this.isWatched) ask('watch');
+      this.isWatched = true;
+    },
+    revoke(): void {
+      if (this.state === 'ready') ask('revoke');
+      this.state = 'stalled';
+    },
+  };
+  return { lease: lease as unknown as Lease, asked };
+}
+
+test('Watchdog watches a request after 20 ms, and after 5 ms if its cell grows; what waits behind it is taken back after 20 ms', () => {
+  for (const takesRoom of [false, true]) {
+    const watchdog = new Watchdog(() => {});
+    const { lease, asked } = leaseOf({ takesRoom });
+    watchdog.follow(lease, watched);
+    vi.advanceTimersByTime(30);
+    expect(asked).toEqual([takesRoom ? 'watch 5' : 'watch 20', 'revoke 20']);
+    watchdog.close();
+  }
+});
