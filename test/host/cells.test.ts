@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { CellMemory } from '../../packages/host/src/cell/cell-memory.ts';
+import { Lease } from '../../packages/host/src/cell/lease.ts';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost, startTrusted } from '../support/started-host.ts';
 
@@ -67,30 +69,62 @@ describe('cells', () => {
     await expect.poll(() => started.host.servlets[0]?.threads, { timeout: 5000 }).toBe(2);
   });
 
-  it('while a thread is stuck in a native call, its servlet gets a spare one in another process, before its own is killed', async () => {
+  const callOf = (p: number): string => `scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: ${p}, maxmem: 2 ** 27 })`;
+  const LONG_CALL = callOf(64);
+  it.each([
+    ['it was asked what it holds meanwhile', `return ${LONG_CALL}.toString('hex');`, { cpuMs: 100 }, 504],
+    [
+      'it had answered between two calls',
+      `globalThis.held = Buffer.alloc(200e6); for (;;) ${callOf(16)};`,
+      { heapMb: 50, cpuMs: 20_000 },
+      503,
+    ],
+  ])(
+    'while a thread is stuck in a native call, its servlet gets a spare one in another process, before its own is killed: %s',
+    async (_when, work, limits, status) => {
+      const stuck = `
+        import { scryptSync } from 'node:crypto';
+        export default (request) => { if (request.url.endsWith('?ok')) return String(process.pid); ${work} };`;
+      await using started = await StartedHost.withReserves({ stuck }, { limits }, { stuck: { profile: 'trusted' } });
+      const pid = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
+      await eventually(
+        () => started.host.servlets[0],
+        (servlet) => servlet?.threads === 2 && servlet.idleThreads === 2,
+      );
+      expect(cellsAtWork(started)).toEqual([pid]);
+      const answered = fetch(`${started.url}/stuck`);
+      await eventually(
+        () => cellsAtWork(started),
+        (cells) => cells.length === 2 && cells.includes(pid) && existsSync(`/proc/${pid}/statm`),
+      );
+      expect((await answered).status).toBe(status);
+      const other = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
+      expect(other).not.toBe(pid);
+    },
+  );
+
+  it('a process near its wall has its threads collect their garbage, but not for one that is stuck in a native call', async () => {
     const stuck = `
       import { scryptSync } from 'node:crypto';
-      const work = () => scryptSync('x', 'salt', 64, { N: 2 ** 15, r: 8, p: 64, maxmem: 2 ** 27 });
-      export default (request) => (request.url.endsWith('?ok') ? String(process.pid) : work().toString('hex'));`;
+      export default (request) => (request.url.endsWith('?ok') ? 'ok' : ${LONG_CALL}.toString('hex'));`;
     await using started = await StartedHost.withReserves(
       { stuck },
       { limits: { cpuMs: 100 } },
       { stuck: { profile: 'trusted' } },
     );
-    const pid = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
-    await eventually(
-      () => started.host.servlets[0],
-      (servlet) => servlet?.threads === 2 && servlet.idleThreads === 2,
-    );
-    expect(cellsAtWork(started)).toEqual([pid]);
-    const answered = fetch(`${started.url}/stuck`);
-    await eventually(
-      () => cellsAtWork(started),
-      (cells) => cells.length === 2 && cells.includes(pid) && existsSync(`/proc/${pid}/statm`),
-    );
-    expect((await answered).status).toBe(504);
-    const other = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
-    expect(other).not.toBe(pid);
+    await started.warm('/stuck?ok');
+    vi.spyOn(CellMemory.prototype, 'becomesPressed').mockReturnValue(true);
+    const collect = vi.spyOn(Lease.prototype, 'collect');
+    const wasStuck: boolean[] = [];
+    collect.mockImplementation(function (this: Lease) {
+      wasStuck.push(this.cell.isDoubtful);
+    });
+    try {
+      expect((await fetch(`${started.url}/stuck`)).status).toBe(504);
+      expect(new Set(wasStuck)).toEqual(new Set([false]));
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it('a group is never one of guests and trusted servlets', async () => {

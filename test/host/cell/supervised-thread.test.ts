@@ -243,6 +243,28 @@ describe('SupervisedThread', () => {
     }
   });
 
+  it('SupervisedThread that is to end, and had answered before, is known for one in a native call when it does not end', () => {
+    const cpuMs = vi.spyOn(TaskStat.prototype, 'cpuMs').mockReturnValue(100);
+    vi.spyOn(TaskStat.prototype, 'isRunnable').mockReturnValue(true);
+    try {
+      const ended = new SupervisedThread(
+        { lease: 2, heapMaxBytes: 1000 * MB } as LeaseOrder,
+        () => {},
+        () => {},
+        () => nowMs,
+      );
+      ended.attach(worker, process.pid);
+      ended.end();
+      cpuMs.mockReturnValue(160);
+      nowMs += 40;
+      expect(ended.looksStuck()).toBe(false);
+      nowMs += 20;
+      expect(ended.looksStuck()).toBe(true);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it.runIf(process.platform === 'linux')(
     'SupervisedThread says how much one in a native call has worked, also when it is to end: no other is alone meanwhile',
     async () => {

@@ -205,7 +205,8 @@ export class Cell implements Closable {
   holdToWall(): number {
     const roomBytes = this.memory.look();
     if (roomBytes >= 0) {
-      if (this.memory.becomesPressed(roomBytes)) this.#collectFromWorking();
+      // Whose memory comes is known while one does not end, and the others answer who comes meanwhile.
+      if (this.memory.becomesPressed(roomBytes) && !this.isDoubtful) this.#collectFromWorking();
       return roomBytes;
     }
     const leases = [...this.leases.values()];

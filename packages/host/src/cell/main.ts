@@ -394,9 +394,9 @@ function end(thread: SupervisedThread): void {
   setImmediate(tellIfStuck, thread);
 }
 
-/** One that was asked, and neither answers nor ends, may have had no processor yet. */
+/** One that neither answers nor ends may have had no processor yet. */
 function tellIfStuck(thread: SupervisedThread): void {
-  if (!thread.isAsked || threads.get(thread.order.lease) !== thread) return;
+  if (threads.get(thread.order.lease) !== thread) return;
   if (thread.looksStuck()) send({ type: 'stuck', lease: thread.order.lease });
   else setTimeout(tellIfStuck, STUCK_AGAIN_MS, thread);
 }

@@ -153,6 +153,8 @@ export class SupervisedThread {
   end(): void {
     if (this.isEnding) return;
     this.isEnding = true;
+    // It answers to that by its end.
+    if (!this.isAsked) this.#silence.begin(this.#kernelCpuMs());
     this.#abort.abort();
   }
 
@@ -252,7 +254,7 @@ export class SupervisedThread {
 
   /** Must it be in a native call? See {@link Silence}. */
   looksStuck(): boolean {
-    return this.isAsked && this.#silence.isOfNativeCall(this.#task);
+    return (this.isAsked || this.isEnding) && this.#silence.isOfNativeCall(this.#task);
   }
 
   /** Is it at another request than it was said to be, or at none? */
@@ -357,6 +359,8 @@ export class SupervisedThread {
       // The thread is ending; its exit will say so.
     } finally {
       this.#sampling = null;
+      // Its end is what is waited for now.
+      if (this.isEnding) this.#silence.begin(this.#kernelCpuMs());
     }
   }
 
