@@ -59,6 +59,37 @@ describe('a guest', () => {
     expect(page).not.toContain('line of a secret');
   });
 
+  test('is refused where its path has a star in it, which would let it read what is beside it', async () => {
+    using directory = new ServletDirectory({ 'all*/guest.ts': `export default (): string => '';` });
+    const file = directory.file('all*/guest.ts');
+    for (const options of [
+      { servlets: [{ file }] },
+      { servlets: [{ file, profile: 'jail' as const, weakerProfile: 'guest' as const }] },
+    ])
+      await expect(serve(options)).rejects.toMatchObject({ code: 'CUSTODIAN_CONFIG' });
+    await expect(serve({ stateDir: directory.file('all*/state.ts') })).rejects.toMatchObject({
+      code: 'CUSTODIAN_CONFIG',
+    });
+    await using host = await serve({ servlets: [{ file, profile: 'trusted' }] });
+    expect(host.servlets[0]?.name).toBe('guest');
+  });
+
+  test.each(['漢字'.repeat(40), 'long/'.repeat(80), '*', '.', '\ud800'])(
+    'has a temporary directory whatever its name is: %s',
+    async (name) => {
+      using directory = new ServletDirectory({
+        'guest.ts': `import fs from 'node:fs'; import { tmpdir } from 'node:os';
+          export default (): string => { fs.writeFileSync(tmpdir() + '/x', 'written'); return fs.readFileSync(tmpdir() + '/x', 'utf8'); };`,
+      });
+      await using host = await serve({
+        servlets: [{ file: directory.file('guest.ts'), mount: name, regexp: '' }],
+        limits: { loadTimeoutMs: 5000 },
+        warmCells: 0,
+      });
+      expect(await (await fetch(host.url)).text()).toBe('written');
+    },
+  );
+
   test('gets no lines of a file elsewhere shown by naming it in an error', async () => {
     const page = await answerOf(`export default () => {
       const file = new URL('secret.txt', import.meta.url).pathname;

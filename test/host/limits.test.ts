@@ -30,6 +30,23 @@ describe('LIMITS', () => {
       expect(() => resolveLimits({ heapMb: value })).toThrow(RangeError);
   });
 
+  it('a limit of Infinity is none: a servlet works that has no limit at all', async () => {
+    const works = `
+      import { writeFileSync } from 'node:fs';
+      import { tmpdir } from 'node:os';
+      export default async (request) => {
+        for (const end = Date.now() + 100; Date.now() < end;);
+        writeFileSync(tmpdir() + '/x', 'written');
+        return 'it got ' + (await request.bytes()).length;
+      };`;
+    const limits = Object.fromEntries(Object.keys(LIMITS).map((name) => [name, Infinity]));
+    await using started = await StartedHost.start({ works }, { limits, admin: true });
+    expect(await (await fetch(`${started.url}/works`, { method: 'POST', body: 'four' })).text()).toBe('it got 4');
+    // The operator's page reads them as JSON.
+    const told = JSON.parse(JSON.stringify(started.host.servlets[0]?.limits)) as Record<string, unknown>;
+    for (const name of ['heapMb', 'cpuMs', 'wallMs']) expect([name, typeof told[name]]).toEqual([name, 'number']);
+  });
+
   it('backlogMaxCount is how many connections the kernel lets wait', async () => {
     const listen = vi.spyOn(Server.prototype, 'listen');
     try {

@@ -30,7 +30,7 @@ import { KeyRing } from './keys/key-ring.ts';
 import { KeyService } from './keys/key-service.ts';
 import { AccountService } from './service/account-service.ts';
 import { faultText, type Service, Services } from './service/service.ts';
-import { listServlets } from './servlet-list.ts';
+import { checkPermissible, listServlets } from './servlet-list.ts';
 import { defaultStateDir, ownDirectory } from './state-dir.ts';
 import { openStore } from './store/open-store.ts';
 import { PatientStore } from './store/patient-store.ts';
@@ -93,6 +93,7 @@ export class ServletHost implements Host {
       canary === null ? [] : [{ servlet: held.name, path: canary }],
     );
     this.#stateDir = options.stateDir ?? defaultStateDir();
+    checkPermissible(this.#stateDir);
     ownDirectory(this.#stateDir);
     const emptyDir = join(this.#stateDir, 'empty');
     const cacheDir = join(this.#stateDir, 'compile-cache');

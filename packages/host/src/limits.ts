@@ -331,7 +331,17 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze(
   Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [name, limit.default])) as Limits,
 );
 
-/** The defaults with the given ones laid over. @throws TypeError for a name that is none, RangeError for a value that is no limit. */
+/** V8's own limit for a thread; and what is in no message to a cell, and no option of Node, as Infinity. */
+const LARGEST: Partial<Limits> = { heapMb: 4096, tempMb: 1 << 20, headMaxBytes: 1 << 30 };
+/** No timer goes further: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** What stands for no limit at all. */
+function largest(name: LimitName): number {
+  return LARGEST[name] ?? (name.endsWith('Ms') ? LONGEST_MS : Infinity);
+}
+
+/** The defaults with the given ones laid over; of Infinity, which is none, the largest that there can be. @throws TypeError for a name that is none, RangeError for a value that is no limit. */
 export function resolveLimits(given: Partial<Limits> | undefined, base: Readonly<Limits> = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...base };
   for (const [name, value] of Object.entries(given ?? {})) {
@@ -340,7 +350,7 @@ export function resolveLimits(given: Partial<Limits> | undefined, base: Readonly
     if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
       throw new RangeError(`Cannot set limit "${name}": ${String(value)} is not a number from 0`);
     }
-    limits[name as LimitName] = value;
+    limits[name as LimitName] = value === Infinity ? largest(name as LimitName) : value;
   }
   return limits;
 }

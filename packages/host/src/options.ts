@@ -228,7 +228,7 @@ export interface Host extends AsyncDisposable {
   reload(servlet: string): void;
   /**
    * Gives that servlet other limits while the host runs, and returns those that count: its own `limits` still tighten them.
-   * Running threads are held to the new caps of memory and time at once. `tempMb` and `loadCpuMs` count for threads that start
+   * Running threads are held to a new cap of memory at once, and to new times from their next request on. `tempMb` and `loadCpuMs` count for threads that start
    * from now on, `fetchesMaxCount` if the servlet has not fetched yet. A restart forgets it.
    * @throws RangeError when there is no such servlet, or a value is no limit; TypeError for a limit that no servlet has
    * @see Racket `custodian-limit-memory`

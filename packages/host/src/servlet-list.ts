@@ -66,6 +66,14 @@ function listEntry(entry: string | URL | ServletOptions, options: ServeOptions):
   return [listOne(entry, options)];
 }
 
+/**
+ * Node's permission model takes `*` for every ending, and what follows for nothing: a guest below such a directory could read
+ * those beside it. @throws ConfigError
+ */
+export function checkPermissible(path: string): void {
+  if (path.includes('*')) throw new ConfigError(`Cannot hold guests by the path "${path}": there is a "*" in it`);
+}
+
 /** How a servlet is held: its own options before those for all. */
 type Holding = Pick<ServletOptions, 'unit' | 'profile' | 'weakerProfile' | 'limits' | 'continuations' | 'fetch'>;
 
@@ -76,18 +84,18 @@ export function listOne(servlet: ServletOptions, options: Holding): ListedServle
   const fileName = basename(file, extname(file));
   const name = (servlet.mount ?? fileName).replace(/^\/+|\/+$/g, '');
   const regexp = servlet.regexp === undefined ? null : regexpOf(servlet.regexp, name);
+  const transform = servlet.continuations?.transform ?? options.continuations?.transform;
+  const packages = compiledPackages(transform, file, name);
+  const holding = holdingOf(servlet, options, name);
+  if (holding.profile !== 'trusted') for (const path of [file, ...packages]) checkPermissible(path);
   return {
     held: {
       name: name === '' ? fileName : name,
       path: `/${name}`,
       file,
       url: pathToFileURL(file).href,
-      ...holdingOf(servlet, options, name),
-      compiledPackages: compiledPackages(
-        servlet.continuations?.transform ?? options.continuations?.transform,
-        file,
-        name,
-      ),
+      ...holding,
+      compiledPackages: packages,
     },
     mounts: regexp !== null ? [] : name === INDEX && servlet.mount === undefined ? [name, ''] : [name],
     regexp,

@@ -5,7 +5,7 @@
 export const SCRIPT = `
 'use strict';
 const $ = (id) => document.getElementById(id);
-const mb = (bytes) => (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + ' MB';
+const mb = (bytes) => bytes === null ? 'any number of MB' : (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0) + ' MB';
 const kb = (bytes) => bytes < 1048576 ? (bytes / 1024).toFixed(bytes < 10240 ? 1 : 0) + ' KB' : mb(bytes);
 const ms = (value) => value < 1 ? value.toFixed(2) + ' ms' : value < 1000 ? value.toFixed(value < 10 ? 1 : 0) + ' ms' : (value / 1000).toFixed(1) + ' s';
 const age = (value) => { const s = Math.floor(value / 1000); return s < 60 ? s + ' s' : s < 3600 ? Math.floor(s / 60) + ' min' : s < 86400 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d'; };

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -18,6 +19,7 @@ const MAIN = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.met
 const CONTROL_FD = 3;
 /** A thread's channel dies with it, and a process can't be given new ones: when they are used up the cell is replaced. */
 export const CHANNEL_COUNT = 32;
+const TEMP_NAME_CHARS = 32;
 const STDERR_KEPT_CHARS = 8 * 1024;
 /** So much of a cell's error output is read in a second; beyond it the writer waits. */
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
@@ -137,7 +139,9 @@ export class CellProcess {
 
   /** The home of a guest's thread: see {@link GuestOrder}. */
   tempDirFor(servletName: string, lease: number): string {
-    return join(this.#tempDir, `servlet-${encodeURIComponent(servletName)}`, String(lease));
+    // Of whatever length and characters the name is.
+    const ofServlet = createHash('sha256').update(servletName).digest('hex').slice(0, TEMP_NAME_CHARS);
+    return join(this.#tempDir, ofServlet, String(lease));
   }
 
   send(message: ToCell): void {

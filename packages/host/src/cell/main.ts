@@ -260,7 +260,6 @@ async function giveModules(order: LeaseOrder, port: MessagePort): Promise<void> 
 }
 
 function startThread(order: LeaseOrder): void {
-  if (order.guest !== null) mkdirSync(order.guest.tempDir, { recursive: true });
   const pool = poolFor(order);
   const thread = new SupervisedThread(
     order,
@@ -276,6 +275,7 @@ function startThread(order: LeaseOrder): void {
   for (const other of threads.values()) other.onOthersMemory();
   threads.set(order.lease, thread);
   try {
+    if (order.guest !== null) mkdirSync(order.guest.tempDir, { recursive: true });
     const known = new Set(pool.threads);
     const { memory: shared, collectorPort, collectorMemory, signal } = thread;
     const modules = modulesPort(order);
