@@ -265,6 +265,19 @@ describe('actions', () => {
     expect(await (await fetch(`${started.url}/marked`)).text()).toBe('the-mark-in-the-heap');
   });
 
+  test('heap-snapshot of a thread that holds much takes it down alive, though that takes more than it may hold', async () => {
+    const big = `const kept = []; for (let i = 0; i < 300_000; i++) kept.push({ a: i, b: [i], c: 'k' + i }); export default () => 'kept ' + kept.length;`;
+    await using started = await start({ big }, { limits: { heapMb: 80 } });
+    await started.warm('/big');
+    const { cell, thread } = (await stateOf(started)).servlets[0]!.threadList[0]!;
+    const response = await act(started, { action: 'heap-snapshot', cell, thread });
+    expect(response.status).toBe(200);
+    expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(20_000_000);
+    await sleep(500);
+    expect((await stateOf(started)).obituaries).toEqual([]);
+    expect((await stateOf(started)).servlets[0]!.threadList[0]).toMatchObject({ cell, thread });
+  });
+
   test('reload has the next visitor meet the new version', async () => {
     await using started = await start({ hello: HELLO });
     await started.warm('/hello');

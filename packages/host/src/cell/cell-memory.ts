@@ -39,6 +39,8 @@ export class CellMemory {
   ownWallBytes = 0;
   /** Before any servlet was loaded. */
   baseBytes = 0;
+  /** Beyond what its threads may hold, for what an operator has it do. */
+  extraBytes = 0;
   /** When to look again. */
   readonly pace: LookPace = new LookPace(undefined, AFTER_SUPERVISOR);
   readonly #threads: CellThreads;
@@ -137,9 +139,9 @@ export class CellMemory {
   /** What it is killed above: the operator's wall, or what its base, its threads' caps and what is kept of ended ones come to. */
   wallBytes(): number {
     if (this.#lastWallBytes !== null) return this.#lastWallBytes;
-    if (this.ownWallBytes > 0) return this.ownWallBytes;
+    if (this.ownWallBytes > 0) return this.ownWallBytes + this.extraBytes;
     const { leases, openedCount } = this.#threads;
-    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES;
+    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.extraBytes;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
     if (this.#now() < this.#keptUntil) wall += this.#keptBytes;
     return wall + (openedCount - leases.size) * PER_ENDED_THREAD_BYTES;

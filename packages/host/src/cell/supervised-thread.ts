@@ -67,6 +67,8 @@ export class SupervisedThread {
   /** What the kernel tells of it; null where its number is not known. */
   #task: TaskStat | null = null;
   #failure: Failure | null = null;
+  /** Its heap is being taken down, for which it takes memory that is none of its own. */
+  #isTakenDown = false;
   #sampling: Promise<void> | null = null;
   /** It has been sampled since it is watched. */
   #isKnown = false;
@@ -203,7 +205,12 @@ export class SupervisedThread {
   /** @throws Error when the thread is gone, or the file can't be written */
   async writeHeapSnapshot(file: string): Promise<void> {
     if (this.#worker === null) throw new Error('the thread is gone');
-    await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
+    this.#isTakenDown = true;
+    try {
+      await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
+    } finally {
+      this.#isTakenDown = false;
+    }
   }
 
   watch(cpuMaxMs: number): void {
@@ -224,6 +231,7 @@ export class SupervisedThread {
   /** May memory that comes now be its doing? Between two requests it does nothing. */
   get isSuspect(): boolean {
     return (
+      !this.#isTakenDown &&
       this.isWatched &&
       !this.isEnding &&
       (this.isStarting || this.order.unit === 'servlet' || this.running.current !== 0)
