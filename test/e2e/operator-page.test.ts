@@ -8,6 +8,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PAGE } from '../../packages/host/src/admin/page.ts';
+import type { HostSnapshot } from '../../packages/host/src/admin/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost } from '../support/started-host.ts';
 import { CHROMIUM, CHROMIUM_ARGS } from './chromium.ts';
@@ -29,7 +30,6 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
         listens: `export default (request) => JSON.stringify([request.url, ...request.headers]);`,
         '<img src=x onerror=alert(1)>': `export default () => 'odd';`,
         spin: `export default () => { for (;;); };`,
-        sleeps: `export default async ({ url }) => { if (!url.endsWith('?pid')) await new Promise((resolve) => setTimeout(resolve, 8000)); return 'process ' + process.pid; };`,
         flow: `
           import { sendSuspend } from '@custodian/worker';
           export default async () => { for (;;) await sendSuspend((url) => '<a href="' + url + '">on</a>'); };`,
@@ -132,22 +132,6 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     expect(await (await fetch(`${started.url}/hello`)).text()).toBe('hello');
   });
 
-  test('has each death once, also those of a cell that more than one request died of', async () => {
-    const both = ['a', 'b'].map(() => fetch(`${started.url}/sleeps`, { method: 'POST' }));
-    await sleep(1500);
-    const pid = (await (await fetch(`${started.url}/sleeps?pid`)).text()).slice('process '.length);
-    process.kill(Number(pid), 'SIGKILL');
-    await Promise.all(both.map(async (each) => (await each).arrayBuffer()));
-    const deaths = page.getByRole('listitem').filter({ hasText: 'POST /sleeps' });
-    await eventually(
-      () => deaths.count(),
-      (count) => count >= 2,
-    );
-    // It is drawn anew each second.
-    await sleep(2500);
-    expect(await deaths.count()).toBe(2);
-  });
-
   test('collects, and brings a heap snapshot as a download', async () => {
     await page
       .getByRole('button', { name: /^Collect the garbage of hello/ })
@@ -203,17 +187,30 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     expect(await widths()).toEqual([360, 360]);
   });
 
-  test('says so when the host says nothing any more', async () => {
-    const silent = createServer((request, response) => {
-      if (!request.url?.endsWith('/events')) return response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
+  test('has each death once, those of one cell and moment too, and says so when the host says nothing any more', async () => {
+    const { origin, hash } = new URL(started.host.adminUrl as string);
+    const headers = { authorization: `Bearer ${decodeURIComponent(hash.slice('#token='.length))}` };
+    const state = (await (await fetch(`${origin}/_custodian/state.json`, { headers })).json()) as HostSnapshot;
+    const [death] = state.obituaries;
+    const obituaries = [2, 1].map((number) => ({ ...death, number }));
+    const silent = createServer(async (request, response) => {
+      if (!request.url?.endsWith('/events')) {
+        response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
+        return;
+      }
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.flushHeaders();
+      for (let count = 0; count < 3; count++) {
+        response.write(`data: ${JSON.stringify({ ...state, obituaries })}\n\n`);
+        await sleep(100);
+      }
     }).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const other = await page.context().newPage();
     try {
       await other.goto(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/_custodian#token=x`);
       await other.getByText('Live').waitFor();
+      await sleep(1000);
+      expect(await other.locator('#obituaries > li').count()).toBe(2);
       await other.getByText('The host has said nothing for some seconds').waitFor({ timeout: 10_000 });
       expect(await other.locator('#link').getAttribute('class')).toBe('lost');
     } finally {
