@@ -266,14 +266,15 @@ describe('actions', () => {
   });
 
   test('heap-snapshot of a thread that holds much takes it down alive, though that takes more than it may hold', async () => {
-    const big = `const kept = []; for (let i = 0; i < 300_000; i++) kept.push({ a: i, b: [i], c: 'k' + i }); export default () => 'kept ' + kept.length;`;
+    const big = `const kept = []; for (let i = 0; i < 150_000; i++) kept.push({ a: i, b: [i], c: 'k' + i }); export default () => 'kept ' + kept.length;`;
     await using started = await start({ big }, { limits: { heapMb: 80 } });
     await started.warm('/big');
     const { cell, thread } = (await stateOf(started)).servlets[0]!.threadList[0]!;
     const response = await act(started, { action: 'heap-snapshot', cell, thread });
     expect(response.status).toBe(200);
-    expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(20_000_000);
-    await sleep(500);
+    expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(10_000_000);
+    // What it took is not all given back by the time that the wall is as it was.
+    await sleep(3000);
     expect((await stateOf(started)).obituaries).toEqual([]);
     expect((await stateOf(started)).servlets[0]!.threadList[0]).toMatchObject({ cell, thread });
   });
