@@ -193,16 +193,13 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     const state = (await (await fetch(`${origin}/_custodian/state.json`, { headers })).json()) as HostSnapshot;
     const [death] = state.obituaries;
     const obituaries = [2, 1].map((number) => ({ ...death, number }));
-    const silent = createServer(async (request, response) => {
+    const silent = createServer((request, response) => {
       if (!request.url?.endsWith('/events')) {
         response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
         return;
       }
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (let count = 0; count < 3; count++) {
-        response.write(`data: ${JSON.stringify({ ...state, obituaries })}\n\n`);
-        await sleep(100);
-      }
+      for (let count = 0; count < 3; count++) response.write(`data: ${JSON.stringify({ ...state, obituaries })}\n\n`);
     }).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const other = await page.context().newPage();
