@@ -93,9 +93,11 @@ describe('cells', () => {
       );
       expect(cellsAtWork(started)).toEqual([pid]);
       const answered = fetch(`${started.url}/stuck`);
+      // One of those calls takes a second, and more on a full machine, before the thread can be asked at all.
       await eventually(
         () => cellsAtWork(started),
         (cells) => cells.length === 2 && cells.includes(pid) && existsSync(`/proc/${pid}/statm`),
+        { ms: 20_000 },
       );
       expect((await answered).status).toBe(status);
       const other = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
