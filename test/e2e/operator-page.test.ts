@@ -187,12 +187,13 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
     expect(await widths()).toEqual([360, 360]);
   });
 
-  test('has each death once, those of one cell and moment too, and says so when the host says nothing any more', async () => {
+  test('has each death once, those of one cell and moment too, as it was told, and says so when the host says nothing any more', async () => {
     const { origin, hash } = new URL(started.host.adminUrl as string);
     const headers = { authorization: `Bearer ${decodeURIComponent(hash.slice('#token='.length))}` };
     const state = (await (await fetch(`${origin}/_custodian/state.json`, { headers })).json()) as HostSnapshot;
     const [death] = state.obituaries;
-    const obituaries = [2, 1].map((number) => ({ ...death, number }));
+    const detail = 'it said \u202Eesrever\u2066';
+    const obituaries = [2, 1].map((number) => ({ ...death, number, detail }));
     const silent = createServer((request, response) => {
       if (!request.url?.endsWith('/events')) {
         response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
@@ -208,6 +209,8 @@ describe.skipIf(CHROMIUM === undefined)("the operator's page in a browser", { ti
       await other.getByText('Live').waitFor();
       await sleep(1000);
       expect(await other.locator('#obituaries > li').count()).toBe(2);
+      // No mark turns the direction of what the host says behind it.
+      expect(await other.locator('#obituaries').innerText()).toContain('it said \uFFFDesrever\uFFFD (peak');
       await other.getByText('The host has said nothing for some seconds').waitFor({ timeout: 10_000 });
       expect(await other.locator('#link').getAttribute('class')).toBe('lost');
     } finally {

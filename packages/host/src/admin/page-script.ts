@@ -11,13 +11,15 @@ const ms = (value) => value < 1 ? value.toFixed(2) + ' ms' : value < 1000 ? valu
 const age = (value) => { const s = Math.floor(value / 1000); return s < 60 ? s + ' s' : s < 3600 ? Math.floor(s / 60) + ' min' : s < 86400 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d'; };
 const count = (value, one, many) => value + ' ' + (value === 1 ? one : many);
 
+/** Marks that turn the direction of what follows, so that it could be read as something else, are shown as such. */
+function plain(text) { return text.replace(/[\\u061C\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069]/g, '\\uFFFD'); }
 function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
+  if (text !== undefined) element.textContent = plain(text);
   return element;
 }
-function setText(element, text) { if (element.textContent !== text) element.textContent = text; }
+function setText(element, given) { const text = plain(given); if (element.textContent !== text) element.textContent = text; }
 /** Has one child of 'parent' for each item, in their order; those of old items are kept. */
 function keyed(parent, items, keyOf, create, update) {
   const old = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
@@ -175,9 +177,9 @@ function updateObituary(item, dead) {
   const time = make('time', '', new Date(dead.at).toLocaleTimeString());
   time.dateTime = new Date(dead.at).toISOString();
   const who = dead.servlet + ', ' + (dead.lease === null ? 'cell ' + dead.cell : 'thread ' + dead.lease + ' of cell ' + dead.cell);
-  item.append(time, make('span', 'cause', dead.cause), document.createTextNode(' ' + who +
+  item.append(time, make('span', 'cause', dead.cause), document.createTextNode(plain(' ' + who +
     (dead.limit === null ? '' : ', ' + dead.limit + ' ' + dead.limitValue) + (dead.request === null ? '' : ', at ' + dead.request) + (dead.detail === '' ? '' : ': ' + dead.detail) +
-    ' (peak ' + mb(dead.peakHeapBytes + dead.peakOffHeapBytes) + ', CPU ' + ms(dead.cpuMs) + ', gone after ' + ms(dead.deathMs) + ')'));
+    ' (peak ' + mb(dead.peakHeapBytes + dead.peakOffHeapBytes) + ', CPU ' + ms(dead.cpuMs) + ', gone after ' + ms(dead.deathMs) + ')')));
 }
 function draw(state) {
   const requests = state.servlets.reduce((sum, servlet) => sum + servlet.account.requests, 0);
