@@ -32,8 +32,9 @@ const MEMBERS: readonly (readonly [kind: string, members: readonly string[]])[] 
 /** Of functions that load built-in modules or run code of Node's. */
 const FUNCTIONS =
   /^(?:bound )?(?:internalBinding|requireBuiltin|nativeModuleRequire|compileFunctionForCJSLoader|wrapModuleLoad)$/;
-/** Of the runtime, whose members are private. */
-const CLASSES = /^(?:Asks|Collector|FrameReader|FrameWriter|LastCollection|RequestRunner)$/;
+/** Of the runtime, whose members are private: what leads beyond the guest's own requests and pages. */
+const CLASSES =
+  /^(?:Asks|Collector|CommonJs|FrameReader|FrameWriter|GuestBuiltins|LastCollection|OutputBudget|RequestRunner|RunningRequest|TempBudget|UnderWay)$/;
 /** The policy gives all channels that guests ask for such names. */
 const OWN_CHANNEL = /^(?:tracing:)?servlet:/;
 
