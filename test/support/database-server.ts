@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { childProcesses } from './process-tree.ts';
 
@@ -128,18 +129,19 @@ export class DatabaseServer implements AsyncDisposable {
     this.#child = null;
     if (child === null || child.exitCode !== null) return;
     const gone = once(child, 'exit');
-    // PostgreSQL's workers outlive it by a moment, and answer.
-    const workers = signal === 'SIGKILL' ? childProcesses(child.pid as number) : [];
+    if (signal === 'SIGKILL') await killWorkers(child);
     child.kill(signal);
-    for (const { pid } of workers) {
-      try {
-        process.kill(pid, signal);
-      } catch {
-        // It has ended by itself.
-      }
-    }
     await gone;
   }
+}
+
+/** PostgreSQL's workers outlive it, and answer; it does not start again while one of them has its shared memory. */
+async function killWorkers({ pid = 0 }: ChildProcess): Promise<void> {
+  // It starts no other one meanwhile.
+  process.kill(pid, 'SIGSTOP');
+  const workers = (): number[] => childProcesses(pid).map((worker) => worker.pid);
+  for (const worker of workers()) process.kill(worker, 'SIGKILL');
+  await eventually(workers, (left) => left.length === 0, { what: 'the end of its workers' });
 }
 
 /** Why there can be no Redis here; null: there can. */
