@@ -11,6 +11,8 @@ const IDLE_SWEEP_MS = 1000;
 const BURST_MS = 5;
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 const GLANCE_MS = 20;
+/** A timer may go off so much before its time; who was not quite due then would need another one. */
+const TIMER_EARLY_MS = 1;
 /** After so long it is asked whether the only request of a thread has begun at all. */
 const LEFTOVER_MS = 100;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
@@ -67,7 +69,7 @@ export class Watchdog {
   }
 
   #sweep(): void {
-    const now = performance.now();
+    const now = performance.now() + TIMER_EARLY_MS;
     const pressed = new Set<Cell>();
     // Short requests right behind one another fill memory as well.
     const busy = new Set<Cell>();
@@ -115,7 +117,7 @@ export class Watchdog {
     if (waitingMs < GLANCE_MS) return true;
     if (lease.isSequential) {
       // A request alone may stand behind something that an earlier one has left behind.
-      if (lease.exchanges.size > 1 || waitingMs > LEFTOVER_MS) lease.revoke();
+      if (lease.exchanges.size > 1 || waitingMs >= LEFTOVER_MS) lease.revoke();
       const { oldest } = lease;
       if (oldest === null) {
         // Nothing runs, yet the thread does not come back for what was moved: something it has left behind keeps it busy.
