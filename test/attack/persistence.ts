@@ -81,6 +81,8 @@ export const PERSISTENCE: readonly Attack[] = family(
         prelude: `import { openSync } from 'node:fs';`,
         page: /^EMFILE$/,
         harmsItsCell: true,
+        // A thread that starts in its process finds none left.
+        causes: ['crash'],
       },
     ),
     memory(

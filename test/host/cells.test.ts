@@ -129,6 +129,27 @@ describe('cells', () => {
     }
   });
 
+  it('a thread that could not start for want of descriptors takes nobody along', async () => {
+    const greedy = `
+      import { openSync } from 'node:fs';
+      export default (request) => {
+        try { while (request.url.endsWith('?all')) openSync('/dev/null'); } catch (error) { return error.code; }
+        return String(process.pid);
+      };`;
+    await using started = await startTrusted({ greedy });
+    const visit = async (query = ''): Promise<string> => (await fetch(`${started.url}/greedy${query}`)).text();
+    const pid = await visit();
+    expect(await visit('?all')).toBe('EMFILE');
+    await eventually(
+      () => started.host.ledger.obituaries,
+      (obituaries) => obituaries.length > 0,
+    );
+    // For so long the end of its channel is waited for.
+    await sleep(1200);
+    expect(await visit()).toBe(pid);
+    expect(new Set(started.host.ledger.obituaries.map(({ cause }) => cause))).toEqual(new Set(['crash']));
+  });
+
   it('a group is never one of guests and trusted servlets', async () => {
     const here = `export default () => 'here';`;
     await using started = await StartedHost.start(

@@ -385,6 +385,8 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   onThreadExit(running: number, failure: Failure | null): void {
     this.failure ??= failure === null ? null : readFailure(JSON.stringify(failure));
     this.#exit ??= { running };
+    // It has not come to take its end of the channel, so that nobody closes it: its process has no descriptor left, say.
+    if (this.#channel.bytesRead === 0) this.#channel.destroy();
     // What the thread sent before it died may still be on its way; a channel that stays open says that it did not die.
     setTimeout(() => {
       if (this.state !== 'gone' && !this.#isChannelClosed) this.cell.kill('protocol', this);
