@@ -136,7 +136,7 @@ describe('cells', () => {
         try { while (request.url.endsWith('?all')) openSync('/dev/null'); } catch (error) { return error.code; }
         return String(process.pid);
       };`;
-    await using started = await startTrusted({ greedy });
+    await using started = await StartedHost.withReserves({ greedy }, {}, { greedy: { profile: 'trusted' } });
     const visit = async (query = ''): Promise<string> => (await fetch(`${started.url}/greedy${query}`)).text();
     const pid = await visit();
     expect(await visit('?all')).toBe('EMFILE');
