@@ -66,12 +66,6 @@ class Scene {
     this.#touches(name, mb);
   }
 
-  /** The same, beside its heap. */
-  buffers(name: string, mb: number): void {
-    this.grows(name, mb);
-    this.#of(name).offHeapBytes += mb * MB;
-  }
-
   /** It says of memory that was there before that it is in its heap. */
   explains(name: string, mb: number): void {
     this.#of(name).committedBytes += mb * MB;
@@ -109,7 +103,7 @@ class Scene {
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, { committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect });
+    this.#threads.set(name, { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect });
   }
 
   #of(name: string): ThreadReading {
@@ -221,27 +215,6 @@ describe('UnexplainedMemory', () => {
     expect(scene.charges).toEqual({ a: 5 });
     scene.hoards('a', 20);
     expect(scene.charges).toEqual({ a: 25 });
-  });
-
-  it('UnexplainedMemory charges nobody with buffers that come while the pages of a heap’s garbage are kept', () => {
-    const scene = new Scene({ a: { isSuspect: true }, b: {} });
-    scene.grows('a', 40);
-    scene.advance();
-    scene.collects('a', 40);
-    scene.buffers('a', 30);
-    expect(scene.charges).toEqual({ a: 0 });
-    scene.hoards('a', 20);
-    expect(scene.charges).toEqual({ a: 20 });
-  });
-
-  it('UnexplainedMemory charges a thread with what it hoards while its garbage is given back, but for as much', () => {
-    const scene = new Scene({ a: { isSuspect: true } });
-    scene.grows('a', 40);
-    scene.advance();
-    scene.collects('a', 40);
-    scene.givesBack(40);
-    scene.hoards('a', 60);
-    expect(scene.charges).toEqual({ a: 20 });
   });
 
   it('UnexplainedMemory charges all that comes after the first look, whatever threads had been sampled with before it', () => {

@@ -197,8 +197,8 @@ export class MemoryWatch {
   #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
     this.#ended = null;
     const readings = Array.from(ended.readings, ([thread, then]): [SupervisedThread, ThreadReading] => {
-      const { committedBytes, offHeapBytes } = later?.get(thread) ?? then;
-      return [thread, { ...then, committedBytes, offHeapBytes }];
+      const { committedBytes } = later?.get(thread) ?? then;
+      return [thread, { ...then, committedBytes }];
     });
     this.#memory.rest(ended.whole, new Map(readings));
     this.#restedAt = performance.now();

@@ -2,10 +2,8 @@ import { PAGE_BYTES } from './resident-bytes.ts';
 
 /** What is known of a thread when blame is laid. */
 export interface ThreadReading {
-  /** What its heap takes from the process and what it has beside that, as it was sampled last. */
+  /** What its heaps take from the process, as it was sampled last. */
   committedBytes: number;
-  /** Of that, what is not in its heap. */
-  offHeapBytes: number;
   /** Pages that it has touched first; null: the system does not say. */
   faults: number | null;
   cpuMs: number;
@@ -24,7 +22,7 @@ interface Mark<Thread> {
   threads: Map<Thread, ThreadReading>;
 }
 
-const NEWBORN: ThreadReading = { committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect: false };
+const NEWBORN: ThreadReading = { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: false };
 /** Other threads of the process are taken for idle below so much CPU time: this much, or this share of the suspect's. */
 const IDLE_CPU_MS = 5;
 const IDLE_CPU_SHARE = 0.1;
@@ -76,8 +74,8 @@ export class UnexplainedMemory<Thread> {
     if (this.#mark === null) return;
     const { process, threads: before } = this.#mark;
     const readings = Array.from(before, ([thread, reading]): [Thread, ThreadReading] => {
-      const { committedBytes, offHeapBytes } = threads.get(thread) ?? reading;
-      return [thread, { ...reading, committedBytes, offHeapBytes }];
+      const { committedBytes } = threads.get(thread) ?? reading;
+      return [thread, { ...reading, committedBytes }];
     });
     this.rest({ ...process, rssBytes }, new Map(readings));
   }
@@ -143,7 +141,7 @@ export class UnexplainedMemory<Thread> {
     if (this.#base === null) return Infinity;
     const { mark, charged } = this.#base;
     const grown = process.rssBytes - mark.process.rssBytes;
-    return (charged.get(thread) ?? 0) + unexplained(grown, reading, mark.threads.get(thread));
+    return (charged.get(thread) ?? 0) + grown - explainedBy(reading, mark.threads.get(thread));
   }
 
   #takenBy(
@@ -156,13 +154,14 @@ export class UnexplainedMemory<Thread> {
     const before = mark.threads.get(thread) ?? NEWBORN;
     const grown = process.rssBytes - mark.process.rssBytes;
     const isAlone = this.#isAlone(thread, reading.cpuMs - before.cpuMs, threads, mark);
-    if (isAlone) return unexplained(grown, reading, before);
+    const explained = explainedBy(reading, before);
+    if (isAlone) return grown - explained;
     if (process.faults === null || mark.process.faults === null) return 0;
     const all = process.faults - mark.process.faults;
     const own = reading.faults === null || before.faults === null ? 0 : reading.faults - before.faults;
     // Where the kernel gives large pages, a fault brings more.
     const pageBytes = Math.max(PAGE_BYTES, grown / Math.max(1, all));
-    return unexplained(Math.min(own * pageBytes, grown - (all - own) * pageBytes), reading, before);
+    return Math.min(own * pageBytes, grown - (all - own) * pageBytes) - explained;
   }
 
   /** Has no other thread done anything, so that even what Node's own threads touched was touched for this one? */
@@ -178,14 +177,7 @@ export class UnexplainedMemory<Thread> {
   }
 }
 
-/**
- * Of what it has taken, what its statistics do not show. Pages of garbage may have been given back, or V8 keeps them for later: what it has less of
- * in one place explains what came in another at most, and at least nothing. Of that as much as fits is taken for so.
- */
-function unexplained(taken: number, reading: ThreadReading, before: ThreadReading = NEWBORN): number {
-  const committed = reading.committedBytes - before.committedBytes;
-  const offHeap = reading.offHeapBytes - before.offHeapBytes;
-  const leastExplained = Math.max(0, committed);
-  const mostExplained = Math.max(0, offHeap) + Math.max(0, committed - offHeap);
-  return taken - Math.min(mostExplained, Math.max(leastExplained, taken));
+/** What has become garbage and has not been given back is not held. */
+function explainedBy({ committedBytes }: ThreadReading, before: ThreadReading = NEWBORN): number {
+  return Math.max(0, committedBytes - before.committedBytes);
 }
