@@ -42,7 +42,7 @@ it('CellMemory leaves room for what V8 keeps of ended threads, as long as it doe
   expect(gone(90)).toBe(164);
   expect(gone(140)).toBe(204);
   expect(gone(400)).toBe(214);
-  nowMs = 9000;
+  nowMs = 12_000;
   expect(room()).toBe(164);
   // Another one holds 20 MB of it.
   const meter = new ThreadMeter();
@@ -50,4 +50,7 @@ it('CellMemory leaves room for what V8 keeps of ended threads, as long as it doe
   leases.set(1, { heapMaxBytes: 30 * MB, meter });
   expect(gone(150) - 54 - 164 + 4).toBe(30);
   expect(gone(400) - 54 - 164 + 4).toBe(80);
+  // Several end right behind one another.
+  leases.clear();
+  expect(gone(400)).toBe(244);
 });

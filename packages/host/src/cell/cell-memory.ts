@@ -18,10 +18,10 @@ const PER_ENDED_THREAD_BYTES = 4 << 20;
 const WARM_BYTES = 32 << 20;
 
 /**
- * V8 keeps a thread's heap for 8 s after its end, for threads to come: pages that are nobody's, and that a servlet which takes memory of another kind
+ * V8 keeps a thread's heap for 8 s after its end, or a little longer, for threads to come: pages that are nobody's, and that a servlet which takes memory of another kind
  * must not be killed for.
  */
-const KEPT_MS = 9000;
+const KEPT_MS = 12_000;
 
 /** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
 const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, maxMs: 100 };
@@ -50,6 +50,8 @@ export class CellMemory {
   #seenBytes = 0;
   #keptBytes = 0;
   #keptUntil = 0;
+  /** The most that the caps of its threads came to at a time, until then. */
+  #capBytes = 0;
   readonly #now: () => number;
   /** At so much room it is pressed. */
   #pressedBytes = Infinity;
@@ -118,9 +120,11 @@ export class CellMemory {
       capBytes += lease.heapMaxBytes;
       restBytes -= lease.meter.heldBytes;
     }
+    const now = this.#now();
+    this.#capBytes = now < this.#keptUntil ? Math.max(this.#capBytes, capBytes) : capBytes;
     // A later heap takes its pages from there first, so that no more is kept than there ever were heaps at a time.
-    this.#keptBytes = Math.min(Math.max(0, restBytes), capBytes);
-    this.#keptUntil = this.#now() + KEPT_MS;
+    this.#keptBytes = Math.min(Math.max(0, restBytes), this.#capBytes);
+    this.#keptUntil = now + KEPT_MS;
   }
 
   /** How much it is now; 0 where the system does not say. */

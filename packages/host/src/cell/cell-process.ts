@@ -26,8 +26,9 @@ const STDERR_BYTES_PER_SECOND = 64 * 1024;
 /** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
 const CONTROL_BYTES_PER_SECOND = 1 << 20;
 
-/** What V8 keeps of an ended thread's heap goes back to the system at once. Node 24's V8 has no such flag, and keeps it for 8 s. */
-const HEAP_FLAGS = Number.parseInt(process.versions.node, 10) < 26 ? [] : ['--no-memory-pool-share-memory-on-teardown'];
+/** What V8 keeps of an ended thread's heap goes back to the system at once. Node 24's V8 has no such flag, and keeps it for 8 s; a flag that a later one lacks would keep it from starting. */
+const HEAP_FLAGS =
+  Number.parseInt(process.versions.node, 10) === 26 ? ['--no-memory-pool-share-memory-on-teardown'] : [];
 
 /** Where and how cells are started. */
 export interface ProcessSite {

@@ -206,7 +206,7 @@ export class Cell implements Closable {
     const roomBytes = this.memory.look();
     if (roomBytes >= 0) {
       // Whose memory comes is known while one does not end, and the others answer who comes meanwhile.
-      if (this.memory.becomesPressed(roomBytes) && !this.isDoubtful) this.#collectFromWorking();
+      if (!this.isDoubtful && this.memory.becomesPressed(roomBytes)) this.#collectFromWorking();
       return roomBytes;
     }
     const leases = [...this.leases.values()];
