@@ -157,7 +157,7 @@ describe('MemoryWatch.apart()', () => {
       heapMaxBytes: 1024 * MB,
       lastSample: { unexplainedBytes: 0 },
       sample: () => Promise.resolve(),
-      reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true }),
+      reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
       onUnexplained: charged.resolve,
     } as unknown as SupervisedThread;
     const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} });

@@ -97,13 +97,18 @@ class Scene {
     this.#process.rssBytes -= mb * MB;
   }
 
+  /** It is told to end, and has not ended. */
+  isEnded(name: string): void {
+    Object.assign(this.#of(name), { isSuspect: false, isEnding: true });
+  }
+
   ends(name: string): void {
     this.#threads.delete(name);
     this.memory.forget(name);
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect });
+    this.#threads.set(name, { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect, isEnding: false });
   }
 
   #of(name: string): ThreadReading {
@@ -190,6 +195,15 @@ describe('UnexplainedMemory', () => {
     const beside = new Scene(TWO);
     beside.nodeTakes(60);
     expect(beside.charges).toEqual({ a: 0, b: 0 });
+  });
+
+  it('UnexplainedMemory charges nobody with what Node’s own threads go on to take for a thread that does not end', () => {
+    const scene = new Scene({ a: { isSuspect: true }, b: { isSuspect: true } });
+    scene.isEnded('a');
+    scene.advance();
+    scene.nodeTakes(60);
+    scene.hoards('b', 10);
+    expect(scene.charges).toEqual({ b: 10 });
   });
 
   it('UnexplainedMemory adds up what is taken slowly, stretch by stretch', () => {

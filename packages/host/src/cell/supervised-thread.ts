@@ -332,9 +332,9 @@ export class SupervisedThread {
   reading(): ThreadReading {
     // One in a native call does not answer, and goes on to take memory also when it is to end.
     if (this.isAsked || this.isEnding) this.askKernel();
-    const { committedBytes, isSuspect, lastSample } = this;
+    const { committedBytes, isSuspect, isEnding, lastSample } = this;
     const faults = this.#task?.faults() ?? null;
-    return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect };
+    return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect, isEnding };
   }
 
   /**

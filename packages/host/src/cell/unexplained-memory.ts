@@ -9,6 +9,8 @@ export interface ThreadReading {
   cpuMs: number;
   /** It starts or runs a request, so that memory may be its doing. */
   isSuspect: boolean;
+  /** It is to end, and what it has begun outside of its own thread may go on: whoever works beside it is not alone. */
+  isEnding: boolean;
 }
 
 export interface ProcessReading {
@@ -22,7 +24,7 @@ interface Mark<Thread> {
   threads: Map<Thread, ThreadReading>;
 }
 
-const NEWBORN: ThreadReading = { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: false };
+const NEWBORN: ThreadReading = { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: false, isEnding: false };
 /** Other threads of the process are taken for idle below so much CPU time: this much, or this share of the suspect's. */
 const IDLE_CPU_MS = 5;
 const IDLE_CPU_SHARE = 0.1;
@@ -170,7 +172,8 @@ export class UnexplainedMemory<Thread> {
     for (const [other, reading] of threads) {
       if (other === thread) continue;
       const before = mark.threads.get(other);
-      if (before === undefined || before === NEWBORN || reading.isSuspect || before.isSuspect) return false;
+      if (before === undefined || before === NEWBORN) return false;
+      if (reading.isSuspect || before.isSuspect || reading.isEnding) return false;
       if (reading.cpuMs - before.cpuMs > Math.max(IDLE_CPU_MS, cpuMs * IDLE_CPU_SHARE)) return false;
     }
     return true;
