@@ -42,7 +42,9 @@ it('CellMemory leaves room for what V8 keeps of ended threads, as long as it doe
   expect(gone(90)).toBe(164);
   expect(gone(140)).toBe(204);
   expect(gone(400)).toBe(214);
+  expect(memory.keepsHeap).toBe(true);
   nowMs = 12_000;
+  expect(memory.keepsHeap).toBe(false);
   expect(room()).toBe(164);
   // Another one holds 20 MB of it.
   const meter = new ThreadMeter();

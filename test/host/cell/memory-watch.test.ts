@@ -1,6 +1,6 @@
 import { scryptSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MemoryWatch } from '../../../packages/host/src/cell/memory-watch.ts';
 import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
@@ -23,6 +23,10 @@ const HOARD = `const hoard = []; export default async () => {
     await new Promise((resolve) => setImmediate(resolve));
   }
 };`;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('MemoryWatch', () => {
   it('MemoryWatch blames no thread for the start of fifteen others in its cell', async () => {
@@ -190,6 +194,41 @@ describe('MemoryWatch.apart()', () => {
     },
   );
 });
+
+it.skipIf(!existsSync('/proc/self/task'))(
+  'MemoryWatch looks at once whose memory has come when it may be much of a room',
+  () => {
+    const MB = 1 << 20;
+    const toldAtOnce = (roomMb: number): number[] => {
+      const told: number[] = [];
+      const watched = {
+        isSuspect: true,
+        isStarting: false,
+        isToBeSettled: false,
+        isAtPeak: false,
+        running: { current: 1 },
+        committedBytes: 0,
+        heapMaxBytes: 1024 * MB,
+        roomBytes: roomMb * MB,
+        lastSample: { unexplainedBytes: 0 },
+        sample: () => Promise.resolve(),
+        reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
+        onUnexplained: (bytes: number) => told.push(bytes),
+      } as unknown as SupervisedThread;
+      const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} });
+      vi.useFakeTimers({ toFake: ['performance'] });
+      watch.begin(watched);
+      watch.look(residentBytes(), true, [watched]);
+      told.length = 0;
+      const taken = Buffer.alloc(64 * MB, 1);
+      watch.look(residentBytes(), false, [watched]);
+      expect(taken.length).toBe(64 * MB);
+      return told;
+    };
+    expect(toldAtOnce(1000)).toEqual([]);
+    expect(toldAtOnce(200)).toHaveLength(1);
+  },
+);
 
 describe('SupervisedThread', () => {
   it('SupervisedThread gives loading an allowance of its own', async () => {

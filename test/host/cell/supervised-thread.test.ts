@@ -53,7 +53,7 @@ describe('SupervisedThread', () => {
     expect(thread.lastSample.heapBytes).toBeGreaterThan(MB);
   });
 
-  it('SupervisedThread has to be asked when it is watched anew, when it is not alone, and when its process has grown', async () => {
+  it('SupervisedThread has to be asked when it is watched anew, when its process bounds nothing, and when that has grown', async () => {
     thread.watch(10_000);
     expect(thread.look(100 * MB, true)).toBe(true);
     await thread.sample(100 * MB);
@@ -128,6 +128,28 @@ describe('SupervisedThread', () => {
     nowMs += 31;
     expect(thread.lookAgainMs).toBe(10);
     await answered;
+  });
+
+  it('SupervisedThread is looked at again by what it says itself, where its process need not grow for that', async () => {
+    thread.watch(10_000);
+    await thread.sample(100 * MB);
+    const stated = (): number => thread.lastSample.heapBytes + thread.lastSample.offHeapBytes;
+    const before = stated();
+    const flags = new Int32Array(new SharedArrayBuffer(8));
+    worker.postMessage(flags);
+    while (Atomics.load(flags, 0) === 0) await sleep(1);
+    Atomics.store(flags, 1, 1);
+    Atomics.notify(flags, 1);
+    nowMs += 30;
+    await thread.sample(100 * MB);
+    const grownBytes = stated() - before;
+    expect(grownBytes).toBeGreaterThan(30 * MB);
+    thread.adjust(stated() + (4 / 3) * grownBytes);
+    for (let look = 0; look < 2; look++) expect(thread.look(100 * MB, true)).toBe(false);
+    expect(thread.lookAgainMs).toBe(30);
+    expect(thread.look(100 * MB, false)).toBe(true);
+    // It takes 4/3 as much as in those 30 ms, and may double its speed.
+    expect(thread.lookAgainMs).toBeCloseTo(20);
   });
 
   it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {

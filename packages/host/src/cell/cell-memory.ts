@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { KEPT_HEAP_MS } from './kept-heap.ts';
 import type { Lease } from './lease.ts';
 import { LookPace, type LookTimes } from './look-pace.ts';
 import { residentBytesIn } from './resident-bytes.ts';
@@ -16,12 +17,6 @@ const NEAR_SHARE = 1 / 3;
 const PER_ENDED_THREAD_BYTES = 4 << 20;
 /** What a cell that was warmed up, or is being, has more when its first thread starts: what the one that does it leaves. */
 const WARM_BYTES = 32 << 20;
-
-/**
- * V8 keeps a thread's heap for 8 s after its end, or a little longer, for threads to come: pages that are nobody's, and that a servlet which takes memory of another kind
- * must not be killed for.
- */
-const KEPT_MS = 12_000;
 
 /** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
 const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, maxMs: 100 };
@@ -121,10 +116,15 @@ export class CellMemory {
       restBytes -= lease.meter.heldBytes;
     }
     const now = this.#now();
-    this.#capBytes = now < this.#keptUntil ? Math.max(this.#capBytes, capBytes) : capBytes;
+    this.#capBytes = this.keepsHeap ? Math.max(this.#capBytes, capBytes) : capBytes;
     // A later heap takes its pages from there first, so that no more is kept than there ever were heaps at a time.
     this.#keptBytes = Math.min(Math.max(0, restBytes), this.#capBytes);
-    this.#keptUntil = now + KEPT_MS;
+    this.#keptUntil = now + KEPT_HEAP_MS;
+  }
+
+  /** May a thread take memory that the process has already, so that it does not show? See {@link KEPT_HEAP_MS}. */
+  get keepsHeap(): boolean {
+    return this.#now() < this.#keptUntil;
   }
 
   /** How much it is now; 0 where the system does not say. */
@@ -147,7 +147,8 @@ export class CellMemory {
     const { leases, openedCount } = this.#threads;
     let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.extraBytes;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
-    if (this.#now() < this.#keptUntil) wall += this.#keptBytes;
+    // A servlet that takes memory of another kind must not be killed for it.
+    if (this.keepsHeap) wall += this.#keptBytes;
     return wall + (openedCount - leases.size) * PER_ENDED_THREAD_BYTES;
   }
 }

@@ -275,9 +275,10 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
   }
 
-  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? */
+  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? Or need it not grow for that? */
   takesRoom(): boolean {
-    return this.cell.memory.grownBytes() > (this.heapMaxBytes - this.meter.heldBytes) * BURST_SHARE;
+    const { memory } = this.cell;
+    return memory.keepsHeap || memory.grownBytes() > (this.heapMaxBytes - this.meter.heldBytes) * BURST_SHARE;
   }
 
   /** The thread takes its time: it is given nothing more, and what waits behind the running request is asked back. */

@@ -15,6 +15,8 @@ const GROWTH_BYTES = 1 << 20;
 const REST_MAX_MS = 1000;
 /** So often at most it is looked whose memory it is that has come, while nobody can be over a cap with it. */
 const NEWS_EVERY_MS = 50;
+/** And at once when so much of its room may be gone. */
+const NEWS_ROOM_SHARE = 1 / 4;
 
 /** What becomes of what is found. */
 export interface MemoryFindings {
@@ -147,7 +149,9 @@ export class MemoryWatch {
     return suspects.some((thread) => {
       if (thread.isToBeSettled) return true;
       const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
-      return bytes > maxOf(thread) || (isDue && bytes > thread.lastSample.unexplainedBytes + newsBytes);
+      const moreBytes = bytes - thread.lastSample.unexplainedBytes;
+      const isMuch = moreBytes > thread.roomBytes * NEWS_ROOM_SHARE;
+      return bytes > maxOf(thread) || (moreBytes > newsBytes && (isDue || isMuch));
     });
   }
 

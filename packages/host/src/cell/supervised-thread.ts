@@ -80,8 +80,11 @@ export class SupervisedThread {
   readonly #silence: Silence;
   readonly #now: () => number;
   readonly #pace: LookPace;
-  /** Of the process, when it was looked at last. */
+  /** By what it says itself. */
+  readonly #ownPace: LookPace;
+  /** Of the process, when it was looked at last, and whether that bounds what the thread can have taken. */
   #rssBytes = 0;
+  #isBounded = true;
   /** When it was asked for the last sample, and what the process had then. */
   #sampledAt = -Infinity;
   #sampledRssBytes = 0;
@@ -106,6 +109,7 @@ export class SupervisedThread {
     this.#now = now;
     this.#silence = new Silence(now);
     this.#pace = new LookPace(now);
+    this.#ownPace = new LookPace(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
     this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0, running: 0 };
@@ -247,6 +251,11 @@ export class SupervisedThread {
     return this.#statedBytes + this.lastSample.unexplainedBytes;
   }
 
+  /** Below its cap, when it answered last. */
+  get roomBytes(): number {
+    return this.heapMaxBytes - this.#heldBytes;
+  }
+
   /** Does it hold more than was told since it is watched, so that the one who must know it should? */
   get isAtPeak(): boolean {
     const moreBytes = this.#heldBytes - this.#toldBytes;
@@ -280,8 +289,12 @@ export class SupervisedThread {
 
   /** In how many ms it is to be looked at again; it is watched. */
   get lookAgainMs(): number {
-    const roomBytes = this.#isKnown ? this.heapMaxBytes - this.#heldBytes - this.#grownBytes : 0;
-    const ms = Math.min(this.#pace.nextMs(roomBytes), Math.max(CPU_LATE_MS, this.#cpuLeftMs));
+    const roomBytes = this.#isKnown ? this.roomBytes - this.#grownBytes : 0;
+    const pacedMs = Math.min(
+      this.#pace.nextMs(roomBytes),
+      this.#isBounded ? Infinity : this.#ownPace.nextMs(roomBytes),
+    );
+    const ms = Math.min(pacedMs, Math.max(CPU_LATE_MS, this.#cpuLeftMs));
     // What it answers decides that anew; who may be over its cap is not waited for.
     return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#silence.since + AWAITED_MS - this.#now()) : ms;
   }
@@ -292,15 +305,16 @@ export class SupervisedThread {
   }
 
   /**
-   * A look at it from outside: the process has so much memory, and `isAlone` says that no other thread works. `true`: it has to
-   * be asked, which costs more. It can have taken no more than the process has, but for free pages that were in its heap.
+   * A look at it from outside: the process has so much memory. `isBounded`: it can have taken no more than that has grown by, but for free pages that
+   * were in its heap, since no other thread works, and none has left its own. `true`: it has to be asked, which costs more.
    */
-  look(rssBytes: number, isAlone: boolean): boolean {
+  look(rssBytes: number, isBounded: boolean): boolean {
     this.#rssBytes = rssBytes;
+    this.#isBounded = isBounded;
     this.#pace.see(rssBytes);
     return (
       !this.#isKnown ||
-      !isAlone ||
+      !isBounded ||
       this.#cap.isPending ||
       this.#hasNews ||
       this.#heldBytes + this.#grownBytes > this.heapMaxBytes ||
@@ -313,7 +327,7 @@ export class SupervisedThread {
   get #hasNews(): boolean {
     const moreBytes = this.#rssBytes - this.#highRssBytes;
     if (moreBytes <= Math.max(NEWS_BYTES, this.#heldBytes * PEAK_SHARE)) return false;
-    const isMuch = moreBytes > (this.heapMaxBytes - this.#heldBytes) * NEWS_ROOM_SHARE;
+    const isMuch = moreBytes > this.roomBytes * NEWS_ROOM_SHARE;
     return isMuch || this.#now() - this.#sampledAt >= NEWS_EVERY_MS;
   }
 
@@ -378,6 +392,7 @@ export class SupervisedThread {
     lastSample.heapBytes = heap.used_heap_size;
     lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
+    this.#ownPace.see(this.#statedBytes);
     if (this.#chargedUnheard) this.#explain(this.committedBytes - committedBytes);
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
     if (overBytes !== null) this.#onOver(overBytes);
