@@ -38,6 +38,25 @@ test('onPressure() lets a cache shrink before its thread is ended for it; withou
   expect(started.host.ledger.obituaries).toMatchObject([{ servlet: 'keeps', cause: 'heap' }]);
 });
 
+test('account() counts no buffers that a collection has freed: none is given back later than that', async () => {
+  const litter = `
+    import { account } from '@custodian/worker';
+    const { gc } = globalThis;
+    export default async () => {
+      const heldBytes = [];
+      for (const type of ['major', 'minor', 'minor', 'minor']) {
+        for (let count = 0; count < 16; count++) Buffer.alloc(1 << 20, 1);
+        gc({ type, execution: 'sync' });
+        heldBytes.push((await account()).thread.offHeapBytes);
+      }
+      return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(heldBytes) };
+    };`;
+  await using started = await StartedHost.start({ litter }, {}, { litter: { profile: 'trusted' } });
+  const heldBytes = (await (await fetch(`${started.url}/litter`)).json()) as number[];
+  expect(heldBytes).toHaveLength(4);
+  expect(Math.max(...heldBytes)).toBeLessThan(8 << 20);
+});
+
 test('onPressure() is not called for buffers that were let go', async () => {
   const litter = `
     import { onPressure } from '@custodian/worker';

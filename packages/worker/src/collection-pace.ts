@@ -62,7 +62,7 @@ export class CollectionPace {
     return true;
   }
 
-  /** It has collected, and holds so much. What is freed of buffers may count until the next one is made. */
+  /** It has collected, and holds so much. */
   onCollected(bytes: number, isWhole: boolean): void {
     this.#wasWhole = isWhole;
     this.#lowestBytes = bytes;

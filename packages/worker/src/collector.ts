@@ -142,13 +142,7 @@ function minorCollection(): () => void {
   return () => collectGarbage({ type: 'minor', execution: 'sync' });
 }
 
-/**
- * Collects all garbage. V8 gives back the memory of buffers on another thread and counts it until the next collection,
- * however small: without one, what was just collected still shows as held.
- */
+/** Collects all garbage. */
 export function collectFunction(): () => void {
-  return () => {
-    collectGarbage({ type: 'major', execution: 'sync' });
-    collectGarbage({ type: 'minor', execution: 'sync' });
-  };
+  return () => collectGarbage({ type: 'major', execution: 'sync' });
 }

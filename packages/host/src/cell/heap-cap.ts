@@ -9,7 +9,7 @@ const ASK_EVERY_MS = 200;
 const ASK_FILLED_SHARE = 0.5;
 /** The same share of memory that no statistic shows. It is ended with the first look that finds it over, if a collection has not left less than that. */
 const ASK_FROM_UNEXPLAINED_SHARE = 0.5;
-/** So long after a collection what no statistic shows is without what was garbage there: another thread gives it back. */
+/** So long after a collection what no statistic shows is without what was garbage there: another thread may give it back. */
 const SETTLED_MS = 20;
 const SETTLED_MAX_MS = 100;
 /** Garbage may be made anew until then, so that it takes so many collections in a row to be over with that. */

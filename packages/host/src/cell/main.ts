@@ -50,8 +50,16 @@ const THREAD = new URL(`thread${extname(WORKER)}`, WORKER).href;
 /** What a thread knows the module by that has a part of the library: see {@link libraryPart}. */
 const LIBRARY_PART = `${WORKER}?part`;
 const CODE_RANGE = Number(CODE_RANGE_MB) > 0 ? { codeRangeSizeMb: Number(CODE_RANGE_MB) } : {};
-/** V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap. */
-const THREAD_FLAGS = ['--initial-old-space-size=16', '--heap-growing-percent=50', '--expose-gc'];
+/**
+ * V8's, for threads: a garbage collector that works when there is garbage, not when there is no room, as the ledger charges used heap; and that
+ * gives buffers back before it says that it is through. On another thread they would count as held until the next collection.
+ */
+const THREAD_FLAGS = [
+  '--initial-old-space-size=16',
+  '--heap-growing-percent=50',
+  '--no-concurrent-array-buffer-sweeping',
+  '--expose-gc',
+];
 /** V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
 /** A thread whose servlet is loaded is read so soon. While a request takes longer than a glance, its thread is read as often as it has to be; the others are read now and then. */
