@@ -249,6 +249,14 @@ describe('optionsOf()', () => {
     });
   });
 
+  test('an option of the file that is undefined is as good as none', async () => {
+    const file = await written(
+      'undefined.ts',
+      'export default { servlets: "x", log: undefined, logDestination: undefined, admin: undefined, limits: undefined };',
+    );
+    expect(await optionsFor(['--config', file])).toMatchObject({ log: 'requests', logDestination: 2, admin: true });
+  });
+
   test('puts the command line before the file, and lays limits over each other', async () => {
     const file = await written(
       'c.json',

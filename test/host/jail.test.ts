@@ -240,7 +240,9 @@ it('servlets from files are refused a jail that can not be had at the start, unl
     await expect(serve({ servletsRoot: directory.path, profile: 'jail' })).rejects.toMatchObject({
       code: 'CUSTODIAN_JAIL',
     });
-    await using host = await serve({ servletsRoot: directory.path, profile: 'jail', weakerProfile: 'guest' });
+    const unsaid = { root: directory.path, profile: undefined, weakerProfile: undefined } as never;
+    await expect(serve({ servletsRoot: unsaid, profile: 'jail' })).rejects.toMatchObject({ code: 'CUSTODIAN_JAIL' });
+    await using host = await serve({ servletsRoot: unsaid, profile: 'jail', weakerProfile: 'guest' });
     expect(await (await fetch(`${host.url}/hello`)).text()).toBe('hello');
     expect(host.servlets[0]?.profile).toBe('guest');
   } finally {

@@ -86,6 +86,15 @@ describe('the chain that options make', () => {
       await expect(serve({ dispatchers: [], ...other })).rejects.toThrow('beside "dispatchers"');
   });
 
+  it('what a directory of files leaves undefined hides nothing that the host says', async () => {
+    using tree = new FileTree({ 'e.odd': 'odd', 'mime.types': 'text/x-odd odd' });
+    await using host = await serve({
+      mimeTypesPath: join(tree.path, 'mime.types'),
+      extraFilesPaths: [{ root: tree.path, mimeTypesPath: undefined } as never],
+    });
+    expect((await fetch(`${host.url}/e.odd`)).headers.get('content-type')).toBe('text/x-odd; charset=utf-8');
+  });
+
   it('serve() names the key that is wrong, and the nearest that there is', async () => {
     await expect(serve({ prot: 80 } as never)).rejects.toThrow('unknown key "prot" (did you mean "port"?)');
     await expect(serve({ prot: 80 } as never)).rejects.toBeInstanceOf(ConfigError);

@@ -25,7 +25,8 @@ export function record(checks: Record<string, Check>, required: readonly string[
       }
     }
     for (const key of required) {
-      if (!Object.hasOwn(value, key)) problems.push(`${prefix}${key} is missing`);
+      if (!Object.hasOwn(value, key) || (value as Record<string, unknown>)[key] === undefined)
+        problems.push(`${prefix}${key} is missing`);
     }
     return problems;
   };

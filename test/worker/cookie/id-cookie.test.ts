@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CookieError } from '../../../packages/worker/src/cookie/cookie.ts';
+import { CookieError, type CookieOptions } from '../../../packages/worker/src/cookie/cookie.ts';
 import {
   createIdCookie,
   logoutIdCookie,
@@ -48,6 +48,9 @@ describe('createIdCookie()', () => {
   it('createIdCookie() is hidden from scripts and from the forms of others, unless told otherwise', () => {
     const { header } = createIdCookie('__Host-id', 'ada', { key: KEY, secure: true, sameSite: 'Strict' });
     expect(header).toMatch(/^__Host-id=[\w-]{43}&\d{10}&ada; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
+    const unsaid = { path: undefined, httpOnly: undefined, sameSite: undefined } as never as CookieOptions;
+    expect(createIdCookie('id', 'ada', { key: KEY, ...unsaid }).header).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(logoutIdCookie('id', unsaid).header).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
   });
 
   it('createIdCookie() refuses keys that can be guessed, and data that is no text', () => {

@@ -8,6 +8,7 @@ import { ConfigError } from '../config-error.ts';
 import { type Command, type ServeFlags, UsageError } from './arguments.ts';
 import { openBrowser } from './browser.ts';
 import { plainText } from '../plain-text.ts';
+import { stated } from '../stated.ts';
 import { createPaint, type Paint } from './paint.ts';
 
 const DEFAULT_PORT = 8080;
@@ -54,7 +55,7 @@ export async function optionsOf(command: ServeCommand, directory: string = proce
   const config = command.config ?? (namesNothing(command) ? await findConfig(directory) : null);
   const file = config === null ? {} : await readConfig(config);
   const flags = command.options;
-  const options: ServeOptions = { log: 'requests', logDestination: 2, admin: true, ...file, ...flags };
+  const options: ServeOptions = { log: 'requests', logDestination: 2, admin: true, ...stated(file), ...flags };
   if (file.limits !== undefined || flags.limits !== undefined) options.limits = { ...file.limits, ...flags.limits };
   // A port on the command line is the whole answer to where to listen, whatever the file lists.
   if (flags.port !== undefined || flags.host !== undefined) delete options.ipsAndPorts;

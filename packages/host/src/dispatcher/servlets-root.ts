@@ -7,6 +7,7 @@ import { checkServletsRoot } from '../option-tables.ts';
 import type { ServletOptions } from '../options.ts';
 import { holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
 import { directoryOf } from '../paths.ts';
+import { stated } from '../stated.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { runIn } from './servlets.ts';
 
@@ -39,7 +40,7 @@ export function servletsRoot(options: ServletsRootOptions): Dispatcher {
   const files = new FileRoot(directory, () => false, null);
   return (pass, site) => {
     // No less than the operator wants for his own servlets; and no more trust, whatever he has in those.
-    const held = { ...site.jailed, ...own };
+    const held = { ...site.jailed, ...stated(own) };
     // What is wrong with it is said now, not at the first request.
     site.servlets.expectDirectory(prefix, directory);
     site.servlets.expect({ name: directory, ...holdingOf(held, site, directory) });

@@ -5,6 +5,7 @@ import { ConfigError } from '../config-error.ts';
 import { renderUnknownPage } from '../http/error-page.ts';
 import type { ServeOptions } from '../options.ts';
 import { directoryOf, pathOf } from '../paths.ts';
+import { stated } from '../stated.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { files, type FilesOptions } from './files.ts';
 import { notFound, type NotFoundResponder } from './not-found.ts';
@@ -43,7 +44,7 @@ export function standardDispatchers(options: ServeOptions): Dispatcher[] {
   const types = options.mimeTypesPath ?? inRoot('mime.types');
   const filesOf = (path: string | URL | FilesOptions): Dispatcher => {
     const given = typeof path === 'string' || path instanceof URL ? { root: path } : path;
-    return files(types === undefined ? given : { mimeTypesPath: types, ...given });
+    return files(types === undefined ? given : { mimeTypesPath: types, ...stated(given) });
   };
   const root = options.servletsRoot;
   const htdocs = inRoot('htdocs');

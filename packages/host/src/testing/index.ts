@@ -2,6 +2,7 @@
 import { serve } from '../index.ts';
 import { SERVLET_OPTIONS } from '../option-tables.ts';
 import type { Host, ServeOptions, ServletOptions } from '../options.ts';
+import { stated } from '../stated.ts';
 import { CookieJar } from './cookie-jar.ts';
 import { Tab } from './tab.ts';
 
@@ -39,7 +40,7 @@ export type TestHost = Host & {
  * ```
  */
 export async function testServlet(file: string | URL, options: TestOptions = {}): Promise<TestHost> {
-  const given = Object.entries(options);
+  const given = Object.entries(stated(options));
   const servlet = Object.fromEntries(given.filter(([name]) => SERVLET_OPTIONS.has(name)));
   const rest = Object.fromEntries(given.filter(([name]) => !SERVLET_OPTIONS.has(name)));
   return testHost({ isDevelopment: true, ...rest, servlets: [{ spareThreads: 0, ...servlet, file }] });

@@ -18,7 +18,10 @@ export interface IdCookieCheck {
   nowMs?: number;
 }
 
-const DEFAULTS: CookieOptions = { path: '/', httpOnly: true, sameSite: 'Lax' };
+/** What is `undefined` is not said, and hides no default. */
+function withDefaults({ path = '/', httpOnly = true, sameSite = 'Lax', ...others }: CookieOptions): CookieOptions {
+  return { ...others, path, httpOnly, sameSite };
+}
 
 /**
  * Makes a cookie that can't be forged: its data is readable by all, signed with HMAC-SHA-256 together with the cookie's
@@ -39,7 +42,7 @@ export function createIdCookie(name: string, data: string, options: IdCookieOpti
   const seconds = Math.floor(nowMs / 1000);
   const encoded = encodedData(name, data);
   const digest = signature(keysOf(key)[0], signedText(name, String(seconds), encoded));
-  return new Cookie(name, `${digest}&${seconds}&${encoded}`, { ...DEFAULTS, ...rest });
+  return new Cookie(name, `${digest}&${seconds}&${encoded}`, withDefaults(rest));
 }
 
 /**
@@ -109,7 +112,7 @@ export function validIdCookie(
  * ```
  */
 export function logoutIdCookie(name: string, options: Omit<CookieOptions, 'expires' | 'maxAgeSeconds'> = {}): Cookie {
-  return new Cookie(name, '', { ...DEFAULTS, ...options, expires: new Date(0) });
+  return new Cookie(name, '', { ...withDefaults(options), expires: new Date(0) });
 }
 
 /** No part can be read as belonging to the next: none has a line break. */
