@@ -1,5 +1,7 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { serve } from '../../packages/host/src/index.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
@@ -7,6 +9,19 @@ import { ServletDirectory } from '../support/servlet-directory.ts';
 const ATTEMPT = `async function attempt(what: () => unknown): Promise<string> {
   try { return 'done: ' + String(await what()); } catch (error) { return 'denied: ' + (error as { code?: string }).code; }
 }`;
+
+/** Installs this library in a directory. @returns the URL of its host */
+function libraryIn(directory: string): string {
+  const here = fileURLToPath(new URL('../../', import.meta.url));
+  cpSync(join(here, 'packages'), join(directory, 'packages'), { recursive: true });
+  const modules = join(directory, 'node_modules');
+  mkdirSync(join(modules, '@custodian'), { recursive: true });
+  for (const name of readdirSync(join(here, 'node_modules')))
+    if (name !== '@custodian') symlinkSync(join(here, 'node_modules', name), join(modules, name));
+  for (const name of readdirSync(join(directory, 'packages')))
+    symlinkSync(join(directory, 'packages', name), join(modules, '@custodian', name));
+  return pathToFileURL(join(directory, 'packages/host/src/index.ts')).href;
+}
 
 /** What `app/guest.ts` of this text answers, with links in its directory to what lies outside of it. */
 async function answerOf(text: string): Promise<string> {
@@ -72,6 +87,48 @@ describe('a guest', () => {
     });
     await using host = await serve({ servlets: [{ file, profile: 'trusted' }] });
     expect(host.servlets[0]?.name).toBe('guest');
+  });
+
+  test('is refused at the start where a directory of servlets has a star in its path', async () => {
+    using directory = new ServletDirectory({ 'all*/guest.ts': `export default (): string => 'here';` });
+    const root = join(directory.path, 'all*');
+    for (const servletsRoot of [root, { root, profile: 'jail' as const, weakerProfile: 'guest' as const }])
+      await expect(serve({ servletsRoot })).rejects.toMatchObject({ code: 'CUSTODIAN_CONFIG' });
+    await using host = await serve({ servletsRoot: { root, profile: 'trusted' } });
+    expect(await (await fetch(`${host.url}/guest`)).text()).toBe('here');
+  });
+
+  test('is refused by a library below a path with a star, which would let it read what is beside that', () => {
+    using directory = new ServletDirectory({
+      'guest.ts': `export default (): string => '';`,
+      'start.ts': `const [, , library, file] = process.argv as string[];
+        const { serve } = await import(library as string) as { serve: (options: object) => Promise<{ close(): Promise<void> }> };
+        const kinds = [
+          { servlets: file }, { servlets: [{ file, profile: 'trusted' }] }, { servletsRoot: '.' }, { servletsRoot: { root: '.', profile: 'trusted' } },
+        ];
+        for (const options of kinds) {
+          const host = await serve({ profile: 'guest', warmCells: 0, ...options }).catch((error: { code: string }) => error.code);
+          console.log(typeof host === 'string' ? host : 'started');
+          if (typeof host !== 'string') await host.close();
+        }
+        const state = await serve({ servlets: [{ file, profile: 'trusted' }], stateDir: 'state' }).catch((error: { code: string }) => error.code);
+        console.log(state);
+        process.exit();`,
+    });
+    const library = libraryIn(join(directory.path, 'all*'));
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [directory.file('start.ts'), library, directory.file('guest.ts')],
+      { cwd: join(directory.path, 'all*'), encoding: 'utf8' },
+    );
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n')).toEqual([
+      'CUSTODIAN_CONFIG',
+      'started',
+      'CUSTODIAN_CONFIG',
+      'started',
+      'CUSTODIAN_CONFIG',
+    ]);
   });
 
   test.each(['漢字'.repeat(40), 'long/'.repeat(80), '*', '.', '\ud800'])(

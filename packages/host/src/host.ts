@@ -92,7 +92,8 @@ export class ServletHost implements Host {
     this.#canaries = listed.flatMap(({ held, canary }) =>
       canary === null ? [] : [{ servlet: held.name, path: canary }],
     );
-    this.#stateDir = options.stateDir ?? defaultStateDir();
+    // A cell has another current directory.
+    this.#stateDir = resolve(options.stateDir ?? defaultStateDir());
     checkPermissible(this.#stateDir);
     ownDirectory(this.#stateDir);
     const emptyDir = join(this.#stateDir, 'empty');

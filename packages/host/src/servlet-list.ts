@@ -4,11 +4,12 @@ import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Persistence } from '@custodian/protocol';
 import type { HeldServlet } from './cell/held-servlet.ts';
+import { LIBRARY_GRANTS } from './cell/profile.ts';
 import { ConfigError } from './config-error.ts';
 import { type FetchOptions, FetchRules } from './fetch/fetch-rules.ts';
 import { pathOf } from './paths.ts';
 import { resolveLimits } from './limits.ts';
-import type { ServeOptions, ServletOptions } from './options.ts';
+import type { Profile, ServeOptions, ServletOptions } from './options.ts';
 import { statelessRegexp } from './stateless-regexp.ts';
 
 /** What counts as a servlet in a directory. */
@@ -67,11 +68,20 @@ function listEntry(entry: string | URL | ServletOptions, options: ServeOptions):
 }
 
 /**
- * Node's permission model takes `*` for every ending, and what follows for nothing: a guest below such a directory could read
- * those beside it. @throws ConfigError
+ * Node's permission model takes `*` for every ending, and what follows for nothing: a guest that is let into such a directory could
+ * read those beside it. @throws ConfigError
  */
 export function checkPermissible(path: string): void {
-  if (path.includes('*')) throw new ConfigError(`Cannot hold guests by the path "${path}": there is a "*" in it`);
+  if (path.includes('*'))
+    throw new ConfigError(
+      `Cannot hold guests by the path "${path}": there is a "*" in it, which Node's permission model takes for every ending`,
+    );
+}
+
+/** What is held so would be let into these, and into where the library is installed. @throws ConfigError */
+export function checkGrants(profile: Profile, paths: Iterable<string>): void {
+  if (profile === 'trusted') return;
+  for (const path of [...LIBRARY_GRANTS, ...paths]) checkPermissible(path);
 }
 
 /** How a servlet is held: its own options before those for all. */
@@ -87,7 +97,7 @@ export function listOne(servlet: ServletOptions, options: Holding): ListedServle
   const transform = servlet.continuations?.transform ?? options.continuations?.transform;
   const packages = compiledPackages(transform, file, name);
   const holding = holdingOf(servlet, options, name);
-  if (holding.profile !== 'trusted') for (const path of [file, ...packages]) checkPermissible(path);
+  checkGrants(holding.profile, [file, ...packages]);
   return {
     held: {
       name: name === '' ? fileName : name,

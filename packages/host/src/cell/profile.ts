@@ -18,6 +18,9 @@ const COMPILER = packageDirectories(import.meta.resolve('@custodian/worker'), [
   '@jridgewell/sourcemap-codec',
 ]);
 
+/** What the library gives every guest's thread to read, wherever it is installed. */
+export const LIBRARY_GRANTS: readonly string[] = [...RUNTIME, ...COMPILER];
+
 function packageDirectories(from: string, names: readonly string[]): string[] {
   return names.flatMap((name) => {
     const directory = findPackageJSON(name, from);
@@ -30,7 +33,7 @@ function packageDirectories(from: string, names: readonly string[]): string[] {
 /** What a jailed cell must see: its supervisor with its packages, the threads' runtime, and its servlets with theirs. */
 export function jailReadable(servletFiles: Iterable<string>, packages: Iterable<string>, cacheDir: string): string[] {
   const host = join(dirname(fileURLToPath(import.meta.url)), '../../');
-  const seen = new Set([host, cacheDir, ...RUNTIME, ...COMPILER, ...Array.from(packages, (url) => fileURLToPath(url))]);
+  const seen = new Set([host, cacheDir, ...LIBRARY_GRANTS, ...Array.from(packages, (url) => fileURLToPath(url))]);
   for (const directory of [host, ...Array.from(servletFiles, (file) => `${dirname(file)}/`)]) {
     seen.add(directory);
     for (const path of packagePlaces(directory)) seen.add(path);
@@ -69,8 +72,7 @@ export function threadFlags(
   if (profile === 'trusted') return [];
   // The packages: one that is linked is not where it is looked for.
   const readable = new Set([
-    ...RUNTIME,
-    ...COMPILER,
+    ...LIBRARY_GRANTS,
     `${dirname(servletFile)}/`,
     `${tempDir}/`,
     ...packages.map((url) => fileURLToPath(url)),

@@ -5,7 +5,7 @@ import { FileRoot } from '../http/open-file.ts';
 import { checkOptions } from '../option-checks.ts';
 import { checkServletsRoot } from '../option-tables.ts';
 import type { ServletOptions } from '../options.ts';
-import { holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
+import { checkGrants, holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
 import { directoryOf } from '../paths.ts';
 import { stated } from '../stated.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -43,7 +43,9 @@ export function servletsRoot(options: ServletsRootOptions): Dispatcher {
     const held = { ...site.jailed, ...stated(own) };
     // What is wrong with it is said now, not at the first request.
     site.servlets.expectDirectory(prefix, directory);
-    site.servlets.expect({ name: directory, ...holdingOf(held, site, directory) });
+    const holding = holdingOf(held, site, directory);
+    checkGrants(holding.profile, [directory]);
+    site.servlets.expect({ name: directory, ...holding });
     /** By the beginning of the path that each was asked for at. */
     const known = new Map<string, ServletPool>();
     const pools = new Map<string, ServletPool>();
