@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { ConfigError, dispatchers, serve } from '../../packages/host/src/index.ts';
+import { ConfigError, type Dispatcher, dispatchers, serve } from '../../packages/host/src/index.ts';
+import { listOne } from '../../packages/host/src/servlet-list.ts';
 import { eventually } from '../support/eventually.ts';
 import { FileTree } from '../support/file-tree.ts';
 import { ServletDirectory } from '../support/servlet-directory.ts';
@@ -28,6 +29,30 @@ describe('two servlets of one name', () => {
     });
     await using host = await serve({ servlets: [servlets[0]!, { ...servlets[1]!, mount: 'other' }] });
     expect(host.servlets.map(({ name }) => name)).toEqual(['app', 'other']);
+  });
+});
+
+describe('a servlet whose mount is taken', () => {
+  it('is refused whole: it can be added elsewhere, and runs nowhere before', async () => {
+    using tree = new FileTree({ 'index.mjs': SAYS('index'), 'other.mjs': SAYS('other') });
+    const file = join(tree.path, 'other.mjs');
+    const adder: Dispatcher = (pass, site) => {
+      const taken = listOne({ file, mount: '/', isEager: true }, site);
+      expect(() => site.servlets.add(taken)).toThrow(ConfigError);
+      expect([site.servlets.pools.length, site.servlets.eager, [...site.servlets.profiles]]).toEqual([
+        1,
+        [],
+        ['trusted'],
+      ]);
+      site.servlets.add(listOne({ file }, site));
+      return pass;
+    };
+    await using host = await serve({
+      servlets: [{ file: join(tree.path, 'index.mjs'), profile: 'trusted' }],
+      dispatchers: [adder, dispatchers.servlets()],
+    });
+    expect(await textOf(host.url)).toBe('index /');
+    expect(await textOf(`${host.url}/other`)).toBe('other /other');
   });
 });
 

@@ -3,7 +3,6 @@
  * outside what the threads hold and use, ends those that are over a limit, and reports. It trusts nothing that comes
  * from a thread, and if it falls all the same, only this process is lost: the acceptor sees the end of it.
  */
-import { mkdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { flushCompileCache } from 'node:module';
 import { extname } from 'node:path';
@@ -28,7 +27,7 @@ import { ModuleSources } from './module-sources.ts';
 import { removeTree } from '../remove-tree.ts';
 import { residentBytes } from './resident-bytes.ts';
 import { SupervisedThread } from './supervised-thread.ts';
-import { newTask, taskNumbers } from './task-stat.ts';
+import { startIn } from './thread-start.ts';
 import { WarmUp } from './warm-up.ts';
 
 const CONTROL_FD = 3;
@@ -287,19 +286,7 @@ function startThread(order: LeaseOrder): void {
   for (const other of threads.values()) other.onOthersMemory();
   threads.set(order.lease, thread);
   try {
-    if (order.guest !== null) mkdirSync(order.guest.tempDir, { recursive: true });
-    const known = new Set(pool.threads);
-    const { memory: shared, collectorPort, collectorMemory, signal } = thread;
-    const modules = modulesPort(order);
-    const shares = { memory: shared, collectorPort, collectorMemory };
-    const task = { order, ...shares, modules };
-    const transferList = [collectorPort, modules];
-    const tasks = taskNumbers();
-    const run = pool.run(task, { signal, transferList });
-    const worker = pool.threads.find((candidate) => !known.has(candidate));
-    if (worker === undefined) throw new Error('Cannot start a thread: the pool has no place for it');
-    thread.attach(worker, newTask(tasks));
-    run.catch((error: unknown) => thread.onRunEnd(error));
+    startIn(pool, thread, () => modulesPort(order));
   } catch (error) {
     threads.delete(order.lease);
     send({ type: 'exit', lease: order.lease, running: 0, failure: failureOf(error) });

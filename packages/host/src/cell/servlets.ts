@@ -116,8 +116,8 @@ export class Servlets {
   }
 
   /**
-   * A servlet more, at its mounts. @throws TypeError when another one is there; JailError; ConfigError when another one has its name,
-   * by which it has its keys, file boxes, saved pages and account
+   * A servlet more, at its mounts. @throws JailError; ConfigError when another one is there, or has its name, by which it has its keys,
+   * file boxes, saved pages and account. Then nothing of it is left.
    */
   add(servlet: ListedServlet): ServletPool {
     const { held } = servlet;
@@ -127,6 +127,7 @@ export class Servlets {
       throw new ConfigError(
         `Cannot serve "${held.file}" as "${held.name}": "${namesake.servlet.file}" has that name; give one of them another "mount"`,
       );
+    for (const mount of servlet.mounts) this.#mounts.checkFree(mount);
     held.profile = site.profileOf(held, held.file);
     const group = this.#groupOf(servlet);
     group.add(held);

@@ -164,6 +164,13 @@ export class SupervisedThread {
     this.#abort.abort();
   }
 
+  /** It could not be started: nobody will have its ports, and no later thread is to take its task. */
+  giveUp(): void {
+    this.isEnding = true;
+    this.#abort.abort();
+    this.#collector.close();
+  }
+
   /** Cap on V8 heap plus off-heap memory, in bytes. */
   get heapMaxBytes(): number {
     return this.#cap.maxBytes;

@@ -1,3 +1,5 @@
+import { ConfigError } from '../config-error.ts';
+
 /** What stands at which path: the longest mount that a path begins with, element by element. */
 export class Mounts<T> {
   readonly #mounts = new Map<string, T>();
@@ -5,10 +7,16 @@ export class Mounts<T> {
   /** The paths asked for last, as they were sent. */
   #recent = new Map<string, T | null>();
 
-  /** @throws TypeError when the path is taken */
-  add(mount: string, value: T): void {
+  /** @throws ConfigError when the path is taken */
+  checkFree(mount: string): void {
     const path = trimSlashes(mount);
-    if (this.#mounts.has(path)) throw new TypeError(`Cannot mount a servlet at "/${path}": another one is there`);
+    if (this.#mounts.has(path)) throw new ConfigError(`Cannot mount a servlet at "/${path}": another one is there`);
+  }
+
+  /** @throws ConfigError when the path is taken */
+  add(mount: string, value: T): void {
+    this.checkFree(mount);
+    const path = trimSlashes(mount);
     this.#mounts.set(path, value);
     this.#depth = Math.max(this.#depth, path === '' ? 0 : path.split('/').length);
     this.#recent.clear();
