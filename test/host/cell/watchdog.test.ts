@@ -13,9 +13,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A lease whose request has just begun, and what is asked of it, with when. */
-function leaseOf({ takesRoom }: { takesRoom: boolean }): { lease: Lease; asked: string[] } {
+/** A lease whose request began so many ms ago; what is asked of it, and when; and when its cell's memory is looked at, at each sweep. */
+function leaseOf({ takesRoom, agoMs = 0 }: { takesRoom: boolean; agoMs?: number }): {
+  lease: Lease;
+  asked: string[];
+  sweptMs: number[];
+} {
   const asked: string[] = [];
+  const sweptMs: number[] = [];
   const from = performance.now();
   const ask = (what: string): void => void asked.push(`${what} ${performance.now() - from}`);
   const lease = {
@@ -23,14 +28,17 @@ function leaseOf({ takesRoom }: { takesRoom: boolean }): { lease: Lease; asked: 
     isIdle: false,
     isSequential: true,
     isWatched: false,
-    progressAt: from,
+    progressAt: from - agoMs,
     exchanges: { size: 2 },
     oldest: null,
     cell: {
       isGone: false,
       leases: new Map(),
       setActive: (): void => {},
-      holdToWall: (): number => 1 << 30,
+      holdToWall(): number {
+        sweptMs.push(performance.now() - from);
+        return 1 << 30;
+      },
       memory: { pace: { nextMs: (): number => 50 } },
     },
     takesRoom: (): boolean => takesRoom,
@@ -43,7 +51,7 @@ function leaseOf({ takesRoom }: { takesRoom: boolean }): { lease: Lease; asked: 
       this.state = 'stalled';
     },
   };
-  return { lease: lease as unknown as Lease, asked };
+  return { lease: lease as unknown as Lease, asked, sweptMs };
 }
 
 test('Watchdog watches a request after 20 ms, and after 5 ms if its cell grows; what waits behind it is taken back after 20 ms', () => {
@@ -56,4 +64,13 @@ test('Watchdog watches a request after 20 ms, and after 5 ms if its cell grows; 
     expect(asked).toEqual([takesRoom ? 'watch 5' : 'watch 19', 'revoke 19']);
     watchdog.close();
   }
+});
+
+test('Watchdog sweeps once for each thing that is due, though timers know no parts of a millisecond', () => {
+  const watchdog = new Watchdog(() => {});
+  const { lease, sweptMs } = leaseOf({ takesRoom: false, agoMs: 0.5 });
+  watchdog.follow(lease, watched);
+  vi.advanceTimersByTime(60);
+  expect(sweptMs).toEqual([5, 19]);
+  watchdog.close();
 });

@@ -64,7 +64,8 @@ export class Watchdog {
     if (this.#isShut) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#isCalm = ms > BURST_MS;
-    this.#timer = setTimeout(() => this.#sweep(), ms);
+    // Node cuts off what is less than 1 ms, and who is not quite due would need another sweep.
+    this.#timer = setTimeout(() => this.#sweep(), Math.ceil(ms));
     this.#timer.unref();
   }
 
