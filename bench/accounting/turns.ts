@@ -1,6 +1,6 @@
 import { get } from '../support/client.ts';
 import { threadTimes } from '../support/proc.ts';
-import { middleOf, pause, type Spread } from '../support/rounds.ts';
+import { errorOf, leastHalf, meanOf, pause } from '../support/rounds.ts';
 import type { Server } from '../support/server.ts';
 import type { Kind } from './kinds.ts';
 
@@ -17,15 +17,23 @@ interface Used {
   servlet: number;
 }
 
-/** In percent of all that a watched turn takes. */
+/** A cost, and what it may be off by. */
+export interface Figure {
+  percent: number;
+  error: number;
+}
+
+/** What watched turns take more than those that are not, in percent of all that a watched one takes; of the half of each that took least. */
 export interface Comparison {
-  watchers: Spread;
-  servlet: Spread;
-  together: Spread;
-  /** That of a turn which is not watched, against those around it: what the measure itself makes of nothing. */
-  nothing: Spread;
+  watchers: Figure;
+  servlet: Figure;
+  together: Figure;
+  /** Of all turns. */
+  ofAll: Figure;
+  /** That of two kinds of turns neither of which is watched: what the measure itself makes of nothing. */
+  nothing: Figure;
   /** How much longer watched requests took by the clock than they used CPU time. */
-  waiting: Spread;
+  waiting: number;
 }
 
 interface Turn {
@@ -49,48 +57,52 @@ export function urlOf({ url }: Server, { of, rounds, every = 0 }: Query): string
 const CALM_MS = 50;
 
 /**
- * Every other turn is not watched; of those between, every other one is. Each of these is compared with the mean of the two around it, so that
- * whatever drifts is the same for both, and the control is measured as the cost is. `calmMs`: until what a watched turn has left is over.
+ * Turns that are watched, two by two between such that are not, so that whatever drifts is the same for both. `count`: of both. `calmMs`: until
+ * what a watched turn has left is over.
  */
 export async function compare(
   server: Server,
   query: Query,
   { count, requests, calmMs = CALM_MS }: { count: number; requests: number; calmMs?: number },
 ): Promise<Comparison> {
-  const watchers: number[] = [];
-  const servlet: number[] = [];
-  const together: number[] = [];
-  const nothing: number[] = [];
-  const waiting: number[] = [];
-  let wasWatched = false;
-  const turn = (isWatched: boolean): Promise<Used> => {
-    const used = usedInTurn(server, query, { isWatched, requests, calmMs: wasWatched ? calmMs : CALM_MS });
-    wasWatched = isWatched;
-    return used;
+  const watched: Used[] = [];
+  const before: Used[] = [];
+  const after: Used[] = [];
+  const take = async (turns: Used[], isWatched: boolean, afterMs: number): Promise<void> => {
+    turns.push(await usedInTurn(server, query, { isWatched, requests, calmMs: afterMs }));
   };
-  let before = await turn(false);
-  for (let pair = 0; pair < 2 * count; pair++) {
-    const isWatched = pair % 2 === 0;
-    const between = await turn(isWatched);
-    const after = await turn(false);
-    const percent = (of: (used: Used) => number): number =>
-      ((of(between) - (of(before) + of(after)) / 2) / sum(between)) * 100;
-    if (isWatched) {
-      watchers.push(percent((used) => used.watchers));
-      servlet.push(percent((used) => used.servlet));
-      together.push(percent(sum));
-      waiting.push(between.clock / sum(between));
-    } else nothing.push(percent(sum));
-    before = after;
+  for (let turn = 0; turn < count; turn += 2) {
+    await take(before, false, CALM_MS);
+    await take(watched, true, CALM_MS);
+    await take(watched, true, calmMs);
+    await take(after, false, calmMs);
   }
+  const free = [...before, ...after];
+  const cost = (of: (used: Used) => number): Figure => figureOf([watched, free], leastUsed, of);
   return {
-    watchers: middleOf(watchers),
-    servlet: middleOf(servlet),
-    together: middleOf(together),
-    nothing: middleOf(nothing),
-    waiting: middleOf(waiting),
+    watchers: cost((used) => used.watchers),
+    servlet: cost((used) => used.servlet),
+    together: cost(sum),
+    ofAll: figureOf([watched, free], (turns) => turns, sum),
+    nothing: figureOf([after, before], leastUsed, sum),
+    waiting: meanOf(leastUsed(watched).map((used) => used.clock / sum(used))),
   };
 }
+
+/** By how much more the first of two kinds of turns uses. */
+function figureOf(
+  kinds: readonly (readonly Used[])[],
+  counted: (turns: readonly Used[]) => readonly Used[],
+  of: (used: Used) => number,
+): Figure {
+  const percent = (sets: readonly (readonly Used[])[]): number => {
+    const [some, others] = sets.map(counted) as [readonly Used[], readonly Used[]];
+    return ((meanOf(some.map(of)) - meanOf(others.map(of))) / meanOf(some.map(sum))) * 100;
+  };
+  return { percent: percent(kinds), error: errorOf(kinds, percent) };
+}
+
+const leastUsed = (turns: readonly Used[]): Used[] => leastHalf(turns, sum);
 
 export async function usedInTurn(
   server: Server,

@@ -1,4 +1,6 @@
-// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`.
+// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`. With `isHeld: false` nobody is held to a cap.
+import childProcess from 'node:child_process';
+import { syncBuiltinESMExports } from 'node:module';
 import { serve, type ServeOptions, type ServletStatus } from '@custodian/host';
 import type { Cell } from '../../packages/host/src/cell/cell.ts';
 import { Watchdog } from '../../packages/host/src/cell/watchdog.ts';
@@ -17,7 +19,15 @@ Watchdog.prototype.follow = function (this: Watchdog, ...args: Parameters<Watchd
 /** Garbage does not come near it, so that V8 alone says when it is collected. */
 const NO_CAP_MB = 4096;
 
-const host = await serve({ log: false, ...givenOptions<ServeOptions>() });
+const { isHeld, ...options } = givenOptions<ServeOptions & { isHeld: boolean }>();
+if (!isHeld) {
+  const { spawn } = childProcess;
+  const extra = ['--import', new URL('unheld.ts', import.meta.url).href];
+  childProcess.spawn = ((program: string, args: string[], how: childProcess.SpawnOptions) =>
+    spawn(program, [...extra, ...args], how)) as typeof spawn;
+  syncBuiltinESMExports();
+}
+const host = await serve({ log: false, ...options });
 const { name, limits } = host.servlets[0] as ServletStatus;
 const { heapMb } = limits;
 serving(
