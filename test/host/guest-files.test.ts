@@ -131,7 +131,7 @@ describe('a guest', () => {
     ]);
   });
 
-  test.each(['漢字'.repeat(40), 'long/'.repeat(80), '*', '.', '\ud800'])(
+  test.each(['漢字'.repeat(40), 'long/'.repeat(80), '*', '...', '\u{1f600}'])(
     'has a temporary directory whatever its name is: %s',
     async (name) => {
       using directory = new ServletDirectory({

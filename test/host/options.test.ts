@@ -32,6 +32,37 @@ describe('two servlets of one name', () => {
   });
 });
 
+describe('names of servlets', () => {
+  it.each(['bell\u0007', 'a\nb', 'a/../b', '..', '/./', 'a//b', '\ud800', 'a\u202eb', 'a\u2028'])(
+    'are refused where no path leads to them, or they are not what they look like: %j',
+    async (name) => {
+      using tree = new FileTree({ 'app.mjs': SAYS('app') });
+      const file = join(tree.path, 'app.mjs');
+      for (const options of [
+        { servlets: [{ file, mount: name, regexp: '' }] },
+        { servlets: file, servletPath: name },
+        { servletsRoot: { root: tree.path, name } },
+      ])
+        await expect(serve(options)).rejects.toMatchObject({
+          code: 'CUSTODIAN_CONFIG',
+          message: expect.stringMatching(/^[ -~]+give it another "(mount|servletPath|name)"$/),
+        });
+    },
+  );
+
+  it('are in the form NFC, so that no two look the same', async () => {
+    using tree = new FileTree({ 'cafe\u0301.mjs': SAYS('cafe'), 'app.mjs': SAYS('app') });
+    const file = join(tree.path, 'cafe\u0301.mjs');
+    await expect(serve({ servlets: [file, { file: join(tree.path, 'app.mjs'), mount: 'caf\u00e9' }] })).rejects.toThrow(
+      'has that name',
+    );
+    await using host = await serve({ servlets: file });
+    expect(host.servlets[0]?.name).toBe('caf\u00e9');
+    expect(await textOf(`${host.url}/caf%C3%A9`)).toBe('cafe /caf%C3%A9');
+    expect((await fetch(`${host.url}/cafe%CC%81`)).status).toBe(404);
+  });
+});
+
 describe('a servlet whose mount is taken', () => {
   it('is refused whole: it can be added elsewhere, and runs nowhere before', async () => {
     using tree = new FileTree({ 'index.mjs': SAYS('index'), 'other.mjs': SAYS('other') });

@@ -8,6 +8,7 @@ import { LIBRARY_GRANTS } from './cell/profile.ts';
 import { ConfigError } from './config-error.ts';
 import { type FetchOptions, FetchRules } from './fetch/fetch-rules.ts';
 import { pathOf } from './paths.ts';
+import { servletName } from './servlet-name.ts';
 import { resolveLimits } from './limits.ts';
 import type { Profile, ServeOptions, ServletOptions } from './options.ts';
 import { statelessRegexp } from './stateless-regexp.ts';
@@ -44,7 +45,7 @@ export function listServlets(options: ServeOptions): ListedServlet[] {
       'Cannot use "servletPath" and "servletRegexp": they are for one servlet; several have a "mount" or a "regexp" each',
     );
   const regexp = servletRegexp === undefined ? only.regexp : regexpOf(servletRegexp, only.held.name);
-  const mount = servletPath?.replace(/^\/+|\/+$/g, '');
+  const mount = servletPath === undefined ? undefined : servletName(servletPath, only.held.file, 'servletPath');
   const held = mount === undefined ? only.held : { ...only.held, path: `/${mount}` };
   return [{ ...only, held, regexp, mounts: regexp !== null ? [] : mount === undefined ? only.mounts : [mount] }];
 }
@@ -92,7 +93,7 @@ export function listOne(servlet: ServletOptions, options: Holding): ListedServle
   const file = pathOf(servlet.file);
   if (!statOf(file).isFile()) throw new ConfigError(`Cannot serve "${file}": it is not a file`);
   const fileName = basename(file, extname(file));
-  const name = (servlet.mount ?? fileName).replace(/^\/+|\/+$/g, '');
+  const name = servletName(servlet.mount ?? fileName, file, 'mount');
   const regexp = servlet.regexp === undefined ? null : regexpOf(servlet.regexp, name);
   const transform = servlet.continuations?.transform ?? options.continuations?.transform;
   const packages = compiledPackages(transform, file, name);
@@ -100,7 +101,7 @@ export function listOne(servlet: ServletOptions, options: Holding): ListedServle
   checkGrants(holding.profile, [file, ...packages]);
   return {
     held: {
-      name: name === '' ? fileName : name,
+      name: name === '' ? servletName(fileName, file, 'mount') : name,
       path: `/${name}`,
       file,
       url: pathToFileURL(file).href,

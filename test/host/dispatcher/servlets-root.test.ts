@@ -124,6 +124,69 @@ describe('servletsRoot()', () => {
     ]);
   });
 
+  it('servletsRoot() refuses directories whose servlets could have the same names', async () => {
+    using outer = new FileTree({ 'one.mjs': says('one'), 'shop/cart.mjs': says('of outer') });
+    using inner = new FileTree({ 'cart.mjs': says('of inner') });
+    const { servletsRoot } = dispatchers;
+    const rootsOf = (names: readonly (string | undefined)[]) => {
+      const list = [outer, inner].map(({ path: root }, index) => {
+        const name = names[index];
+        return servletsRoot(name === undefined ? { root } : { root, name });
+      });
+      return { dispatchers: list, warmCells: 0 };
+    };
+    for (const names of [
+      ['a', 'a'],
+      ['a', 'a/b'],
+      ['a/b', '/a/'],
+      ['cafe\u0301', 'caf\u00e9'],
+      [undefined, 'shop'],
+      [undefined, undefined],
+    ] as const)
+      for (const order of [false, true]) {
+        const { dispatchers: list } = rootsOf(names);
+        const error: unknown = await serve({ dispatchers: order ? list.toReversed() : list, warmCells: 0 }).then(
+          (host) => host.close(),
+          (reason: unknown) => reason,
+        );
+        expect([names, error]).toEqual([names, expect.objectContaining({ code: 'CUSTODIAN_CONFIG' })]);
+      }
+    for (const names of [
+      ['a', 'ab'],
+      ['a/b', 'a/c'],
+      [undefined, 'other'],
+      ['shop', undefined],
+    ] as const) {
+      await using host = await serve(rootsOf(names));
+      expect(await (await fetch(`${host.url}/cart`)).text()).toBe('of inner /cart');
+      expect(await (await fetch(`${host.url}/shop/cart`)).text()).toBe('of outer /shop/cart');
+    }
+  });
+
+  it('servletsRoot() refuses a directory with a servlet that is called as another one is mounted', async () => {
+    using tree = new FileTree({ 'shop/cart.mjs': says('cart') });
+    const servlets = [{ file: join(tree.path, 'shop/cart.mjs'), mount: 'shop/cart.mjs' }];
+    await expect(serve({ servlets, servletsRoot: tree.path })).rejects.toThrow('give it another "mount"');
+    await expect(serve({ servlets, servletsRoot: { root: join(tree.path, 'shop'), name: 'shop' } })).rejects.toThrow(
+      'give it another "mount"',
+    );
+    await using host = await serve({ warmCells: 0, servlets, servletsRoot: { root: tree.path, name: 'files' } });
+    expect(await (await fetch(`${host.url}/shop/cart`)).text()).toBe('cart /shop/cart');
+    expect(host.servlets.map(({ name }) => name)).toEqual(['shop/cart.mjs', 'files/shop/cart.mjs']);
+  });
+
+  it('servletsRoot() finds no servlet by a name that is none', async () => {
+    using tree = new FileTree({
+      'cafe\u0301.mjs': says('nfd'),
+      'a\u0007.mjs': says('bell'),
+      'caf\u00e9.mjs': says('nfc'),
+    });
+    await using host = await serve({ servletsRoot: tree.path });
+    for (const path of ['/cafe%CC%81', '/cafe%CC%81.mjs', '/a%07', '/a%07.mjs'])
+      expect([path, (await fetch(host.url + path)).status]).toEqual([path, 404]);
+    expect(await (await fetch(`${host.url}/caf%C3%A9`)).text()).toBe('nfc /caf%C3%A9');
+  });
+
   it('servletsRoot() refuses what is wrong when the host starts', async () => {
     using tree = new FileTree();
     expect(() => dispatchers.servletsRoot({ root: join(tree.path, 'nowhere') })).toThrow(ConfigError);

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Failure, Usage } from '@custodian/protocol';
 import { ConfigError } from '../config-error.ts';
 import { Mounts } from '../dispatcher/mounts.ts';
@@ -6,7 +8,7 @@ import { slashedPath } from '../http/request-path.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { Profile } from '../options.ts';
 import type { Services } from '../service/service.ts';
-import type { ListedServlet } from '../servlet-list.ts';
+import { isServletFile, type ListedServlet } from '../servlet-list.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import type { VersionKeeper } from '../version/version-keeper.ts';
 import type { Cell } from './cell.ts';
@@ -42,6 +44,28 @@ export interface ServletsSite {
   onIdleSweep(): void;
 }
 
+/** A directory of servlets, and what their names begin with. */
+interface NamedDirectory {
+  prefix: string;
+  directory: string;
+}
+
+/** Where the servlet of that name would be in a directory; null: none of that is called so. */
+function fileNamed(name: string, { prefix, directory }: NamedDirectory): string | null {
+  if (prefix === '') return join(directory, name);
+  return name.startsWith(`${prefix}/`) ? join(directory, name.slice(prefix.length + 1)) : null;
+}
+
+/**
+ * Could servlets of both have one name? Where neither can do without its name, one that begins with the other is enough: files come
+ * and go. Else there would be no directory without a name, so that it is looked whether what it has now is called so.
+ */
+function couldMeet(outer: NamedDirectory, inner: NamedDirectory): boolean {
+  if (outer.prefix === inner.prefix) return true;
+  const within = fileNamed(inner.prefix, outer);
+  return within !== null && (outer.prefix !== '' || existsSync(within));
+}
+
 /** All servlets of a host: where they answer, their threads, and who shares a process. */
 export class Servlets {
   readonly watchdog: Watchdog;
@@ -52,7 +76,7 @@ export class Servlets {
   readonly #eager: ServletPool[] = [];
   readonly #patterns: { regexp: RegExp; pool: ServletPool }[] = [];
   /** Of servlets that are loaded when they are asked for, by what their names begin with. */
-  readonly #directories = new Map<string, string>();
+  readonly #directories: NamedDirectory[] = [];
   readonly #profiles = new Set<Profile>();
   readonly #onRefresh: (() => void)[] = [];
   #isShut = false;
@@ -88,14 +112,22 @@ export class Servlets {
     if (held.limits.rssMb === 0) this.#site.warm.expectUse(profile);
   }
 
-  /** Servlets may come from that directory whose names begin so. @throws ConfigError when those of another one do */
+  /** Servlets may come from that directory whose names begin so. @throws ConfigError when others could have the same names */
   expectDirectory(prefix: string, directory: string): void {
-    const other = this.#directories.get(prefix);
-    if (other !== undefined)
-      throw new ConfigError(
-        `Cannot serve the servlets of "${directory}" beside those of "${other}": they could have the same names; give one of them another "name"`,
-      );
-    this.#directories.set(prefix, directory);
+    const added = { prefix, directory };
+    for (const other of this.#directories)
+      if (couldMeet(added, other) || couldMeet(other, added))
+        throw new ConfigError(
+          `Cannot serve the servlets of "${directory}" beside those of "${other.directory}": they could have the same names; give one of them another "name"`,
+        );
+    for (const { servlet } of this.pools) {
+      const file = fileNamed(servlet.name, added);
+      if (file !== null && isServletFile(basename(file)) && existsSync(file))
+        throw new ConfigError(
+          `Cannot serve the servlets of "${directory}" beside "${servlet.file}": that has the name of "${file}"; give it another "mount", or the directory another "name"`,
+        );
+    }
+    this.#directories.push(added);
   }
 
   /** The servlet that answers at a request's path: by its mount, else the first one whose regexp finds something there. */

@@ -7,6 +7,7 @@ import { checkServletsRoot } from '../option-tables.ts';
 import type { ServletOptions } from '../options.ts';
 import { checkGrants, holdingOf, isServletFile, listOne, SERVLET_ENDINGS } from '../servlet-list.ts';
 import { directoryOf } from '../paths.ts';
+import { isNameElement, servletName } from '../servlet-name.ts';
 import { stated } from '../stated.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { runIn } from './servlets.ts';
@@ -16,7 +17,7 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
   root: string | URL;
   /**
    * What the names of its servlets begin with, and so their keys, file boxes, saved pages and accounts: `shop` makes `cart.ts` the servlet
-   * `shop/cart.ts`. Only one directory of a host can do without.
+   * `shop/cart.ts`. Only one directory of a host can do without, and none begins with another's, element by element.
    */
   name?: string;
 }
@@ -25,7 +26,7 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
  * Runs the servlets of a directory, each when it is first asked for: `/shop/cart.ts` or `/shop/cart`, and whatever follows
  * that in the path. As guests, or in a jail if that is the host's `profile`, unless told otherwise. Passes what is no servlet. The file is read again after
  * `/conf/refresh-servlets`.
- * @throws ConfigError when the directory is not there, an option is wrong, or another directory has the same `name`
+ * @throws ConfigError when the directory is not there, an option is wrong, or servlets of another one, or another servlet, could have the same names
  * @see Racket `#:servlets-root`
  *
  * @example
@@ -35,8 +36,9 @@ export interface ServletsRootOptions extends Omit<ServletOptions, 'file' | 'moun
  */
 export function servletsRoot(options: ServletsRootOptions): Dispatcher {
   checkOptions('Cannot serve a directory of servlets', checkServletsRoot, options);
-  const { root, name: prefix = '', ...own } = options;
+  const { root, name: givenName, ...own } = options;
   const directory = directoryOf(root);
+  const prefix = givenName === undefined ? '' : servletName(givenName, directory, 'name');
   const files = new FileRoot(directory, () => false, null);
   return (pass, site) => {
     // No less than the operator wants for his own servlets; and no more trust, whatever he has in those.
@@ -98,7 +100,7 @@ async function findServlet(
   elements: readonly string[],
 ): Promise<{ file: readonly string[]; depth: number } | null> {
   for (const [index, element] of elements.entries()) {
-    if (element === '' || element === 'node_modules') return null;
+    if (!isNameElement(element) || element === 'node_modules') return null;
     const file = elements.slice(0, index + 1);
     const found = await kindOf(files, file);
     if (found === 'directory') continue;
