@@ -161,7 +161,7 @@ describe('MemoryWatch.apart()', () => {
       heapMaxBytes: 1024 * MB,
       lastSample: { unexplainedBytes: 0 },
       sample: () => Promise.resolve(),
-      reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
+      reading: () => ({ committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
       onUnexplained: charged.resolve,
     } as unknown as SupervisedThread;
     const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} });
@@ -207,12 +207,12 @@ it.skipIf(!existsSync('/proc/self/task'))(
         isToBeSettled: false,
         isAtPeak: false,
         running: { current: 1 },
-        committedBytes: 0,
+        stated: { committedBytes: 0, offHeapBytes: 0 },
         heapMaxBytes: 1024 * MB,
         roomBytes: roomMb * MB,
         lastSample: { unexplainedBytes: 0 },
         sample: () => Promise.resolve(),
-        reading: () => ({ committedBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
+        reading: () => ({ committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
         onUnexplained: (bytes: number) => told.push(bytes),
       } as unknown as SupervisedThread;
       const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} });

@@ -66,6 +66,18 @@ class Scene {
     this.#touches(name, mb);
   }
 
+  /** The same, beside its heap. */
+  buffers(name: string, mb: number): void {
+    this.grows(name, mb);
+    this.#of(name).offHeapBytes += mb * MB;
+  }
+
+  /** V8 counts so much less of what it has beside its heap. */
+  uncounts(name: string, mb: number): void {
+    this.collects(name, mb);
+    this.#of(name).offHeapBytes -= mb * MB;
+  }
+
   /** It says of memory that was there before that it is in its heap. */
   explains(name: string, mb: number): void {
     this.#of(name).committedBytes += mb * MB;
@@ -108,7 +120,7 @@ class Scene {
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, { committedBytes: 0, faults: 0, cpuMs: 0, isSuspect, isEnding: false });
+    this.#threads.set(name, { committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect, isEnding: false });
   }
 
   #of(name: string): ThreadReading {
@@ -220,15 +232,42 @@ describe('UnexplainedMemory', () => {
     const scene = new Scene({ a: { isSuspect: true } });
     scene.hoards('a', 5);
     scene.advance();
-    scene.grows('a', 40);
+    scene.buffers('a', 40);
     scene.advance();
     scene.givesBack(40);
     scene.advance();
-    scene.collects('a', 40);
-    scene.grows('a', 30);
+    scene.uncounts('a', 40);
+    scene.buffers('a', 30);
     expect(scene.charges).toEqual({ a: 5 });
     scene.hoards('a', 20);
     expect(scene.charges).toEqual({ a: 25 });
+  });
+
+  it('UnexplainedMemory charges nobody with buffers that come while the pages of a heap’s garbage are kept', () => {
+    const scene = new Scene({ a: { isSuspect: true }, b: {} });
+    scene.grows('a', 40);
+    scene.advance();
+    scene.collects('a', 40);
+    scene.buffers('a', 30);
+    expect(scene.charges).toEqual({ a: 0 });
+    scene.advance();
+    scene.hoards('a', 20);
+    expect(scene.charges).toEqual({ a: 20 });
+  });
+
+  it('UnexplainedMemory charges who hoards, however much others gave back before, but for as much as is counted of its buffers', () => {
+    const scene = new Scene(TWO);
+    scene.buffers('a', 10);
+    scene.advance();
+    for (let count = 0; count < 20; count++) {
+      scene.grows('b', 40);
+      scene.advance();
+      scene.collects('b', 40);
+      scene.givesBack(40);
+      scene.advance();
+    }
+    scene.hoards('a', 60);
+    expect(scene.charges).toEqual({ a: 50, b: 0 });
   });
 
   it('UnexplainedMemory charges all that comes after the first look, whatever threads had been sampled with before it', () => {

@@ -148,7 +148,7 @@ export class MemoryWatch {
     const newsBytes = this.#isGrowing ? GROWTH_BYTES : NOISE_BYTES;
     return suspects.some((thread) => {
       if (thread.isToBeSettled) return true;
-      const bytes = this.#memory.boundOf(thread, rssBytes, thread.committedBytes);
+      const bytes = this.#memory.boundOf(thread, rssBytes, thread.stated);
       const moreBytes = bytes - thread.lastSample.unexplainedBytes;
       const isMuch = moreBytes > thread.roomBytes * NEWS_ROOM_SHARE;
       return bytes > maxOf(thread) || (moreBytes > newsBytes && (isDue || isMuch));
@@ -201,8 +201,8 @@ export class MemoryWatch {
   #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
     this.#ended = null;
     const readings = Array.from(ended.readings, ([thread, then]): [SupervisedThread, ThreadReading] => {
-      const { committedBytes } = later?.get(thread) ?? then;
-      return [thread, { ...then, committedBytes }];
+      const { committedBytes, offHeapBytes } = later?.get(thread) ?? then;
+      return [thread, { ...then, committedBytes, offHeapBytes }];
     });
     this.#memory.rest(ended.whole, new Map(readings));
     this.#restedAt = performance.now();

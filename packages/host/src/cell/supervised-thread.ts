@@ -17,6 +17,7 @@ import { LookPace } from './look-pace.ts';
 import { residentBytes } from './resident-bytes.ts';
 import { Silence } from './silence.ts';
 import { TaskStat } from './task-stat.ts';
+import type { StatedMemory } from './memory-balance.ts';
 import type { ThreadReading } from './unexplained-memory.ts';
 
 /** A limit that a thread is over. */
@@ -58,8 +59,6 @@ export class SupervisedThread {
   isWatched = false;
   /** It has not loaded its servlet yet. */
   isStarting = true;
-  /** What the thread's heaps take from the process, garbage and free pages included. */
-  committedBytes = 0;
   readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
   readonly #abort = new AbortController();
@@ -70,6 +69,8 @@ export class SupervisedThread {
   /** Its heap is being taken down, for which it takes memory that is none of its own. */
   #isTakenDown = false;
   #sampling: Promise<void> | null = null;
+  /** What the thread takes from the process by its statistics, garbage and free pages included. */
+  #committedBytes = 0;
   /** It has been sampled since it is watched. */
   #isKnown = false;
   /** What it is charged with may be in its heap: it had not answered. */
@@ -349,13 +350,18 @@ export class SupervisedThread {
     return this.#watchedCpuMaxMs - usedMs - (this.#now() - this.#sampledAt);
   }
 
+  /** As it was sampled last. */
+  get stated(): StatedMemory {
+    return { committedBytes: this.#committedBytes, offHeapBytes: this.lastSample.offHeapBytes };
+  }
+
   /** What the kernel says of it now, beside what was sampled last. */
   reading(): ThreadReading {
     // One in a native call does not answer, and goes on to take memory also when it is to end.
     if (this.isAsked || this.isEnding) this.askKernel();
-    const { committedBytes, isSuspect, isEnding, lastSample } = this;
+    const { stated, isSuspect, isEnding, lastSample } = this;
     const faults = this.#task?.faults() ?? null;
-    return { committedBytes, faults, cpuMs: lastSample.cpuMs, isSuspect, isEnding };
+    return { ...stated, faults, cpuMs: lastSample.cpuMs, isSuspect, isEnding };
   }
 
   /**
@@ -394,13 +400,14 @@ export class SupervisedThread {
   }
 
   #judge(heap: HeapInfo, cpuMs: number): void {
-    const { lastSample, committedBytes } = this;
+    const { lastSample } = this;
+    const committedBytes = this.#committedBytes;
     lastSample.cpuMs = cpuMs;
     lastSample.heapBytes = heap.used_heap_size;
     lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
-    this.committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
+    this.#committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
     this.#ownPace.see(this.#statedBytes);
-    if (this.#chargedUnheard) this.#explain(this.committedBytes - committedBytes);
+    if (this.#chargedUnheard) this.#explain(this.#committedBytes - committedBytes);
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
     if (overBytes !== null) this.#onOver(overBytes);
     else if (this.isWatched) this.#holdToCpu(cpuMs);

@@ -1,0 +1,58 @@
+/** What a thread takes from its process by its own statistics. Both may be garbage. */
+export interface StatedMemory {
+  /** Pages of its heap and what it has beside it. */
+  committedBytes: number;
+  /** Of that, what is not in its heap. */
+  offHeapBytes: number;
+}
+
+/**
+ * What a thread has taken beyond what its statistics show, since it was begun. What it has less of by its statistics may be in the process still: V8 keeps
+ * the pages of a heap for the next garbage, the allocator those of buffers. Such pages are nobody's charge; they are taken first when the same kind
+ * comes again, and are good for nothing else. So what is hidden behind them is never more than the peak of the kind, less what there is of it.
+ */
+export class MemoryBalance {
+  /** Beyond the statistics, kept pages included. Less than 0: buffers are counted that have been given back, or were never touched. */
+  readonly #beyondBytes: number;
+  /** Of the heap, at the most. */
+  readonly #keptHeapBytes: number;
+  /** Of buffers, at the most. */
+  readonly #keptOffHeapBytes: number;
+
+  constructor(beyondBytes = 0, keptHeapBytes = 0, keptOffHeapBytes = 0) {
+    this.#beyondBytes = beyondBytes;
+    this.#keptHeapBytes = keptHeapBytes;
+    this.#keptOffHeapBytes = keptOffHeapBytes;
+  }
+
+  /** What it is charged with. */
+  get bytes(): number {
+    return Math.max(0, this.#beyondBytes - this.#keptHeapBytes - this.#keptOffHeapBytes);
+  }
+
+  /**
+   * It has taken so much, while its statistics became others. `isFirst`: what they were `before` was said some time before it was begun, and
+   * what they lack is not taken off what comes.
+   */
+  after(takenBytes: number, before: StatedMemory, now: StatedMemory, isFirst: boolean): MemoryBalance {
+    const offHeapBytes = now.offHeapBytes - before.offHeapBytes;
+    const heapBytes = now.committedBytes - before.committedBytes - offHeapBytes;
+    // V8 counts buffers that it has given back until it collects again, and no more than it counts. What else has become less was somebody else's.
+    const leastBytes = isFirst ? 0 : -now.offHeapBytes;
+    const beyondBytes = Math.max(leastBytes, this.#beyondBytes + takenBytes - heapBytes - offHeapBytes);
+    const keptHeapBytes = between(0, this.#keptHeapBytes - heapBytes, beyondBytes + now.offHeapBytes);
+    // What it counts less of has been given back before, as far as that is known.
+    const keptBytes = Math.min(this.#keptOffHeapBytes, this.#beyondBytes) - offHeapBytes;
+    return new MemoryBalance(beyondBytes, keptHeapBytes, between(0, keptBytes, Math.max(0, beyondBytes)));
+  }
+
+  /** The same, with a charge of no more than so much. */
+  atMost(bytes: number): MemoryBalance {
+    const tooMuchBytes = Math.max(0, this.bytes - bytes);
+    return new MemoryBalance(this.#beyondBytes - tooMuchBytes, this.#keptHeapBytes, this.#keptOffHeapBytes);
+  }
+}
+
+function between(least: number, value: number, most: number): number {
+  return Math.max(least, Math.min(value, most));
+}
