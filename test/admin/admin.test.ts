@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, readdirSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -277,6 +277,33 @@ describe('actions', () => {
     await sleep(3000);
     expect((await stateOf(started)).obituaries).toEqual([]);
     expect((await stateOf(started)).servlets[0]!.threadList[0]).toMatchObject({ cell, thread });
+  });
+
+  test('heap-snapshot of a thread at a request charges that with nothing of its own, and with what the request goes on to hoard', async () => {
+    const hoard = `
+      import { existsSync } from 'node:fs';
+      const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      export default async () => {
+        while (!existsSync(${JSON.stringify(join(stateDir, 'go'))})) await pause(10);
+        const held = [];
+        for (; held.length < 200; await pause(5)) held.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+        return 'hoarded ' + held.length;
+      };`;
+    const limits = { heapMb: 40, rssMb: 2000, wallMs: 60_000 };
+    await using started = await start({ hoard }, { limits }, { hoard: { spareThreads: 0, profile: 'trusted' } });
+    const answer = fetch(`${started.url}/hoard`);
+    const busy = await eventually(
+      async () => (await stateOf(started)).servlets[0]!.threadList[0],
+      (first) => first?.requests === 1 && first.state === 'ready',
+    );
+    const { cell, thread } = busy!;
+    expect((await act(started, { action: 'heap-snapshot', cell, thread })).status).toBe(200);
+    // Longer than it takes until all is looked at, whoever works.
+    await sleep(1500);
+    expect(started.host.ledger.obituaries).toEqual([]);
+    writeFileSync(join(stateDir, 'go'), '');
+    expect(await (await answer).text()).toContain('LIMIT_HEAP');
+    expect(started.host.ledger.obituaries).toMatchObject([{ servlet: 'hoard', cause: 'rss', limit: 'heapMb' }]);
   });
 
   test('reload has the next visitor meet the new version', async () => {

@@ -230,6 +230,65 @@ it.skipIf(!existsSync('/proc/self/task'))(
   },
 );
 
+describe('MemoryWatch.writeHeapSnapshot()', () => {
+  const MB = 1 << 20;
+  it.skipIf(!existsSync('/proc/self/task'))(
+    'writeHeapSnapshot() lays what it takes to no request, neither one that runs nor the next, and what comes then to that',
+    async () => {
+      const held: Buffer[] = [];
+      for (const isAtRequest of [true, false]) {
+        const told: number[] = [];
+        const thread = {
+          isWatched: isAtRequest,
+          isTakenDown: false,
+          get isSuspect(): boolean {
+            return this.isWatched && !this.isTakenDown;
+          },
+          isStarting: false,
+          isToBeSettled: false,
+          isAtPeak: false,
+          running: { current: isAtRequest ? 1 : 0 },
+          heapMaxBytes: 1024 * MB,
+          roomBytes: 1024 * MB,
+          lastSample: { unexplainedBytes: 0 },
+          sample: () => Promise.resolve(),
+          reading() {
+            return {
+              committedBytes: 0,
+              offHeapBytes: 0,
+              faults: 0,
+              cpuMs: 0,
+              isSuspect: this.isSuspect,
+              isEnding: false,
+            };
+          },
+          writeHeapSnapshot: async () => {
+            look();
+            held.push(Buffer.alloc(64 * MB, 1));
+          },
+          onUnexplained: (bytes: number) => void told.push(bytes / MB),
+        };
+        const supervised = thread as unknown as SupervisedThread;
+        const watch = new MemoryWatch(new Map([[1, supervised]]), { onCharged() {}, onBreach() {} });
+        const look = (): void => watch.look(residentBytes(), true, [supervised]);
+        if (isAtRequest) watch.begin(supervised);
+        look();
+        await watch.writeHeapSnapshot(supervised, 'file');
+        Object.assign(thread, { isWatched: true, running: { current: 1 } });
+        if (!isAtRequest) watch.begin(supervised);
+        look();
+        expect(told.at(-1)).toBe(0);
+        held.push(Buffer.alloc(32 * MB, 1));
+        look();
+        // What came while it was looked is sure a look later.
+        look();
+        expect(told.at(-1)).toBeGreaterThan(28);
+        expect(told.at(-1)).toBeLessThan(40);
+      }
+    },
+  );
+});
+
 describe('SupervisedThread', () => {
   it('SupervisedThread gives loading an allowance of its own', async () => {
     const load = `const until = performance.now() + 400; while (performance.now() < until);`;

@@ -298,7 +298,7 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   try {
     const thread = threads.get(lease);
     if (thread === undefined) throw new Error('the thread is gone');
-    await thread.writeHeapSnapshot(file);
+    await memory.writeHeapSnapshot(thread, file);
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
   }

@@ -127,6 +127,30 @@ export class MemoryWatch {
     this.#read(residentBytes(), []);
   }
 
+  /**
+   * The thread's heap is taken down to that file. What comes until then is laid to nobody: it takes much more memory than that heap. What comes after it
+   * is the doing of who works then.
+   * @throws Error when the thread is gone, or the file can't be written
+   */
+  async writeHeapSnapshot(thread: SupervisedThread, file: string): Promise<void> {
+    thread.isTakenDown = true;
+    try {
+      await thread.writeHeapSnapshot(file);
+    } finally {
+      // Its heap was collected for that.
+      await sampled([...this.#threads.values()], residentBytes());
+      const [whole, readings] = [this.#processReading(), this.#readings()];
+      thread.isTakenDown = false;
+      this.#seenRssBytes = whole.rssBytes;
+      if (this.#memory.isOpen) this.#memory.advance(whole, readings);
+      else {
+        this.#memory.rest(whole, readings);
+        this.#restedAt = performance.now();
+        if (thread.isSuspect) this.#memory.resume();
+      }
+    }
+  }
+
   onGone(thread: SupervisedThread): void {
     this.#memory.forget(thread);
     this.#started.delete(thread);

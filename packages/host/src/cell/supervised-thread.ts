@@ -59,6 +59,8 @@ export class SupervisedThread {
   isWatched = false;
   /** It has not loaded its servlet yet. */
   isStarting = true;
+  /** Its heap is being taken down, for which it takes memory that is none of its own. */
+  isTakenDown = false;
   readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
   readonly #abort = new AbortController();
@@ -66,8 +68,6 @@ export class SupervisedThread {
   /** What the kernel tells of it; null where its number is not known. */
   #task: TaskStat | null = null;
   #failure: Failure | null = null;
-  /** Its heap is being taken down, for which it takes memory that is none of its own. */
-  #isTakenDown = false;
   #sampling: Promise<void> | null = null;
   /** What the thread takes from the process by its statistics, garbage and free pages included. */
   #committedBytes = 0;
@@ -217,12 +217,7 @@ export class SupervisedThread {
   /** @throws Error when the thread is gone, or the file can't be written */
   async writeHeapSnapshot(file: string): Promise<void> {
     if (this.#worker === null) throw new Error('the thread is gone');
-    this.#isTakenDown = true;
-    try {
-      await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
-    } finally {
-      this.#isTakenDown = false;
-    }
+    await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
   }
 
   watch(cpuMaxMs: number): void {
@@ -243,7 +238,7 @@ export class SupervisedThread {
   /** May memory that comes now be its doing? Between two requests it does nothing. */
   get isSuspect(): boolean {
     return (
-      !this.#isTakenDown &&
+      !this.isTakenDown &&
       this.isWatched &&
       !this.isEnding &&
       (this.isStarting || this.order.unit === 'servlet' || this.running.current !== 0)
