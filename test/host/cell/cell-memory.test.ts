@@ -56,3 +56,30 @@ it('CellMemory leaves room for what V8 keeps of ended threads, as long as it doe
   leases.clear();
   expect(gone(400)).toBe(244);
 });
+
+it('CellMemory leaves room for heap snapshots while they are taken, and then for what they left, once for those of one time', () => {
+  const memory = memoryOf(100);
+  let rssMb = 120;
+  memory.sample = () => rssMb * MB;
+  const room = (): number => memory.wallBytes() / MB - 164;
+  memory.onSnapshot(300 * MB);
+  rssMb = 200;
+  memory.onSnapshot(300 * MB);
+  expect(room()).toBe(600);
+  rssMb = 320;
+  memory.onSnapshotOver();
+  expect(room()).toBe(600);
+  rssMb = 270;
+  memory.onSnapshotOver();
+  expect(room()).toBe(150);
+  // A later one has the pages of those.
+  memory.onSnapshot(300 * MB);
+  rssMb = 280;
+  memory.onSnapshotOver();
+  expect(room()).toBe(160);
+  // No more than it may have: the rest was somebody else's.
+  memory.onSnapshot(40 * MB);
+  rssMb = 400;
+  memory.onSnapshotOver();
+  expect(room()).toBe(200);
+});

@@ -34,8 +34,6 @@ export class CellMemory {
   ownWallBytes = 0;
   /** Before any servlet was loaded. */
   baseBytes = 0;
-  /** Beyond what its threads may hold, for what an operator has it do. */
-  extraBytes = 0;
   /** When to look again. */
   readonly pace: LookPace = new LookPace(undefined, AFTER_SUPERVISOR);
   readonly #threads: CellThreads;
@@ -47,6 +45,11 @@ export class CellMemory {
   #keptUntil = 0;
   /** The most that the caps of its threads came to at a time, until then. */
   #capBytes = 0;
+  /** Beyond what its threads may hold: what heap snapshots may take, and what those left that are over. */
+  #snapshotBytes = 0;
+  #snapshotLeftBytes = 0;
+  #snapshotCount = 0;
+  #beforeSnapshotBytes = 0;
   readonly #now: () => number;
   /** At so much room it is pressed. */
   #pressedBytes = Infinity;
@@ -107,6 +110,19 @@ export class CellMemory {
     this.baseBytes += WARM_BYTES;
   }
 
+  /** A thread's heap is being taken down, for which it may have so much more. */
+  onSnapshot(maxBytes: number): void {
+    if (this.#snapshotCount++ === 0) this.#beforeSnapshotBytes = this.sample();
+    this.#snapshotBytes += maxBytes;
+  }
+
+  /** That is over. When none is under way, it may have more what they left: the allocator keeps it for whatever comes, as long as the process lives. */
+  onSnapshotOver(): void {
+    if (--this.#snapshotCount > 0) return;
+    this.#snapshotLeftBytes += Math.max(0, this.sample() - this.#beforeSnapshotBytes);
+    this.#snapshotBytes = this.#snapshotLeftBytes = Math.min(this.#snapshotBytes, this.#snapshotLeftBytes);
+  }
+
   /** A thread with such a cap is gone, and no longer among the others. What is there beyond what those hold is kept of its heap, and of those that ended before it. */
   onThreadGone(heapMaxBytes: number): void {
     let capBytes = heapMaxBytes;
@@ -143,9 +159,9 @@ export class CellMemory {
   /** What it is killed above: the operator's wall, or what its base, its threads' caps and what is kept of ended ones come to. */
   wallBytes(): number {
     if (this.#lastWallBytes !== null) return this.#lastWallBytes;
-    if (this.ownWallBytes > 0) return this.ownWallBytes + this.extraBytes;
+    if (this.ownWallBytes > 0) return this.ownWallBytes + this.#snapshotBytes;
     const { leases, openedCount } = this.#threads;
-    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.extraBytes;
+    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.#snapshotBytes;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
     // A servlet that takes memory of another kind must not be killed for it.
     if (this.keepsHeap) wall += this.#keptBytes;

@@ -306,15 +306,8 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     if (this.#heapSnapshot !== null) return Promise.reject(new Error('the thread is at one already'));
     const { promise } = (this.#heapSnapshot = Promise.withResolvers<void>());
     const { memory } = this.cell;
-    const extraBytes = this.heapMaxBytes * SNAPSHOT_SHARE;
-    const beforeBytes = memory.sample();
-    memory.extraBytes += extraBytes;
-    // What it took the allocator keeps in part, for whatever comes.
-    const leave = (): void => {
-      const keptBytes = Math.max(0, memory.sample() - beforeBytes);
-      memory.extraBytes -= Math.max(0, extraBytes - keptBytes);
-    };
-    const isOver = (): void => void setTimeout(leave, SNAPSHOT_AFTER_MS).unref();
+    memory.onSnapshot(this.heapMaxBytes * SNAPSHOT_SHARE);
+    const isOver = (): void => void setTimeout(() => memory.onSnapshotOver(), SNAPSHOT_AFTER_MS).unref();
     promise.then(isOver, isOver);
     this.cell.send({ type: 'heap-snapshot', lease: this.number, file });
     return promise;
