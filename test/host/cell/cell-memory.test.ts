@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { CellMemory } from '../../../packages/host/src/cell/cell-memory.ts';
+import { HEAP_FLAGS, KeptHeaps } from '../../../packages/host/src/cell/kept-heap.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
 
 const MB = 1 << 20;
@@ -35,16 +36,16 @@ it('CellMemory leaves room for what V8 keeps of ended threads, as long as it doe
   const room = (): number => memory.wallBytes() / MB;
   const gone = (rssMb: number): number => {
     memory.sample = () => rssMb * MB;
-    memory.onThreadGone(50 * MB);
+    memory.onThreadGone(50 * MB, 10 * MB);
     return room();
   };
   expect(room()).toBe(164);
   expect(gone(90)).toBe(164);
   expect(gone(140)).toBe(204);
   expect(gone(400)).toBe(214);
-  expect(memory.keepsHeap).toBe(true);
+  expect(memory.keptHeapBytes).toBe(HEAP_FLAGS.length === 0 ? 30 * MB : 0);
   nowMs = 12_000;
-  expect(memory.keepsHeap).toBe(false);
+  expect(memory.keptHeapBytes).toBe(0);
   expect(room()).toBe(164);
   // Another one holds 20 MB of it.
   const meter = new ThreadMeter();
@@ -82,4 +83,22 @@ it('CellMemory leaves room for heap snapshots while they are taken, and then for
   rssMb = 400;
   memory.onSnapshotOver();
   expect(room()).toBe(200);
+});
+
+it('KeptHeaps knows what ended threads have left, for some seconds, and nothing where it goes back at once', () => {
+  let nowMs = 0;
+  const kept = new KeptHeaps(true, () => nowMs);
+  expect(kept.bytes).toBe(0);
+  kept.add(30 * MB);
+  nowMs = 11_000;
+  kept.add(10 * MB);
+  nowMs = 22_999;
+  expect(kept.bytes).toBe(40 * MB);
+  nowMs = 23_000;
+  expect(kept.bytes).toBe(0);
+  kept.add(5 * MB);
+  expect(kept.bytes).toBe(5 * MB);
+  const none = new KeptHeaps(false, () => nowMs);
+  none.add(30 * MB);
+  expect(none.bytes).toBe(0);
 });

@@ -53,23 +53,23 @@ describe('SupervisedThread', () => {
     expect(thread.lastSample.heapBytes).toBeGreaterThan(MB);
   });
 
-  it('SupervisedThread has to be asked when it is watched anew, when its process bounds nothing, and when that has grown', async () => {
+  it('SupervisedThread has to be asked when it is watched anew, when another works, and when its process has grown', async () => {
     thread.watch(10_000);
-    expect(thread.look(100 * MB, true)).toBe(true);
+    expect(thread.look(100 * MB, 0)).toBe(true);
     await thread.sample(100 * MB);
-    expect(thread.look(100.5 * MB, true)).toBe(false);
-    expect(thread.look(100.5 * MB, false)).toBe(true);
-    expect(thread.look(102 * MB, true)).toBe(false);
+    expect(thread.look(100.5 * MB, 0)).toBe(false);
+    expect(thread.look(100.5 * MB, Infinity)).toBe(true);
+    expect(thread.look(102 * MB, 0)).toBe(false);
     // At once only if it is much of the room that is left, and else after a while.
-    expect(thread.look(350 * MB, true)).toBe(true);
+    expect(thread.look(350 * MB, 0)).toBe(true);
     nowMs += 50;
-    expect(thread.look(100.5 * MB, true)).toBe(false);
-    expect(thread.look(102 * MB, true)).toBe(true);
+    expect(thread.look(100.5 * MB, 0)).toBe(false);
+    expect(thread.look(102 * MB, 0)).toBe(true);
     thread.onOthersMemory();
-    expect(thread.look(100 * MB, true)).toBe(true);
+    expect(thread.look(100 * MB, 0)).toBe(true);
     await thread.sample(100 * MB);
     thread.watch(10_000);
-    expect(thread.look(100 * MB, true)).toBe(true);
+    expect(thread.look(100 * MB, 0)).toBe(true);
   });
 
   it('SupervisedThread tells of a new peak at once if that is much of the room that was left, and else after a while', async () => {
@@ -112,18 +112,18 @@ describe('SupervisedThread', () => {
     await thread.sample(100 * MB);
     const { heapBytes, offHeapBytes } = thread.lastSample;
     thread.adjust(heapBytes + offHeapBytes + 20 * MB);
-    thread.look(100 * MB, true);
+    thread.look(100 * MB, 0);
     expect(thread.lookAgainMs).toBe(10);
     let answered = thread.sample(100 * MB);
     expect(thread.lookAgainMs).toBe(30);
     nowMs += 15;
     expect(thread.lookAgainMs).toBe(15);
-    thread.look(121 * MB, true);
+    thread.look(121 * MB, 0);
     expect(thread.lookAgainMs).toBe(10);
     await answered;
     expect(thread.lookAgainMs).toBe(10);
     nowMs += 1000;
-    thread.look(100 * MB, true);
+    thread.look(100 * MB, 0);
     answered = thread.sample(100 * MB);
     nowMs += 31;
     expect(thread.lookAgainMs).toBe(10);
@@ -145,9 +145,10 @@ describe('SupervisedThread', () => {
     const grownBytes = stated() - before;
     expect(grownBytes).toBeGreaterThan(30 * MB);
     thread.adjust(stated() + (4 / 3) * grownBytes);
-    for (let look = 0; look < 2; look++) expect(thread.look(100 * MB, true)).toBe(false);
+    // So much may be hidden, and it is still below its cap.
+    for (let look = 0; look < 2; look++) expect(thread.look(100 * MB, grownBytes)).toBe(false);
     expect(thread.lookAgainMs).toBe(30);
-    expect(thread.look(100 * MB, false)).toBe(true);
+    expect(thread.look(100 * MB, 1.5 * grownBytes)).toBe(true);
     // It takes 4/3 as much as in those 30 ms, and may double its speed.
     expect(thread.lookAgainMs).toBeCloseTo(20);
   });
@@ -158,8 +159,8 @@ describe('SupervisedThread', () => {
     await thread.sample(100 * MB);
     const { heapBytes, offHeapBytes } = thread.lastSample;
     thread.adjust(heapBytes + offHeapBytes + 20 * MB);
-    expect(thread.look(119 * MB, true)).toBe(false);
-    expect(thread.look(121 * MB, true)).toBe(true);
+    expect(thread.look(119 * MB, 0)).toBe(false);
+    expect(thread.look(121 * MB, 0)).toBe(true);
   });
 
   it('SupervisedThread has to be asked when it can have used up its CPU time, and now and then', async () => {
@@ -170,9 +171,9 @@ describe('SupervisedThread', () => {
       thread.watch(cpuMaxMs);
       await thread.sample(100 * MB);
       nowMs += dueAfterMs - 1;
-      expect(thread.look(100 * MB, true)).toBe(false);
+      expect(thread.look(100 * MB, 0)).toBe(false);
       nowMs++;
-      expect(thread.look(100 * MB, true)).toBe(true);
+      expect(thread.look(100 * MB, 0)).toBe(true);
     }
   });
 
@@ -353,16 +354,18 @@ describe('LookPace', () => {
 
   it('LookPace looks sooner the less room is left, within bounds, while it is not known how fast it grows', () => {
     expect([-1, 0, 8, 100, 120, 1000].map((roomMb) => paced([0, 0, roomMb])[0])).toEqual([10, 10, 10, 25, 30, 50]);
-    expect(paced([0, 12, 20], [10, 12, 20], [1000, 12, 20])).toEqual([10, 30, 10]);
+    expect(paced([0, 12, 60], [10, 12, 60], [1000, 12, 60])).toEqual([12, 30, 12]);
   });
 
-  it('LookPace lets what does not grow rest for 30 ms at least', () => {
-    expect(paced([0, 12, 20], [10, 12, 20], [30, 11, 20])).toEqual([10, 30, 30]);
-    expect(paced([0, 12, 200], [10, 12, 200])).toEqual([47, 47]);
+  it('LookPace lets what does not grow rest for 15 to 30 ms by the room that is left, and longer only in much', () => {
+    expect(paced([0, 12, 60], [10, 12, 60], [30, 11, 60])).toEqual([12, 30, 30]);
+    expect([6, 20, 30, 60, 188].map((roomMb) => paced([0, 12, 12 + roomMb], [10, 12, 12 + roomMb])[1])).toEqual([
+      15, 20, 30, 30, 47,
+    ]);
   });
 
   it('LookPace lets what another sees first rest for longer, as long as it does not grow', () => {
-    const pace = new LookPace(() => nowMs, { quietMs: 100, maxMs: 100 });
+    const pace = new LookPace(() => nowMs, { quietMs: 100, quietMinMs: 100, maxMs: 100 });
     const next = (afterMs: number, mb: number): number => {
       nowMs += afterMs;
       pace.see(mb * MB);
@@ -380,7 +383,7 @@ describe('LookPace', () => {
   });
 
   it('LookPace does not take what falls and rises again for growth', () => {
-    expect(paced([0, 16, 24], [30, 12, 24], [30, 15, 24]).slice(1)).toEqual([30, 30]);
+    expect(paced([0, 16, 60], [30, 12, 60], [30, 15, 60]).slice(1)).toEqual([30, 30]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { KEPT_HEAP_MS } from './kept-heap.ts';
+import { KEPT_HEAP_MS, KeptHeaps } from './kept-heap.ts';
 import type { Lease } from './lease.ts';
 import { LookPace, type LookTimes } from './look-pace.ts';
 import { residentBytesIn } from './resident-bytes.ts';
@@ -19,7 +19,7 @@ const PER_ENDED_THREAD_BYTES = 4 << 20;
 const WARM_BYTES = 32 << 20;
 
 /** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
-const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, maxMs: 100 };
+const AFTER_SUPERVISOR: LookTimes = { quietMs: 100, quietMinMs: 100, maxMs: 100 };
 
 /** The threads of the process, and how many it has had. */
 export interface CellThreads {
@@ -50,6 +50,7 @@ export class CellMemory {
   #snapshotLeftBytes = 0;
   #snapshotCount = 0;
   #beforeSnapshotBytes = 0;
+  readonly #keptHeaps: KeptHeaps;
   readonly #now: () => number;
   /** At so much room it is pressed. */
   #pressedBytes = Infinity;
@@ -57,6 +58,7 @@ export class CellMemory {
   constructor(threads: CellThreads, now: () => number = () => performance.now()) {
     this.#threads = threads;
     this.#now = now;
+    this.#keptHeaps = new KeptHeaps(undefined, now);
   }
 
   /** Of that process, from now on. Where there is no /proc the wall does not stand, as `custodian doctor` says. */
@@ -123,8 +125,9 @@ export class CellMemory {
     this.#snapshotBytes = this.#snapshotLeftBytes = Math.min(this.#snapshotBytes, this.#snapshotLeftBytes);
   }
 
-  /** A thread with such a cap is gone, and no longer among the others. What is there beyond what those hold is kept of its heap, and of those that ended before it. */
-  onThreadGone(heapMaxBytes: number): void {
+  /** A thread with such a cap and heap is gone, and no longer among the others. What is there beyond what those hold is kept of its heap, and of those that ended before it. */
+  onThreadGone(heapMaxBytes: number, heapBytes: number): void {
+    this.#keptHeaps.add(heapBytes);
     let capBytes = heapMaxBytes;
     let restBytes = this.sample() - this.baseBytes;
     for (const lease of this.#threads.leases.values()) {
@@ -132,15 +135,15 @@ export class CellMemory {
       restBytes -= lease.meter.heldBytes;
     }
     const now = this.#now();
-    this.#capBytes = this.keepsHeap ? Math.max(this.#capBytes, capBytes) : capBytes;
+    this.#capBytes = now < this.#keptUntil ? Math.max(this.#capBytes, capBytes) : capBytes;
     // A later heap takes its pages from there first, so that no more is kept than there ever were heaps at a time.
     this.#keptBytes = Math.min(Math.max(0, restBytes), this.#capBytes);
     this.#keptUntil = now + KEPT_HEAP_MS;
   }
 
-  /** May a thread take memory that the process has already, so that it does not show? See {@link KEPT_HEAP_MS}. */
-  get keepsHeap(): boolean {
-    return this.#now() < this.#keptUntil;
+  /** What a thread's heap may take of what the process has already, so that it does not show. */
+  get keptHeapBytes(): number {
+    return this.#keptHeaps.bytes;
   }
 
   /** How much it is now; 0 where the system does not say. */
@@ -164,7 +167,7 @@ export class CellMemory {
     let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.#snapshotBytes;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
     // A servlet that takes memory of another kind must not be killed for it.
-    if (this.keepsHeap) wall += this.#keptBytes;
+    if (this.#now() < this.#keptUntil) wall += this.#keptBytes;
     return wall + (openedCount - leases.size) * PER_ENDED_THREAD_BYTES;
   }
 }

@@ -12,6 +12,7 @@ import { CODE_RANGE_MB } from '../jail/data-limit.ts';
 import { type Jail, jailed, type JailedCommand, JailError } from '../jail/jail.ts';
 import { removeTree } from '../remove-tree.ts';
 import { ByteBudget } from './byte-budget.ts';
+import { HEAP_FLAGS } from './kept-heap.ts';
 import { cellFlags, jailReadable } from './profile.ts';
 
 // `.ts` in a checkout, `.js` in a package: as this file is.
@@ -25,10 +26,6 @@ const STDERR_KEPT_CHARS = 8 * 1024;
 const STDERR_BYTES_PER_SECOND = 64 * 1024;
 /** What a supervisor says is a few lines; a guest that writes to its descriptor must not keep the acceptor busy. */
 const CONTROL_BYTES_PER_SECOND = 1 << 20;
-
-/** What V8 keeps of an ended thread's heap goes back to the system at once. Node 24's V8 has no such flag, and keeps it for 8 s; a flag that a later one lacks would keep it from starting. */
-const HEAP_FLAGS =
-  Number.parseInt(process.versions.node, 10) === 26 ? ['--no-memory-pool-share-memory-on-teardown'] : [];
 
 /** Where and how cells are started. */
 export interface ProcessSite {

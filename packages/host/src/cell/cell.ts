@@ -190,7 +190,7 @@ export class Cell implements Closable {
     this.#begun.resolve();
     this.leases.delete(lease.number);
     this.#stuck.delete(lease);
-    this.memory.onThreadGone(lease.heapMaxBytes);
+    this.memory.onThreadGone(lease.heapMaxBytes, lease.meter.peakHeapBytes);
     void this.bound();
     if (this.isRetired && this.leases.size === 0) void this.close();
   }

@@ -275,10 +275,11 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
   }
 
-  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? Or need it not grow for that? */
+  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? Or may the thread take the rest of it without any growth? */
   takesRoom(): boolean {
     const { memory } = this.cell;
-    return memory.keepsHeap || memory.grownBytes() > (this.heapMaxBytes - this.meter.heldBytes) * BURST_SHARE;
+    const roomBytes = this.heapMaxBytes - this.meter.heldBytes;
+    return memory.grownBytes() > roomBytes * BURST_SHARE || memory.keptHeapBytes > roomBytes * (1 - BURST_SHARE);
   }
 
   /** The thread takes its time: it is given nothing more, and what waits behind the running request is asked back. */

@@ -20,7 +20,7 @@ import {
 import { Piscina } from 'piscina';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { CpuMeter } from './cpu-meter.ts';
-import { KEPT_HEAP_MS } from './kept-heap.ts';
+import { KeptHeaps } from './kept-heap.ts';
 import { libraryPart } from './library-part.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
@@ -87,8 +87,7 @@ let lastReport = 0;
 /** What the process had when that was made, and when it was looked at last. */
 let lastReportRssBytes = 0;
 let lastRssBytes = 0;
-/** Until then a thread may take the pages of one that has ended, so that the process does not grow. */
-let heapKeptUntil = -Infinity;
+const keptHeaps = new KeptHeaps();
 /** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
 let meter = new CpuMeter();
 /** To be told of when what is done now is done. */
@@ -276,7 +275,7 @@ function startThread(order: LeaseOrder): void {
     (over) => breach(thread, over.cause, over.value, over.max),
     (failure) => {
       threads.delete(order.lease);
-      heapKeptUntil = performance.now() + KEPT_HEAP_MS;
+      keptHeaps.add(thread.stated.committedBytes - thread.stated.offHeapBytes);
       memory.onGone(thread);
       for (const other of threads.values()) other.onOthersMemory();
       if (order.guest !== null) void removeTree(order.guest.tempDir).catch(() => {});
@@ -331,8 +330,8 @@ function tick(): void {
   const rssBytes = residentBytes();
   lastRssBytes = rssBytes;
   if (rssBytes > lastReportRssBytes + GROWN_BYTES) report(watched);
-  const isBounded = watched.length === 1 && now > heapKeptUntil;
-  const due = watched.filter((thread) => thread.look(rssBytes, isBounded));
+  const hiddenBytes = watched.length === 1 ? keptHeaps.bytes : Infinity;
+  const due = watched.filter((thread) => thread.look(rssBytes, hiddenBytes));
   const asked = isFull ? all : due;
   // One that has not answered since the last look is in a native call, and is not waited for again.
   const waitedFor = asked.filter((thread) => !thread.isAsked);

@@ -83,7 +83,7 @@ export class SupervisedThread {
   readonly #pace: LookPace;
   /** By what it says itself. */
   readonly #ownPace: LookPace;
-  /** Of the process, when it was looked at last, and whether that bounds what the thread can have taken. */
+  /** Of the process, when it was looked at last, and whether by that the thread can't be over its cap. */
   #rssBytes = 0;
   #isBounded = true;
   /** When it was asked for the last sample, and what the process had then. */
@@ -308,19 +308,18 @@ export class SupervisedThread {
   }
 
   /**
-   * A look at it from outside: the process has so much memory. `isBounded`: it can have taken no more than that has grown by, but for free pages that
-   * were in its heap, since no other thread works, and none has left its own. `true`: it has to be asked, which costs more.
+   * A look at it from outside: the process has so much memory. `hiddenBytes`: so much the thread can have taken without any growth of that, from heaps
+   * that ended threads have left, or where another one works, which may have given back as much; `true`: it has to be asked, which costs more.
    */
-  look(rssBytes: number, isBounded: boolean): boolean {
+  look(rssBytes: number, hiddenBytes: number): boolean {
     this.#rssBytes = rssBytes;
-    this.#isBounded = isBounded;
+    this.#isBounded = hiddenBytes <= this.roomBytes - this.#grownBytes;
     this.#pace.see(rssBytes);
     return (
       !this.#isKnown ||
-      !isBounded ||
+      !this.#isBounded ||
       this.#cap.isPending ||
       this.#hasNews ||
-      this.#heldBytes + this.#grownBytes > this.heapMaxBytes ||
       this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
       this.#cpuLeftMs <= 0
     );
