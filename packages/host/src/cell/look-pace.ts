@@ -2,8 +2,6 @@
 const LOOK_MIN_MS = 10;
 /** Hardly a thread fills memory faster, page by page: the kernel has to clear each of them first. */
 const BYTES_PER_MS = 4 << 20;
-/** What begins to fill memory while nobody looks is through with a small room so fast, as a rule. */
-const BURST_BYTES_PER_MS = 1 << 20;
 /** How much of a peak is forgotten at each look, so that what falls and rises again is not taken for growth. */
 const FORGOTTEN_SHARE = 1 / 8;
 /** How fast it grew so long ago says nothing. */
@@ -11,15 +9,14 @@ const STALE_MS = 200;
 
 /** How long it may take until the next look. */
 export interface LookTimes {
-  /** At what does not grow, the less the less room is left, and at least the other. */
+  /** At what does not grow, however little room is left. */
   quietMs: number;
-  quietMinMs: number;
   /** At anything. */
   maxMs: number;
 }
 
 /** Of who is the first to see what a thread takes. */
-const FIRST: LookTimes = { quietMs: 30, quietMinMs: 15, maxMs: 50 };
+const FIRST: LookTimes = { quietMs: 30, maxMs: 50 };
 
 /**
  * When to look again at something's memory: before it can be at its maximum, where that is possible, and else by how fast it grows. A look
@@ -50,12 +47,11 @@ export class LookPace {
 
   /** In how many ms to look again at what has so much room left. */
   nextMs(roomBytes: number): number {
-    const { quietMs, quietMinMs, maxMs } = this.#times;
+    const { quietMs, maxMs } = this.#times;
     const soonestMs = Math.min(maxMs, roomBytes / BYTES_PER_MS);
     if (roomBytes <= 0 || this.#bytesPerMs === null) return Math.max(LOOK_MIN_MS, soonestMs);
     // It may double its speed until then.
     const expectedMs = roomBytes / (2 * this.#bytesPerMs);
-    const restMs = Math.max(quietMinMs, Math.min(quietMs, roomBytes / BURST_BYTES_PER_MS));
-    return Math.max(LOOK_MIN_MS, Math.min(expectedMs, Math.max(restMs, soonestMs)));
+    return Math.max(LOOK_MIN_MS, Math.min(expectedMs, Math.max(quietMs, soonestMs)));
   }
 }
