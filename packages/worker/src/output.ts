@@ -10,6 +10,8 @@ const LINE_MIN_BYTES = 64;
 /** For what says how much of a line was cut. */
 const MARK_BYTES = 48;
 const TELL_MS = 1000;
+/** By this name Node tells the streams of a thread that its supervisor has taken what they printed. */
+const TAKEN = 'kStdioWantsMoreDataCallback';
 
 // As they were before the servlet ran, which could else print more than it may, or have a line fail that is over.
 const now: () => number = performance.now.bind(performance);
@@ -31,9 +33,26 @@ export function replaceOutput(writer: FrameWriter, maxBytesPerSecond: number): v
     ['stdout', stdout],
     ['stderr', stderr],
   ] as const) {
+    retire(process[name], stream);
     Object.defineProperty(process, name, { value: stream, configurable: false, enumerable: true, writable: false });
   }
+  // By Node's own console go its warnings, and it keeps the streams that it has once printed to.
+  Object.assign(globalThis.console, { _stdout: stdout, _stderr: stderr });
   globalThis.console = new Console({ stdout, stderr });
+}
+
+/**
+ * Node has nothing more to do with a stream of the thread: what was printed before goes out now, as a write that is open would go on
+ * among methods that a guest has replaced; and the one in its place is told when that has been taken, which is nothing to it.
+ */
+function retire(stream: Writable, successor: Writable): void {
+  const members = Object.getPrototypeOf(stream) as Record<symbol, () => void>;
+  for (const key of Object.getOwnPropertySymbols(members)) {
+    if (key.description !== TAKEN) continue;
+    do members[key]?.call(stream);
+    while (stream.writableLength > 0);
+    Object.defineProperty(successor, key, { value: () => {} });
+  }
 }
 
 /** So much output a second; the rest is dropped and counted, so that a flood costs the thread and nobody else. */
