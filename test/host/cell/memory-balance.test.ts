@@ -13,6 +13,10 @@ interface Step {
   /** Of garbage in the heap V8 keeps so much for the next; it gives back so much that it had kept. */
   heapKept: number;
   heapGivenBack: number;
+  /** And so much of it stays in its statistics; of that it gives back so much unsaid, and says so of that much. */
+  heapFree: number;
+  heapFreeGivenBack: number;
+  heapSaid: number;
   offHeap: 'touched' | 'untouched' | 'freed' | 'freed unsaid' | 'said';
   offHeapMb: number;
   offHeapKept: number;
@@ -24,6 +28,9 @@ interface Step {
 class Model {
   heap = 0;
   heapKept = 0;
+  /** Counted, with nothing in it; what of that is not there. */
+  heapFree = 0;
+  heapAbsent = 0;
   buffers = 0;
   buffersKept = 0;
   /** Counted, and not there: not touched yet; given back, and said at the next collection only. */
@@ -40,25 +47,32 @@ class Model {
   }
 
   get resident(): number {
-    return this.heap + this.heapKept + this.buffers + this.buffersKept + this.shared;
+    return this.heap + this.heapFree + this.heapKept + this.buffers + this.buffersKept + this.shared;
   }
 
   /** What can be hidden behind it: pages that may be kept, and what is counted without being there. */
   get excuse(): number {
-    return this.mostHeap - this.heap + (this.mostCounted - this.counted) + this.untouched + this.unsaid;
+    const absent = this.heapAbsent + this.untouched + this.unsaid;
+    return this.mostHeap - this.heap + (this.mostCounted - this.counted) + absent;
   }
 
   reading(isSuspect: boolean): ThreadReading {
     const { heap, counted, touched } = this;
-    const statistics = { committedBytes: (heap + counted) * MB, offHeapBytes: counted * MB };
+    const free = this.heapFree + this.heapAbsent;
+    const statistics = {
+      committedBytes: (heap + free + counted) * MB,
+      offHeapBytes: counted * MB,
+      freeHeapBytes: free * MB,
+    };
     return { ...statistics, faults: touched * PAGES_PER_MB, cpuMs: touched, isSuspect, isEnding: false };
   }
 
   does(step: Step): void {
     this.heapKept -= Math.min(this.heapKept, step.heapGivenBack);
     this.buffersKept -= Math.min(this.buffersKept, step.offHeapGivenBack);
+    this.#giveBackFree(step);
     if (step.heap > 0) this.#growHeap(Math.min(step.heap, MOST - this.heap));
-    else this.#collect(Math.min(-step.heap, this.heap), step.heapKept);
+    else this.#collect(Math.min(-step.heap, this.heap), step);
     this.#changeOffHeap(step);
     this.shared = Math.max(0, this.shared + step.shared);
     this.touched += Math.max(0, step.shared);
@@ -73,15 +87,28 @@ class Model {
   }
 
   #growHeap(mb: number): void {
-    const inKept = Math.min(mb, this.heapKept);
+    const inFree = Math.min(mb, this.heapFree);
+    const inAbsent = Math.min(mb - inFree, this.heapAbsent);
+    const inKept = Math.min(mb - inFree - inAbsent, this.heapKept);
+    this.heapFree -= inFree;
+    this.heapAbsent -= inAbsent;
     this.heapKept -= inKept;
-    this.touched += mb - inKept;
+    this.touched += mb - inFree - inKept;
     this.heap += mb;
   }
 
-  #collect(mb: number, kept: number): void {
+  #collect(mb: number, { heapFree, heapKept }: Step): void {
+    const free = Math.min(mb, heapFree);
     this.heap -= mb;
-    this.heapKept += Math.min(mb, kept);
+    this.heapFree += free;
+    this.heapKept += Math.min(mb - free, heapKept);
+  }
+
+  #giveBackFree({ heapFreeGivenBack, heapSaid }: Step): void {
+    this.heapAbsent -= Math.min(this.heapAbsent, heapSaid);
+    const mb = Math.min(this.heapFree, heapFreeGivenBack);
+    this.heapFree -= mb;
+    this.heapAbsent += mb;
   }
 
   #changeOffHeap({ offHeap, offHeapMb, offHeapKept }: Step): void {
@@ -122,12 +149,23 @@ class Watched {
 
   constructor(models: Model[]) {
     this.#models = models;
-    this.#memory.open(this.#process, this.#readings);
+    this.#memory.open(this.#process, this.#readings(true));
+    this.look();
+  }
+
+  /** Their requests are over. */
+  rest(): void {
+    this.#memory.rest(this.#process, this.#readings(false));
+  }
+
+  /** They have the next ones. */
+  resume(): void {
+    this.#memory.resume();
     this.look();
   }
 
   look(): void {
-    this.#memory.advance(this.#process, this.#readings);
+    this.#memory.advance(this.#process, this.#readings(true));
   }
 
   chargedTo(model: Model): number {
@@ -142,8 +180,8 @@ class Watched {
     };
   }
 
-  get #readings(): Map<Model, ThreadReading> {
-    return new Map(this.#models.map((model) => [model, model.reading(true)]));
+  #readings(areSuspects: boolean): Map<Model, ThreadReading> {
+    return new Map(this.#models.map((model) => [model, model.reading(areSuspects)]));
   }
 }
 
@@ -151,6 +189,9 @@ const NOTHING: Step = {
   heap: 0,
   heapKept: 0,
   heapGivenBack: 0,
+  heapFree: 0,
+  heapFreeGivenBack: 0,
+  heapSaid: 0,
   offHeap: 'said',
   offHeapMb: 0,
   offHeapKept: 0,
@@ -162,6 +203,9 @@ const someStep: fc.Arbitrary<Step> = fc.record({
   heap: fc.oneof(fc.constant(0), fc.integer({ min: -MOST, max: MOST })),
   heapKept: someMb,
   heapGivenBack: someMb,
+  heapFree: someMb,
+  heapFreeGivenBack: someMb,
+  heapSaid: someMb,
   offHeap: fc.constantFrom('touched', 'untouched', 'freed', 'freed unsaid', 'said'),
   offHeapMb: someMb,
   offHeapKept: someMb,
@@ -188,6 +232,29 @@ describe('MemoryBalance', () => {
         watched.look();
         expect(watched.chargedTo(model)).toBe(model.shared);
       }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('MemoryBalance charges a request that takes no shared memory with nothing, whatever its thread gives back before and in it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(someStep, fc.boolean()), { minLength: 1, maxLength: 200, size: 'max' }),
+        (steps) => {
+          const model = new Model();
+          const watched = new Watched([model]);
+          for (const [step, isOver] of steps) {
+            model.does({ ...step, shared: 0 });
+            if (isOver) {
+              watched.rest();
+              model.does({ ...step, heap: 0, offHeap: 'said', shared: 0 });
+              watched.rest();
+              watched.resume();
+            } else watched.look();
+            expect(watched.chargedTo(model)).toBe(0);
+          }
+        },
+      ),
       { numRuns: 1000 },
     );
   });

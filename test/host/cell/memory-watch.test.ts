@@ -162,7 +162,15 @@ describe('MemoryWatch.apart()', () => {
       heapMaxBytes: 1024 * MB,
       lastSample: { unexplainedBytes: 0 },
       sample: () => Promise.resolve(),
-      reading: () => ({ committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
+      reading: () => ({
+        committedBytes: 0,
+        offHeapBytes: 0,
+        freeHeapBytes: 0,
+        faults: 0,
+        cpuMs: 0,
+        isSuspect: true,
+        isEnding: false,
+      }),
       onUnexplained: charged.resolve,
     } as unknown as SupervisedThread;
     const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} });
@@ -177,7 +185,7 @@ describe('MemoryWatch.apart()', () => {
     async () => {
       const take = (): number => held.push(Buffer.alloc(64 * MB, 1));
       expect(await chargedAfter(take)).toBeGreaterThan(56);
-      expect(await chargedAfter((watch) => watch.apart(take))).toBeLessThan(8);
+      expect(await chargedAfter((watch) => watch.own.apart(take))).toBeLessThan(8);
     },
   );
 
@@ -188,7 +196,7 @@ describe('MemoryWatch.apart()', () => {
       const takeAndFree = (): Buffer => scryptSync('x', 'y', 32, { N: 1 << 16, r: 8, maxmem: 128 * MB });
       const charged = await chargedAfter((watch) => {
         held.push(Buffer.alloc(64 * MB, 1));
-        watch.apart(() => Array.from({ length: 3 }, takeAndFree));
+        watch.own.apart(() => Array.from({ length: 3 }, takeAndFree));
       });
       expect(charged).toBeGreaterThan(48);
       expect(charged).toBeLessThan(72);
@@ -208,12 +216,20 @@ it.skipIf(!existsSync('/proc/self/task'))(
         isToBeSettled: false,
         isAtPeak: false,
         running: { current: 1 },
-        stated: { committedBytes: 0, offHeapBytes: 0 },
+        stated: { committedBytes: 0, offHeapBytes: 0, freeHeapBytes: 0 },
         heapMaxBytes: 1024 * MB,
         roomBytes: roomMb * MB,
         lastSample: { unexplainedBytes: 0 },
         sample: () => Promise.resolve(),
-        reading: () => ({ committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect: true, isEnding: false }),
+        reading: () => ({
+          committedBytes: 0,
+          offHeapBytes: 0,
+          freeHeapBytes: 0,
+          faults: 0,
+          cpuMs: 0,
+          isSuspect: true,
+          isEnding: false,
+        }),
         onUnexplained: (bytes: number) => told.push(bytes),
       } as unknown as SupervisedThread;
       const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} });
@@ -255,6 +271,7 @@ describe('MemoryWatch.writeHeapSnapshot()', () => {
             return {
               committedBytes: 0,
               offHeapBytes: 0,
+              freeHeapBytes: 0,
               faults: 0,
               cpuMs: 0,
               isSuspect: this.isSuspect,

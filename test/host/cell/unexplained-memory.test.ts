@@ -120,7 +120,15 @@ class Scene {
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, { committedBytes: 0, offHeapBytes: 0, faults: 0, cpuMs: 0, isSuspect, isEnding: false });
+    this.#threads.set(name, {
+      committedBytes: 0,
+      offHeapBytes: 0,
+      freeHeapBytes: 0,
+      faults: 0,
+      cpuMs: 0,
+      isSuspect,
+      isEnding: false,
+    });
   }
 
   #of(name: string): ThreadReading {

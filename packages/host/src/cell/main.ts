@@ -245,14 +245,14 @@ function ownModules(modules: Record<string, string>): [url: string, text: string
 function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
   warmUp.onServlet();
-  memory.leaveOut(warmUp);
+  memory.own.leaveOut(warmUp);
   setImmediate(() => void giveModules(order, port1));
   return port2;
 }
 
 async function giveModules(order: LeaseOrder, port: MessagePort): Promise<void> {
   try {
-    const modules = meter.apart(() => memory.apart(() => modulesFor(order)));
+    const modules = meter.apart(() => memory.own.apart(() => modulesFor(order)));
     const { compile } = modules;
     if (compile !== null) compile.ahead = await warmUp.compile(meter.apart(() => compiledModules.toCompile(compile)));
     // It takes memory that the thread will need, and nobody else's modules pass through it.

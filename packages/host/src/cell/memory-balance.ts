@@ -4,6 +4,8 @@ export interface StatedMemory {
   committedBytes: number;
   /** Of that, what is not in its heap. */
   offHeapBytes: number;
+  /** Of that, pages of its heap with nothing in them. V8 counts some that it has given back, until it collects again. */
+  freeHeapBytes: number;
 }
 
 /**
@@ -12,7 +14,7 @@ export interface StatedMemory {
  * comes again, and are good for nothing else. So what is hidden behind them is never more than the peak of the kind, less what there is of it.
  */
 export class MemoryBalance {
-  /** Beyond the statistics, kept pages included. Less than 0: buffers are counted that have been given back, or were never touched. */
+  /** Beyond the statistics, kept pages included. Less than 0: buffers or pages of the heap are counted that have been given back, or were never touched. */
   readonly #beyondBytes: number;
   /** Of the heap, at the most. */
   readonly #keptHeapBytes: number;
@@ -37,13 +39,15 @@ export class MemoryBalance {
   after(takenBytes: number, before: StatedMemory, now: StatedMemory, isFirst: boolean): MemoryBalance {
     const offHeapBytes = now.offHeapBytes - before.offHeapBytes;
     const heapBytes = now.committedBytes - before.committedBytes - offHeapBytes;
-    // V8 counts buffers that it has given back until it collects again, and no more than it counts. What else has become less was somebody else's.
-    const leastBytes = isFirst ? 0 : -now.offHeapBytes;
+    // What it counts without having it is no more than it counts. What else has become less was somebody else's.
+    const countedBytes = now.offHeapBytes + now.freeHeapBytes;
+    const leastBytes = isFirst ? Math.min(0, this.#beyondBytes) : -countedBytes;
     const beyondBytes = Math.max(leastBytes, this.#beyondBytes + takenBytes - heapBytes - offHeapBytes);
-    const keptHeapBytes = between(0, this.#keptHeapBytes - heapBytes, beyondBytes + now.offHeapBytes);
+    const keptHeapBytes = between(0, this.#keptHeapBytes - heapBytes, beyondBytes + countedBytes);
     // What it counts less of has been given back before, as far as that is known.
-    const keptBytes = Math.min(this.#keptOffHeapBytes, this.#beyondBytes) - offHeapBytes;
-    return new MemoryBalance(beyondBytes, keptHeapBytes, between(0, keptBytes, Math.max(0, beyondBytes)));
+    const keptBytes = Math.min(this.#keptOffHeapBytes, this.#beyondBytes + before.freeHeapBytes) - offHeapBytes;
+    const keptMaxBytes = Math.max(0, beyondBytes + now.freeHeapBytes);
+    return new MemoryBalance(beyondBytes, keptHeapBytes, between(0, keptBytes, keptMaxBytes));
   }
 
   /** The same, with a charge of no more than so much. */

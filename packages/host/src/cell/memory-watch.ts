@@ -1,6 +1,7 @@
-import { PAGE_BYTES, residentBytes } from './resident-bytes.ts';
+import { OwnMemory } from './own-memory.ts';
+import { residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
-import { readAllFaults, TaskStat } from './task-stat.ts';
+import { readAllFaults } from './task-stat.ts';
 import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
@@ -32,11 +33,6 @@ interface Moment {
   readings: Map<SupervisedThread, ThreadReading>;
 }
 
-/** A thread that runs no servlet. `faults()`: null once it is gone. */
-export interface LeftOut {
-  faults(): number | null;
-}
-
 /** Holds each thread of this process to its cap with the memory that its statistics don't show. */
 export class MemoryWatch {
   readonly #threads: ReadonlyMap<number, SupervisedThread>;
@@ -53,14 +49,8 @@ export class MemoryWatch {
   #readAt = 0;
   /** How it was when nobody worked any longer. The threads have not been asked since. */
   #ended: Moment | null = null;
-  readonly #own = new TaskStat(process.pid);
-  /** Pages that this thread has touched first in what was {@link apart}. */
-  #apartFaults = 0;
-  /** What of them was there afterwards, for all that is known. */
-  #apartKeptBytes = 0;
-  #leftOut: LeftOut | null = null;
-  #leftOutBefore = 0;
-  #leftOutFaults = 0;
+  /** Of this process, and laid to nobody. */
+  readonly own: OwnMemory = new OwnMemory();
 
   /** `threads`: those that there are, by lease. */
   constructor(threads: ReadonlyMap<number, SupervisedThread>, findings: MemoryFindings) {
@@ -70,38 +60,10 @@ export class MemoryWatch {
 
   /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. */
   begin(thread: SupervisedThread): void {
-    this.#seenRssBytes = residentBytes() - this.#apartBytes;
+    this.#seenRssBytes = residentBytes() - this.own.read().bytes;
     if (this.#memory.isOpen) return;
     // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
     if (thread.isStarting || !this.#memory.resume()) this.#memory.open(this.#processReading(), this.#readings());
-  }
-
-  /**
-   * What this thread takes for that is laid to nobody. Node's stripper takes 30 MB when it is started, while the thread that it
-   * works for boots alone.
-   */
-  apart<T>(work: () => T): T {
-    const before = this.#footprint();
-    try {
-      return work();
-    } finally {
-      const after = this.#footprint();
-      if (before !== null && after !== null) {
-        const own = after.own - before.own;
-        const others = after.all - before.all - own;
-        // A page that was freed and touched again is two that were touched, and one that is there.
-        const grown = after.rssBytes - before.rssBytes - others * PAGE_BYTES;
-        this.#apartFaults += own;
-        this.#apartKeptBytes += Math.max(0, Math.min(own * PAGE_BYTES, grown));
-      }
-    }
-  }
-
-  /** What that thread of the process's own takes from now on is laid to nobody; it gives it back when it ends. */
-  leaveOut(thread: LeftOut): void {
-    if (this.#leftOut !== null) return;
-    this.#leftOut = thread;
-    this.#leftOutBefore = thread.faults() ?? 0;
   }
 
   /** Its servlet is loaded; what that took stays its own, but no request is charged with it. */
@@ -161,8 +123,9 @@ export class MemoryWatch {
    * is some time since it was looked at last.
    */
   look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {
-    if (this.#suspects().length > 0) this.#seenRssBytes = rssBytes - this.#apartBytes;
-    if (isLong || (this.#memory.isOpen && this.#hasNews(rssBytes - this.#apartBytes))) this.#read(rssBytes, asked);
+    const othersBytes = rssBytes - this.own.read().bytes;
+    if (this.#suspects().length > 0) this.#seenRssBytes = othersBytes;
+    if (isLong || (this.#memory.isOpen && this.#hasNews(othersBytes))) this.#read(rssBytes, asked);
   }
 
   #hasNews(rssBytes: number): boolean {
@@ -202,7 +165,7 @@ export class MemoryWatch {
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
-    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.#apartBytes)));
+    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.own.read().bytes)));
     for (const thread of this.#suspects()) {
       const bytes = this.#memory.chargedTo(thread);
       if (bytes > maxOf(thread) && !thread.excuses(bytes)) this.#findings.onBreach(thread, bytes, maxOf(thread));
@@ -225,8 +188,8 @@ export class MemoryWatch {
   #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
     this.#ended = null;
     const readings = Array.from(ended.readings, ([thread, then]): [SupervisedThread, ThreadReading] => {
-      const { committedBytes, offHeapBytes } = later?.get(thread) ?? then;
-      return [thread, { ...then, committedBytes, offHeapBytes }];
+      const { committedBytes, offHeapBytes, freeHeapBytes } = later?.get(thread) ?? then;
+      return [thread, { ...then, committedBytes, offHeapBytes, freeHeapBytes }];
     });
     this.#memory.rest(ended.whole, new Map(readings));
     this.#restedAt = performance.now();
@@ -256,22 +219,9 @@ export class MemoryWatch {
   }
 
   #processReading(): ProcessReading {
+    const own = this.own.read();
     const faults = readAllFaults();
-    const rssBytes = residentBytes() - this.#apartBytes;
-    return { rssBytes, faults: faults === null ? null : faults - this.#apartFaults - this.#leftOutFaults };
-  }
-
-  get #apartBytes(): number {
-    const faults = this.#leftOut?.faults() ?? null;
-    if (faults !== null) this.#leftOutFaults = Math.max(0, faults - this.#leftOutBefore);
-    // It has given back what it had, when it is gone; that it touched it stays so.
-    return this.#apartKeptBytes + (faults === null ? 0 : this.#leftOutFaults * PAGE_BYTES);
-  }
-
-  /** Pages that this thread has touched first, and all threads; null where the system does not say. */
-  #footprint(): { own: number; all: number; rssBytes: number } | null {
-    const [own, all] = [this.#own.faults(), readAllFaults()];
-    return own === null || all === null ? null : { own, all, rssBytes: residentBytes() };
+    return { rssBytes: residentBytes() - own.bytes, faults: faults === null ? null : faults - own.faults };
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {

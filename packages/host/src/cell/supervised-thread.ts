@@ -71,6 +71,7 @@ export class SupervisedThread {
   #sampling: Promise<void> | null = null;
   /** What the thread takes from the process by its statistics, garbage and free pages included. */
   #committedBytes = 0;
+  #freeHeapBytes = 0;
   /** It has been sampled since it is watched. */
   #isKnown = false;
   /** What it is charged with may be in its heap: it had not answered. */
@@ -346,7 +347,8 @@ export class SupervisedThread {
 
   /** As it was sampled last. */
   get stated(): StatedMemory {
-    return { committedBytes: this.#committedBytes, offHeapBytes: this.lastSample.offHeapBytes };
+    const { offHeapBytes } = this.lastSample;
+    return { committedBytes: this.#committedBytes, offHeapBytes, freeHeapBytes: this.#freeHeapBytes };
   }
 
   /** What the kernel says of it now, beside what was sampled last. */
@@ -400,6 +402,7 @@ export class SupervisedThread {
     lastSample.heapBytes = heap.used_heap_size;
     lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.#committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
+    this.#freeHeapBytes = Math.max(0, heap.total_physical_size - heap.used_heap_size);
     this.#ownPace.see(this.#statedBytes);
     if (this.#chargedUnheard) this.#explain(this.#committedBytes - committedBytes);
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);

@@ -26,6 +26,7 @@ interface Mark<Thread> {
 const NEWBORN: ThreadReading = {
   committedBytes: 0,
   offHeapBytes: 0,
+  freeHeapBytes: 0,
   faults: 0,
   cpuMs: 0,
   isSuspect: false,
@@ -58,21 +59,28 @@ export class UnexplainedMemory<Thread> {
 
   /** Somebody works: what comes from now on is looked at. */
   open(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
-    this.#openAt({ process, threads: new Map(threads) });
+    this.rest(process, threads);
+    this.resume();
   }
 
   /** Somebody has begun to work since nobody did, as is known only now. `false`: how it was then is not known either. */
   resume(): boolean {
     if (this.#rest === null) return false;
-    this.#openAt(this.#rest);
+    this.#mark = this.#rest;
+    this.#isFirst = true;
+    // What comes of it is not looked at from there a second time.
+    this.#rest = null;
     return true;
   }
 
-  /** Nobody works: what is there belongs to the process. */
+  /** Nobody works: what is there belongs to the process. What threads have given back, and have kept, beside what their statistics say is known still. */
   rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
+    const since = this.#mark ?? this.#rest;
+    const balances = since === null ? [] : [...this.#judge(process, threads, since)];
+    this.#balances.clear();
+    for (const [thread, balance] of balances) this.#balances.set(thread, balance.atMost(0));
     this.#rest = { process, threads: new Map(threads) };
     this.#mark = null;
-    this.#balances.clear();
   }
 
   /**
@@ -83,15 +91,15 @@ export class UnexplainedMemory<Thread> {
     if (this.#mark === null) return;
     const { process, threads: before } = this.#mark;
     const readings = Array.from(before, ([thread, reading]): [Thread, ThreadReading] => {
-      const { committedBytes, offHeapBytes } = threads.get(thread) ?? reading;
-      return [thread, { ...reading, committedBytes, offHeapBytes }];
+      const { committedBytes, offHeapBytes, freeHeapBytes } = threads.get(thread) ?? reading;
+      return [thread, { ...reading, committedBytes, offHeapBytes, freeHeapBytes }];
     });
     this.rest({ ...process, rssBytes }, new Map(readings));
   }
 
   /** What it was charged with so far is forgotten: its start is over. */
   forgive(thread: Thread): void {
-    this.#balances.delete(thread);
+    this.#balances.set(thread, this.#balanceOf(thread).atMost(0));
   }
 
   /** It has ended. That it was there is remembered until the next stretch. */
@@ -107,7 +115,8 @@ export class UnexplainedMemory<Thread> {
 
   /** What each that works, or was charged before, has taken beyond what its statistics show, for all that is known. */
   charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
-    return new Map(Array.from(this.#judge(process, threads), ([thread, { bytes }]) => [thread, bytes]));
+    const balances = this.#mark === null ? [] : this.#judge(process, threads, this.#mark);
+    return new Map(Array.from(balances, ([thread, { bytes }]) => [thread, bytes]));
   }
 
   /** What it was charged with in the stretches that are over. */
@@ -118,23 +127,28 @@ export class UnexplainedMemory<Thread> {
   /** Keeps what is charged so far, and begins a new stretch: over a long one, what was taken and given back adds up. */
   advance(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;
-    for (const [thread, balance] of this.#judge(process, threads)) {
-      // What it has less between two requests is not looked at, so that nothing is known of its next ones.
-      if (balance.bytes === 0 && threads.get(thread)?.isSuspect === false) this.#balances.delete(thread);
-      else this.#balances.set(thread, balance);
-    }
+    for (const [thread, balance] of this.#judge(process, threads, this.#mark)) this.#balances.set(thread, balance);
+    // What one has less between two requests is not looked at while others work, so that nothing is known of its next ones.
+    for (const [thread, { bytes }] of this.#balances)
+      if (bytes === 0 && threads.get(thread)?.isSuspect === false) this.#balances.delete(thread);
     this.#mark = { process, threads: new Map(threads) };
     this.#isFirst = false;
   }
 
-  #judge(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, MemoryBalance> {
+  /** Since then. Of those that did nothing while others did nothing is known. */
+  #judge(
+    process: ProcessReading,
+    threads: ReadonlyMap<Thread, ThreadReading>,
+    since: Mark<Thread>,
+  ): Map<Thread, MemoryBalance> {
     const balances = new Map<Thread, MemoryBalance>();
-    if (this.#mark === null) return balances;
     for (const [thread, reading] of threads) {
       const chargedBytes = this.chargedTo(thread);
-      if (!reading.isSuspect && chargedBytes === 0) continue;
-      const takenBytes = this.#takenBy(thread, reading, process, threads, this.#mark);
-      const balance = this.#balanceAfter(thread, takenBytes, reading, this.#mark);
+      const before = since.threads.get(thread);
+      const isKnown = this.#mark === null ? before !== undefined : before?.isSuspect === true;
+      if (!reading.isSuspect && chargedBytes === 0 && !isKnown) continue;
+      const takenBytes = this.#takenBy(thread, reading, process, threads, since);
+      const balance = this.#balanceAfter(thread, takenBytes, reading, since);
       // Between two requests a thread gives back what became garbage, and takes nothing.
       balances.set(thread, reading.isSuspect ? balance : balance.atMost(chargedBytes));
     }
@@ -147,14 +161,8 @@ export class UnexplainedMemory<Thread> {
 
   #balanceAfter(thread: Thread, takenBytes: number, stated: StatedMemory, mark: Mark<Thread>): MemoryBalance {
     const before = mark.threads.get(thread) ?? NEWBORN;
-    return this.#balanceOf(thread).after(takenBytes, before, stated, this.#isFirst);
-  }
-
-  #openAt(mark: Mark<Thread>): void {
-    this.#mark = mark;
-    this.#isFirst = true;
-    // What comes of it is not looked at from there a second time.
-    this.#rest = null;
+    const isFirst = this.#mark !== null && this.#isFirst;
+    return this.#balanceOf(thread).after(takenBytes, before, stated, isFirst);
   }
 
   /** Of the process, what its statistics show included. */
