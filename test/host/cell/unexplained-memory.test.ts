@@ -83,6 +83,11 @@ class Scene {
     this.#of(name).committedBytes += mb * MB;
   }
 
+  /** So much of its heap has nothing in it, and is in its statistics still. */
+  frees(name: string, mb: number): void {
+    this.#of(name).freeHeapBytes += mb * MB;
+  }
+
   /** Its garbage is collected; the process keeps the pages. */
   collects(name: string, mb: number): void {
     this.#of(name).committedBytes -= mb * MB;
@@ -345,6 +350,39 @@ describe('UnexplainedMemory', () => {
     scene.rests('a');
     scene.hoards('a', 20);
     expect(scene.charges['a']).toBe(30);
+  });
+
+  it('UnexplainedMemory charges a request with nothing that its heap had given back while nobody worked, and takes no more than its part off what comes', () => {
+    const scene = new Scene({ a: {}, b: {} });
+    for (const name of ['a', 'b']) {
+      scene.explains(name, 10);
+      scene.frees(name, 10);
+    }
+    scene.memory.rest(scene.process, scene.readings);
+    scene.givesBack(8);
+    scene.memory.rest(scene.process, scene.readings);
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 4);
+    expect(scene.charges).toEqual({ a: 0 });
+    scene.hoards('a', 20);
+    expect(scene.charges).toEqual({ a: 20 });
+  });
+
+  it('UnexplainedMemory takes nothing off what comes for what two may have given back while both worked', () => {
+    const scene = new Scene(TWO);
+    scene.advance();
+    scene.grows('b', 1);
+    scene.explains('a', 10);
+    scene.frees('a', 10);
+    scene.advance();
+    scene.rests('a');
+    scene.rests('b');
+    scene.memory.rest(scene.process, scene.readings);
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 20);
+    expect(scene.charges).toEqual({ a: 20 });
   });
 
   it('UnexplainedMemory forgets all charges when nobody works any more', () => {

@@ -123,7 +123,7 @@ export class MemoryWatch {
    * is some time since it was looked at last.
    */
   look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {
-    const othersBytes = rssBytes - this.own.read().bytes;
+    const othersBytes = rssBytes - this.own.bytes;
     if (this.#suspects().length > 0) this.#seenRssBytes = othersBytes;
     if (isLong || (this.#memory.isOpen && this.#hasNews(othersBytes))) this.#read(rssBytes, asked);
   }
@@ -165,7 +165,7 @@ export class MemoryWatch {
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
-    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.own.read().bytes)));
+    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.own.bytes)));
     for (const thread of this.#suspects()) {
       const bytes = this.#memory.chargedTo(thread);
       if (bytes > maxOf(thread) && !thread.excuses(bytes)) this.#findings.onBreach(thread, bytes, maxOf(thread));

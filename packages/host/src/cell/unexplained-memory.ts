@@ -23,6 +23,12 @@ interface Mark<Thread> {
   threads: Map<Thread, ThreadReading>;
 }
 
+interface Judgement {
+  balance: MemoryBalance;
+  /** Nobody else worked since then. */
+  isAlone: boolean;
+}
+
 const NEWBORN: ThreadReading = {
   committedBytes: 0,
   offHeapBytes: 0,
@@ -50,6 +56,8 @@ export class UnexplainedMemory<Thread> {
   #rest: Mark<Thread> | null = null;
   /** The first stretch of time is not over. */
   #isFirst = true;
+  /** In each stretch one thread worked alone, so that all that came and went was its own. */
+  #isSure = true;
   /** Of the stretches before the mark; none: nothing. */
   readonly #balances = new Map<Thread, MemoryBalance>();
 
@@ -68,17 +76,23 @@ export class UnexplainedMemory<Thread> {
     if (this.#rest === null) return false;
     this.#mark = this.#rest;
     this.#isFirst = true;
+    this.#isSure = true;
     // What comes of it is not looked at from there a second time.
     this.#rest = null;
     return true;
   }
 
-  /** Nobody works: what is there belongs to the process. What threads have given back, and have kept, beside what their statistics say is known still. */
+  /**
+   * Nobody works: what is there belongs to the process. What threads have given back and kept beside what their statistics say is known still, where it
+   * must be theirs.
+   */
   rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     const since = this.#mark ?? this.#rest;
-    const balances = since === null ? [] : [...this.#judge(process, threads, since)];
+    const judged = since === null ? [] : [...this.#judge(process, threads, since)];
+    const isSure = this.#isSure && judged.every(([, { isAlone }]) => isAlone);
     this.#balances.clear();
-    for (const [thread, balance] of balances) this.#balances.set(thread, balance.atMost(0));
+    if (isSure) for (const [thread, { balance }] of judged) this.#balances.set(thread, balance.atMost(0));
+    this.#isSure = true;
     this.#rest = { process, threads: new Map(threads) };
     this.#mark = null;
   }
@@ -99,7 +113,7 @@ export class UnexplainedMemory<Thread> {
 
   /** What it was charged with so far is forgotten: its start is over. */
   forgive(thread: Thread): void {
-    this.#balances.set(thread, this.#balanceOf(thread).atMost(0));
+    this.#balances.delete(thread);
   }
 
   /** It has ended. That it was there is remembered until the next stretch. */
@@ -115,8 +129,8 @@ export class UnexplainedMemory<Thread> {
 
   /** What each that works, or was charged before, has taken beyond what its statistics show, for all that is known. */
   charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
-    const balances = this.#mark === null ? [] : this.#judge(process, threads, this.#mark);
-    return new Map(Array.from(balances, ([thread, { bytes }]) => [thread, bytes]));
+    const judged = this.#mark === null ? [] : this.#judge(process, threads, this.#mark);
+    return new Map(Array.from(judged, ([thread, { balance }]) => [thread, balance.bytes]));
   }
 
   /** What it was charged with in the stretches that are over. */
@@ -127,7 +141,10 @@ export class UnexplainedMemory<Thread> {
   /** Keeps what is charged so far, and begins a new stretch: over a long one, what was taken and given back adds up. */
   advance(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;
-    for (const [thread, balance] of this.#judge(process, threads, this.#mark)) this.#balances.set(thread, balance);
+    for (const [thread, { balance, isAlone }] of this.#judge(process, threads, this.#mark)) {
+      this.#balances.set(thread, balance);
+      this.#isSure &&= isAlone;
+    }
     // What one has less between two requests is not looked at while others work, so that nothing is known of its next ones.
     for (const [thread, { bytes }] of this.#balances)
       if (bytes === 0 && threads.get(thread)?.isSuspect === false) this.#balances.delete(thread);
@@ -140,19 +157,19 @@ export class UnexplainedMemory<Thread> {
     process: ProcessReading,
     threads: ReadonlyMap<Thread, ThreadReading>,
     since: Mark<Thread>,
-  ): Map<Thread, MemoryBalance> {
-    const balances = new Map<Thread, MemoryBalance>();
+  ): Map<Thread, Judgement> {
+    const judged = new Map<Thread, Judgement>();
     for (const [thread, reading] of threads) {
       const chargedBytes = this.chargedTo(thread);
       const before = since.threads.get(thread);
       const isKnown = this.#mark === null ? before !== undefined : before?.isSuspect === true;
       if (!reading.isSuspect && chargedBytes === 0 && !isKnown) continue;
-      const takenBytes = this.#takenBy(thread, reading, process, threads, since);
+      const { takenBytes, isAlone } = this.#takenBy(thread, reading, process, threads, since);
       const balance = this.#balanceAfter(thread, takenBytes, reading, since);
       // Between two requests a thread gives back what became garbage, and takes nothing.
-      balances.set(thread, reading.isSuspect ? balance : balance.atMost(chargedBytes));
+      judged.set(thread, { balance: reading.isSuspect ? balance : balance.atMost(chargedBytes), isAlone });
     }
-    return balances;
+    return judged;
   }
 
   #balanceOf(thread: Thread): MemoryBalance {
@@ -172,17 +189,19 @@ export class UnexplainedMemory<Thread> {
     process: ProcessReading,
     threads: ReadonlyMap<Thread, ThreadReading>,
     mark: Mark<Thread>,
-  ): number {
+  ): { takenBytes: number; isAlone: boolean } {
     const before = mark.threads.get(thread) ?? NEWBORN;
     const grown = process.rssBytes - mark.process.rssBytes;
+    // Of what goes while nobody works each may have given back its part.
+    if (this.#mark === null) return { takenBytes: grown < 0 ? grown / threads.size : grown, isAlone: true };
     const isAlone = this.#isAlone(thread, reading.cpuMs - before.cpuMs, threads, mark);
-    if (isAlone) return grown;
-    if (process.faults === null || mark.process.faults === null) return 0;
+    if (isAlone) return { takenBytes: grown, isAlone };
+    if (process.faults === null || mark.process.faults === null) return { takenBytes: 0, isAlone };
     const all = process.faults - mark.process.faults;
     const own = reading.faults === null || before.faults === null ? 0 : reading.faults - before.faults;
     // Where the kernel gives large pages, a fault brings more.
     const pageBytes = Math.max(PAGE_BYTES, grown / Math.max(1, all));
-    return Math.min(own * pageBytes, grown - (all - own) * pageBytes);
+    return { takenBytes: Math.min(own * pageBytes, grown - (all - own) * pageBytes), isAlone };
   }
 
   /** Has no other thread done anything, so that even what Node's own threads touched was touched for this one? */
