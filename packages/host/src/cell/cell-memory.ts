@@ -3,6 +3,7 @@ import { KEPT_HEAP_MS, KeptHeaps } from './kept-heap.ts';
 import type { Lease } from './lease.ts';
 import { LookPace, type LookTimes } from './look-pace.ts';
 import { residentBytesIn } from './resident-bytes.ts';
+import { SnapshotRoom } from './snapshot-room.ts';
 
 /** Resident memory that a cell may have beyond its base and the caps of its threads: code, stacks, free pages. */
 const PER_THREAD_BYTES = 24 << 20;
@@ -45,11 +46,7 @@ export class CellMemory {
   #keptUntil = 0;
   /** The most that the caps of its threads came to at a time, until then. */
   #capBytes = 0;
-  /** Beyond what its threads may hold: what heap snapshots may take, and what those left that are over. */
-  #snapshotBytes = 0;
-  #snapshotLeftBytes = 0;
-  #snapshotCount = 0;
-  #beforeSnapshotBytes = 0;
+  readonly #snapshots = new SnapshotRoom();
   readonly #keptHeaps: KeptHeaps;
   readonly #now: () => number;
   /** At so much room it is pressed. */
@@ -114,15 +111,11 @@ export class CellMemory {
 
   /** A thread's heap is being taken down, for which it may have so much more. */
   onSnapshot(maxBytes: number): void {
-    if (this.#snapshotCount++ === 0) this.#beforeSnapshotBytes = this.sample();
-    this.#snapshotBytes += maxBytes;
+    this.#snapshots.begin(maxBytes, this.sample());
   }
 
-  /** That is over. When none is under way, it may have more what they left: the allocator keeps it for whatever comes, as long as the process lives. */
   onSnapshotOver(): void {
-    if (--this.#snapshotCount > 0) return;
-    this.#snapshotLeftBytes += Math.max(0, this.sample() - this.#beforeSnapshotBytes);
-    this.#snapshotBytes = this.#snapshotLeftBytes = Math.min(this.#snapshotBytes, this.#snapshotLeftBytes);
+    this.#snapshots.end(this.sample());
   }
 
   /** A thread with such a cap and heap is gone, and no longer among the others. What is there beyond what those hold is kept of its heap, and of those that ended before it. */
@@ -162,9 +155,9 @@ export class CellMemory {
   /** What it is killed above: the operator's wall, or what its base, its threads' caps and what is kept of ended ones come to. */
   wallBytes(): number {
     if (this.#lastWallBytes !== null) return this.#lastWallBytes;
-    if (this.ownWallBytes > 0) return this.ownWallBytes + this.#snapshotBytes;
+    if (this.ownWallBytes > 0) return this.ownWallBytes + this.#snapshots.bytes;
     const { leases, openedCount } = this.#threads;
-    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.#snapshotBytes;
+    let wall = (this.baseBytes || SLACK_BYTES) + SLACK_BYTES + this.#snapshots.bytes;
     for (const lease of leases.values()) wall += lease.heapMaxBytes + PER_THREAD_BYTES;
     // A servlet that takes memory of another kind must not be killed for it.
     if (this.#now() < this.#keptUntil) wall += this.#keptBytes;
