@@ -161,7 +161,8 @@ async function collections(server: Server, query: Query, question: 'on' | 'off')
   await server.ask(question);
   const sum = { whole: 0, young: 0 };
   for (let request = 0; request < COUNTED_REQUESTS; request++) {
-    const { body } = await get(`${urlOf(server, query)}&count=`);
+    const { status, body } = await get(`${urlOf(server, query)}&count=`);
+    if (status !== 200) throw new Error(`Cannot count collections: /churn answered ${status}: ${body}`);
     const { whole, young } = JSON.parse(body) as Collections;
     sum.whole += whole / COUNTED_REQUESTS;
     sum.young += young / COUNTED_REQUESTS;

@@ -19,8 +19,8 @@ export interface Collections {
 
 /**
  * Takes `?rounds=` pieces of the kind `?of=`, one after another, each of which replaces an older one, and computes. With `?every=` it
- * collects its garbage itself, before the first and whenever it has taken so many, so that V8 never does, whose own choice when would be most
- * of what one request takes more than another. Answers with {@link Collections} if asked to `?count=`.
+ * collects its garbage itself, before the first and whenever it has taken so many, so that V8 hardly ever does, whose own choice when would be
+ * most of what one request takes more than another. Answers with {@link Collections} if asked to `?count=`.
  */
 export default async function churn(request: { url: string }): Promise<string> {
   const query = new URL(request.url, 'http://bench').searchParams;

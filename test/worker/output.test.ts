@@ -22,8 +22,10 @@ function threadOf(code: string): { worker: Worker; printed: string[] } {
 
 test('replaceOutput() loses nothing that was printed before, and its thread goes on when that has been taken', async () => {
   const { worker, printed } = threadOf(`
-    for (const text of ['one ', 'two ', 'three']) process.stdout.write(text);
+    const { stdout } = process;
+    for (const text of ['one ', 'two ', 'three']) stdout.write(text);
     replaceOutput({}, 0);
+    if (stdout.writableLength > 0) throw new Error('a write is left');
     parentPort.on('message', (value) => parentPort.postMessage(value));`);
   await once(worker.stdout, 'data');
   for (const value of [1, 2, 3]) {

@@ -49,8 +49,10 @@ function retire(stream: Writable, successor: Writable): void {
   const members = Object.getPrototypeOf(stream) as Record<symbol, () => void>;
   for (const key of Object.getOwnPropertySymbols(members)) {
     if (key.description !== TAKEN) continue;
-    do members[key]?.call(stream);
-    while (stream.writableLength > 0);
+    for (let left = Infinity; stream.writableLength > 0 && stream.writableLength < left;) {
+      left = stream.writableLength;
+      members[key]?.call(stream);
+    }
     Object.defineProperty(successor, key, { value: () => {} });
   }
 }

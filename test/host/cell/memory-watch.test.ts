@@ -1,7 +1,7 @@
-import { scryptSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MemoryWatch } from '../../../packages/host/src/cell/memory-watch.ts';
+import { OwnMemory } from '../../../packages/host/src/cell/own-memory.ts';
 import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { StartedHost } from '../../support/started-host.ts';
@@ -150,60 +150,6 @@ describe('MemoryWatch', () => {
   });
 });
 
-describe('MemoryWatch.apart()', () => {
-  const MB = 1 << 20;
-  /** What a thread that starts, and takes nothing, is charged with when this process takes memory so. */
-  async function chargedAfter(take: (watch: MemoryWatch) => void): Promise<number> {
-    const charged = Promise.withResolvers<number>();
-    const starting = {
-      isSuspect: true,
-      isStarting: true,
-      isAtPeak: false,
-      heapMaxBytes: 1024 * MB,
-      lastSample: { unexplainedBytes: 0 },
-      sample: () => Promise.resolve(),
-      reading: () => ({
-        committedBytes: 0,
-        offHeapBytes: 0,
-        freeHeapBytes: 0,
-        faults: 0,
-        cpuMs: 0,
-        isSuspect: true,
-        isEnding: false,
-      }),
-      onUnexplained: charged.resolve,
-    } as unknown as SupervisedThread;
-    const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} });
-    watch.begin(starting);
-    take(watch);
-    watch.look(residentBytes(), true, [starting]);
-    return (await charged.promise) / MB;
-  }
-
-  it.skipIf(!existsSync('/proc/self/task'))(
-    'apart() lays what the supervisor takes to prepare modules to no thread that starts meanwhile',
-    async () => {
-      const take = (): number => held.push(Buffer.alloc(64 * MB, 1));
-      expect(await chargedAfter(take)).toBeGreaterThan(56);
-      expect(await chargedAfter((watch) => watch.own.apart(take))).toBeLessThan(8);
-    },
-  );
-
-  it.skipIf(!existsSync('/proc/self/task'))(
-    'apart() takes from nobody’s charge what the supervisor has taken and given back again and again',
-    async () => {
-      // Takes 64 MB, and gives them back before it returns.
-      const takeAndFree = (): Buffer => scryptSync('x', 'y', 32, { N: 1 << 16, r: 8, maxmem: 128 * MB });
-      const charged = await chargedAfter((watch) => {
-        held.push(Buffer.alloc(64 * MB, 1));
-        watch.own.apart(() => Array.from({ length: 3 }, takeAndFree));
-      });
-      expect(charged).toBeGreaterThan(48);
-      expect(charged).toBeLessThan(72);
-    },
-  );
-});
-
 it.skipIf(!existsSync('/proc/self/task'))(
   'MemoryWatch looks at once whose memory has come when it may be much of a room',
   () => {
@@ -232,7 +178,9 @@ it.skipIf(!existsSync('/proc/self/task'))(
         }),
         onUnexplained: (bytes: number) => told.push(bytes),
       } as unknown as SupervisedThread;
-      const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} });
+      const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
+        bytes: 0,
+      });
       vi.useFakeTimers({ toFake: ['performance'] });
       watch.begin(watched);
       watch.look(residentBytes(), true, [watched]);
@@ -285,7 +233,9 @@ describe('MemoryWatch.writeHeapSnapshot()', () => {
           onUnexplained: (bytes: number) => void told.push(bytes / MB),
         };
         const supervised = thread as unknown as SupervisedThread;
-        const watch = new MemoryWatch(new Map([[1, supervised]]), { onCharged() {}, onBreach() {} });
+        const watch = new MemoryWatch(new Map([[1, supervised]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
+          bytes: 0,
+        });
         const look = (): void => watch.look(residentBytes(), true, [supervised]);
         if (isAtRequest) watch.begin(supervised);
         look();

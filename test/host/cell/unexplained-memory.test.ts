@@ -12,7 +12,7 @@ const PAGES_PER_MB = 256;
 class Scene {
   readonly memory = new UnexplainedMemory<string>();
   readonly #threads = new Map<string, ThreadReading>();
-  readonly #process = { rssBytes: 100 * MB, faults: 0 };
+  readonly #process = { rssBytes: 100 * MB, faults: 0, leftBytes: 0 };
   /** Where the kernel says nothing of faults. */
   readonly #hasFaults: boolean;
 
@@ -97,6 +97,16 @@ class Scene {
   nodeTakes(mb: number): void {
     this.#process.faults += mb * PAGES_PER_MB;
     this.#process.rssBytes += mb * MB;
+  }
+
+  /** The supervisor itself has touched so much, as far as that is known. */
+  ownFaults(mb: number): void {
+    this.#process.faults -= mb * PAGES_PER_MB;
+  }
+
+  /** So much is there that ended threads had. */
+  leaves(mb: number): void {
+    this.#process.leftBytes = mb * MB;
   }
 
   /** A request of it begins. */
@@ -383,6 +393,84 @@ describe('UnexplainedMemory', () => {
     scene.memory.resume();
     scene.hoards('a', 20);
     expect(scene.charges).toEqual({ a: 20 });
+  });
+
+  it('UnexplainedMemory charges nobody with buffers or a heap that come again after they went while nobody worked, whatever else the process took then', () => {
+    for (const others of [{}, { b: {} }]) {
+      const scene = new Scene({ a: {}, ...others });
+      scene.buffers('a', 30);
+      scene.grows('a', 20);
+      scene.memory.rest(scene.process, scene.readings);
+      scene.uncounts('a', 30);
+      scene.collects('a', 20);
+      scene.givesBack(50);
+      scene.nodeTakes(64);
+      scene.memory.rest(scene.process, scene.readings);
+      scene.works('a');
+      scene.memory.resume();
+      scene.buffers('a', 30);
+      scene.grows('a', 20);
+      expect(scene.charges).toEqual({ a: 0 });
+      scene.advance();
+      scene.hoards('a', 10);
+      expect(scene.charges).toEqual({ a: 10 });
+    }
+  });
+
+  it('UnexplainedMemory takes nothing off what comes for what threads that have ended gave back, then or later', () => {
+    const scene = new Scene({ a: {}, b: {} });
+    scene.explains('a', 12);
+    scene.frees('a', 12);
+    scene.grows('b', 60);
+    scene.memory.rest(scene.process, scene.readings);
+    scene.ends('b');
+    scene.leaves(30);
+    scene.givesBack(30);
+    scene.memory.rest(scene.process, scene.readings);
+    scene.leaves(0);
+    scene.givesBack(30);
+    scene.memory.rest(scene.process, scene.readings);
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 12);
+    expect(scene.charges).toEqual({ a: 12 });
+  });
+
+  it('UnexplainedMemory takes the free pages of a heap off what comes once, whatever kinds of memory have come and gone before', () => {
+    const scene = new Scene({ a: { isSuspect: true } });
+    scene.explains('a', 10);
+    scene.frees('a', 10);
+    scene.advance();
+    for (const take of ['buffers', 'grows'] as const) {
+      scene[take]('a', 10);
+      scene.advance();
+      scene[take === 'buffers' ? 'uncounts' : 'collects']('a', 10);
+      scene.givesBack(10);
+      scene.advance();
+    }
+    scene.hoards('a', 20);
+    expect(scene.charges).toEqual({ a: 10 });
+  });
+
+  it('UnexplainedMemory charges nobody with more pages than it touched, where fewer are known of all', () => {
+    const scene = new Scene(TWO);
+    scene.hoards('a', 6);
+    scene.ownFaults(5.9);
+    expect(scene.charges['a']).toBeLessThanOrEqual(6);
+  });
+
+  it('UnexplainedMemory takes nothing off what comes for what went while the next request ran already', () => {
+    const scene = new Scene({ a: { isSuspect: true }, b: {} });
+    scene.explains('a', 12);
+    scene.frees('a', 12);
+    scene.advance();
+    scene.rests('a');
+    scene.givesBack(12);
+    scene.memory.restAsSeen(scene.process.rssBytes, scene.readings);
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 12);
+    expect(scene.charges).toEqual({ a: 12 });
   });
 
   it('UnexplainedMemory forgets all charges when nobody works any more', () => {

@@ -22,8 +22,9 @@ import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { CpuMeter } from './cpu-meter.ts';
 import { KeptHeaps } from './kept-heap.ts';
 import { libraryPart } from './library-part.ts';
-import { MemoryWatch } from './memory-watch.ts';
+import { type MemoryFindings, MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
+import { OwnMemory } from './own-memory.ts';
 import { removeTree } from '../remove-tree.ts';
 import { residentBytes } from './resident-bytes.ts';
 import { SupervisedThread } from './supervised-thread.ts';
@@ -76,10 +77,13 @@ const IDLE_MS = 1000;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
-const memory = new MemoryWatch(threads, {
+const ownMemory = new OwnMemory();
+const keptHeaps = new KeptHeaps();
+const findings: MemoryFindings = {
   onCharged: report,
   onBreach: (thread, bytes, max) => breach(thread, 'rss', bytes, max),
-});
+};
+const memory = new MemoryWatch(threads, findings, ownMemory, keptHeaps);
 const pools = new Map<string, Piscina>();
 let isActive = false;
 let lastFullSample = 0;
@@ -87,7 +91,6 @@ let lastReport = 0;
 /** What the process had when that was made, and when it was looked at last. */
 let lastReportRssBytes = 0;
 let lastRssBytes = 0;
-const keptHeaps = new KeptHeaps();
 /** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
 let meter = new CpuMeter();
 /** To be told of when what is done now is done. */
@@ -245,14 +248,14 @@ function ownModules(modules: Record<string, string>): [url: string, text: string
 function modulesPort(order: LeaseOrder): MessagePort {
   const { port1, port2 } = new MessageChannel();
   warmUp.onServlet();
-  memory.own.leaveOut(warmUp);
+  ownMemory.leaveOut(warmUp);
   setImmediate(() => void giveModules(order, port1));
   return port2;
 }
 
 async function giveModules(order: LeaseOrder, port: MessagePort): Promise<void> {
   try {
-    const modules = meter.apart(() => memory.own.apart(() => modulesFor(order)));
+    const modules = meter.apart(() => ownMemory.apart(() => modulesFor(order)));
     const { compile } = modules;
     if (compile !== null) compile.ahead = await warmUp.compile(meter.apart(() => compiledModules.toCompile(compile)));
     // It takes memory that the thread will need, and nobody else's modules pass through it.

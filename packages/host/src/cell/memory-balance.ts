@@ -4,7 +4,7 @@ export interface StatedMemory {
   committedBytes: number;
   /** Of that, what is not in its heap. */
   offHeapBytes: number;
-  /** Of that, pages of its heap with nothing in them. V8 counts some that it has given back, until it collects again. */
+  /** Of its heap, what holds no object. V8 counts pages among that which it has given back, until it collects again. */
   freeHeapBytes: number;
 }
 
@@ -16,20 +16,31 @@ export interface StatedMemory {
 export class MemoryBalance {
   /** Beyond the statistics, kept pages included. Less than 0: buffers or pages of the heap are counted that have been given back, or were never touched. */
   readonly #beyondBytes: number;
-  /** Of the heap, at the most. */
+  /** Of the heap, of buffers, and of both, at the most. */
   readonly #keptHeapBytes: number;
-  /** Of buffers, at the most. */
   readonly #keptOffHeapBytes: number;
+  readonly #keptBytes: number;
 
-  constructor(beyondBytes = 0, keptHeapBytes = 0, keptOffHeapBytes = 0) {
+  constructor(beyondBytes = 0, keptHeapBytes = 0, keptOffHeapBytes = 0, keptBytes = 0) {
     this.#beyondBytes = beyondBytes;
     this.#keptHeapBytes = keptHeapBytes;
     this.#keptOffHeapBytes = keptOffHeapBytes;
+    this.#keptBytes = keptBytes;
+  }
+
+  /** Nothing is charged, but so much is counted that is not there, and will come again. */
+  static owed(bytes: number): MemoryBalance {
+    return new MemoryBalance(-bytes);
   }
 
   /** What it is charged with. */
   get bytes(): number {
-    return Math.max(0, this.#beyondBytes - this.#keptHeapBytes - this.#keptOffHeapBytes);
+    return Math.max(0, this.#beyondBytes - this.#keptBytes);
+  }
+
+  /** What is counted that is not there, beyond all that may be. */
+  get owedBytes(): number {
+    return Math.max(0, -this.#beyondBytes);
   }
 
   /**
@@ -41,19 +52,22 @@ export class MemoryBalance {
     const heapBytes = now.committedBytes - before.committedBytes - offHeapBytes;
     // What it counts without having it is no more than it counts. What else has become less was somebody else's.
     const countedBytes = now.offHeapBytes + now.freeHeapBytes;
-    const leastBytes = isFirst ? Math.min(0, this.#beyondBytes) : -countedBytes;
-    const beyondBytes = Math.max(leastBytes, this.#beyondBytes + takenBytes - heapBytes - offHeapBytes);
+    const owedMaxBytes = isFirst ? Math.min(this.owedBytes, countedBytes) : countedBytes;
+    const beyondBytes = Math.max(-owedMaxBytes, this.#beyondBytes + takenBytes - heapBytes - offHeapBytes);
     const keptHeapBytes = between(0, this.#keptHeapBytes - heapBytes, beyondBytes + countedBytes);
     // What it counts less of has been given back before, as far as that is known.
-    const keptBytes = Math.min(this.#keptOffHeapBytes, this.#beyondBytes + before.freeHeapBytes) - offHeapBytes;
-    const keptMaxBytes = Math.max(0, beyondBytes + now.freeHeapBytes);
-    return new MemoryBalance(beyondBytes, keptHeapBytes, between(0, keptBytes, keptMaxBytes));
+    const knownBytes = Math.min(this.#keptOffHeapBytes, this.#beyondBytes + before.freeHeapBytes) - offHeapBytes;
+    const keptOffHeapBytes = between(0, knownBytes, Math.max(0, beyondBytes + now.freeHeapBytes));
+    const moreBytes = Math.max(0, -heapBytes) + Math.max(0, -offHeapBytes);
+    const keptMaxBytes = Math.min(this.#keptBytes + moreBytes, beyondBytes + countedBytes);
+    const keptBytes = Math.min(keptHeapBytes + keptOffHeapBytes, keptMaxBytes);
+    return new MemoryBalance(beyondBytes, keptHeapBytes, keptOffHeapBytes, keptBytes);
   }
 
   /** The same, with a charge of no more than so much. */
   atMost(bytes: number): MemoryBalance {
-    const tooMuchBytes = Math.max(0, this.bytes - bytes);
-    return new MemoryBalance(this.#beyondBytes - tooMuchBytes, this.#keptHeapBytes, this.#keptOffHeapBytes);
+    const beyondBytes = this.#beyondBytes - Math.max(0, this.bytes - bytes);
+    return new MemoryBalance(beyondBytes, this.#keptHeapBytes, this.#keptOffHeapBytes, this.#keptBytes);
   }
 }
 

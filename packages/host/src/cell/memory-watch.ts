@@ -1,8 +1,9 @@
-import { OwnMemory } from './own-memory.ts';
+import type { KeptHeaps } from './kept-heap.ts';
+import type { OwnMemory } from './own-memory.ts';
 import { residentBytes } from './resident-bytes.ts';
 import type { SupervisedThread } from './supervised-thread.ts';
 import { readAllFaults } from './task-stat.ts';
-import { type ProcessReading, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
+import { type ProcessReading, restated, type ThreadReading, UnexplainedMemory } from './unexplained-memory.ts';
 
 /** Beside its heap a thread takes memory for its stack, Node's own objects and the servlet's code when it starts. */
 const START_BYTES = 24 << 20;
@@ -49,18 +50,25 @@ export class MemoryWatch {
   #readAt = 0;
   /** How it was when nobody worked any longer. The threads have not been asked since. */
   #ended: Moment | null = null;
-  /** Of this process, and laid to nobody. */
-  readonly own: OwnMemory = new OwnMemory();
+  readonly #own: OwnMemory;
+  readonly #left: Pick<KeptHeaps, 'bytes'>;
 
-  /** `threads`: those that there are, by lease. */
-  constructor(threads: ReadonlyMap<number, SupervisedThread>, findings: MemoryFindings) {
+  /** `threads`: those that there are, by lease. `own`: of this process, and laid to nobody. `left`: by threads that have ended. */
+  constructor(
+    threads: ReadonlyMap<number, SupervisedThread>,
+    findings: MemoryFindings,
+    own: OwnMemory,
+    left: Pick<KeptHeaps, 'bytes'>,
+  ) {
     this.#threads = threads;
     this.#findings = findings;
+    this.#own = own;
+    this.#left = left;
   }
 
   /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. */
   begin(thread: SupervisedThread): void {
-    this.#seenRssBytes = residentBytes() - this.own.read().bytes;
+    this.#seenRssBytes = residentBytes() - this.#own.read().bytes;
     if (this.#memory.isOpen) return;
     // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
     if (thread.isStarting || !this.#memory.resume()) this.#memory.open(this.#processReading(), this.#readings());
@@ -123,7 +131,7 @@ export class MemoryWatch {
    * is some time since it was looked at last.
    */
   look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {
-    const othersBytes = rssBytes - this.own.bytes;
+    const othersBytes = rssBytes - this.#own.glance();
     if (this.#suspects().length > 0) this.#seenRssBytes = othersBytes;
     if (isLong || (this.#memory.isOpen && this.#hasNews(othersBytes))) this.#read(rssBytes, asked);
   }
@@ -165,7 +173,7 @@ export class MemoryWatch {
     for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
-    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.own.bytes)));
+    this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.#own.glance())));
     for (const thread of this.#suspects()) {
       const bytes = this.#memory.chargedTo(thread);
       if (bytes > maxOf(thread) && !thread.excuses(bytes)) this.#findings.onBreach(thread, bytes, maxOf(thread));
@@ -187,11 +195,7 @@ export class MemoryWatch {
   /** Nobody worked then. `later`: what threads have said since, if none of them is watched by now. */
   #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
     this.#ended = null;
-    const readings = Array.from(ended.readings, ([thread, then]): [SupervisedThread, ThreadReading] => {
-      const { committedBytes, offHeapBytes, freeHeapBytes } = later?.get(thread) ?? then;
-      return [thread, { ...then, committedBytes, offHeapBytes, freeHeapBytes }];
-    });
-    this.#memory.rest(ended.whole, new Map(readings));
+    this.#memory.rest(ended.whole, later === null ? ended.readings : restated(ended.readings, later));
     this.#restedAt = performance.now();
     if (later === null) this.#memory.resume();
   }
@@ -219,9 +223,13 @@ export class MemoryWatch {
   }
 
   #processReading(): ProcessReading {
-    const own = this.own.read();
+    const own = this.#own.read();
     const faults = readAllFaults();
-    return { rssBytes: residentBytes() - own.bytes, faults: faults === null ? null : faults - own.faults };
+    return {
+      rssBytes: residentBytes() - own.bytes,
+      faults: faults === null ? null : faults - own.faults,
+      leftBytes: this.#left.bytes,
+    };
   }
 
   #readings(): Map<SupervisedThread, ThreadReading> {

@@ -16,6 +16,8 @@ export interface ProcessReading {
   rssBytes: number;
   /** Of all threads, those of Node's own included; null: the system does not say. */
   faults: number | null;
+  /** Of that, what ended threads have left, which may go at any time. */
+  leftBytes: number;
 }
 
 interface Mark<Thread> {
@@ -82,17 +84,11 @@ export class UnexplainedMemory<Thread> {
     return true;
   }
 
-  /**
-   * Nobody works: what is there belongs to the process. What threads have given back and kept beside what their statistics say is known still, where it
-   * must be theirs.
-   */
+  /** Nobody works: what is there belongs to the process. What threads have given back, and count still, will be no charge when it comes again. */
   rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
-    const since = this.#mark ?? this.#rest;
-    const judged = since === null ? [] : [...this.#judge(process, threads, since)];
-    const isSure = this.#isSure && judged.every(([, { isAlone }]) => isAlone);
+    const owed = this.#mark === null ? this.#owedAtRest(process, threads) : this.#owedAfterWork(process, threads);
     this.#balances.clear();
-    if (isSure) for (const [thread, { balance }] of judged) this.#balances.set(thread, balance.atMost(0));
-    this.#isSure = true;
+    for (const [thread, bytes] of owed) if (bytes > 0) this.#balances.set(thread, MemoryBalance.owed(bytes));
     this.#rest = { process, threads: new Map(threads) };
     this.#mark = null;
   }
@@ -104,11 +100,8 @@ export class UnexplainedMemory<Thread> {
   restAsSeen(rssBytes: number, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;
     const { process, threads: before } = this.#mark;
-    const readings = Array.from(before, ([thread, reading]): [Thread, ThreadReading] => {
-      const { committedBytes, offHeapBytes, freeHeapBytes } = threads.get(thread) ?? reading;
-      return [thread, { ...reading, committedBytes, offHeapBytes, freeHeapBytes }];
-    });
-    this.rest({ ...process, rssBytes }, new Map(readings));
+    this.#isSure = false;
+    this.rest({ ...process, rssBytes }, restated(before, threads));
   }
 
   /** What it was charged with so far is forgotten: its start is over. */
@@ -129,7 +122,7 @@ export class UnexplainedMemory<Thread> {
 
   /** What each that works, or was charged before, has taken beyond what its statistics show, for all that is known. */
   charges(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
-    const judged = this.#mark === null ? [] : this.#judge(process, threads, this.#mark);
+    const judged = this.#judge(process, threads);
     return new Map(Array.from(judged, ([thread, { balance }]) => [thread, balance.bytes]));
   }
 
@@ -141,7 +134,7 @@ export class UnexplainedMemory<Thread> {
   /** Keeps what is charged so far, and begins a new stretch: over a long one, what was taken and given back adds up. */
   advance(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;
-    for (const [thread, { balance, isAlone }] of this.#judge(process, threads, this.#mark)) {
+    for (const [thread, { balance, isAlone }] of this.#judge(process, threads)) {
       this.#balances.set(thread, balance);
       this.#isSure &&= isAlone;
     }
@@ -152,24 +145,46 @@ export class UnexplainedMemory<Thread> {
     this.#isFirst = false;
   }
 
-  /** Since then. Of those that did nothing while others did nothing is known. */
-  #judge(
-    process: ProcessReading,
-    threads: ReadonlyMap<Thread, ThreadReading>,
-    since: Mark<Thread>,
-  ): Map<Thread, Judgement> {
+  /** What each has come to since the mark that works, has worked, or is charged. */
+  #judge(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, Judgement> {
     const judged = new Map<Thread, Judgement>();
+    if (this.#mark === null) return judged;
     for (const [thread, reading] of threads) {
       const chargedBytes = this.chargedTo(thread);
-      const before = since.threads.get(thread);
-      const isKnown = this.#mark === null ? before !== undefined : before?.isSuspect === true;
-      if (!reading.isSuspect && chargedBytes === 0 && !isKnown) continue;
-      const { takenBytes, isAlone } = this.#takenBy(thread, reading, process, threads, since);
-      const balance = this.#balanceAfter(thread, takenBytes, reading, since);
+      const hasWorked = reading.isSuspect || this.#mark.threads.get(thread)?.isSuspect === true;
+      if (!hasWorked && chargedBytes === 0) continue;
+      const { takenBytes, isAlone } = this.#takenBy(thread, reading, process, threads, this.#mark);
+      const balance = this.#balanceAfter(thread, takenBytes, reading, this.#mark);
       // Between two requests a thread gives back what became garbage, and takes nothing.
       judged.set(thread, { balance: reading.isSuspect ? balance : balance.atMost(chargedBytes), isAlone });
     }
     return judged;
+  }
+
+  /** What each is owed when its work is over, where all that came and went was its own. */
+  #owedAfterWork(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): [Thread, number][] {
+    const judged = [...this.#judge(process, threads)];
+    if (!this.#isSure || judged.some(([, { isAlone }]) => !isAlone)) return [];
+    return judged.map(([thread, { balance }]) => [thread, balance.owedBytes]);
+  }
+
+  /** What each is owed since nobody worked, last: what has gone that statistics count still may be any one's, so that each has its part. */
+  #owedAtRest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): [Thread, number][] {
+    if (this.#rest === null) return [];
+    const { process: then, threads: before } = this.#rest;
+    const changes = Array.from(threads, ([thread, reading]): [Thread, ThreadReading, number] => {
+      return [thread, reading, reading.committedBytes - (before.get(thread) ?? reading).committedBytes];
+    });
+    const isSame = threads.size === before.size && [...threads.keys()].every((thread) => before.has(thread));
+    const stated = changes.reduce((sum, [, , bytes]) => sum + bytes, 0);
+    const unstated = process.rssBytes - then.rssBytes - stated;
+    const goneBytes = isSame && then.leftBytes === 0 ? Math.max(0, -unstated) : 0;
+    return changes.map(([thread, { offHeapBytes, freeHeapBytes }, changedBytes]) => {
+      // What it does not count any more, though nothing went, had gone before.
+      const saidBytes = Math.min(Math.max(0, unstated), Math.max(0, -changedBytes));
+      const owedBytes = this.#balanceOf(thread).owedBytes + goneBytes / threads.size - saidBytes;
+      return [thread, Math.min(owedBytes, offHeapBytes + freeHeapBytes)];
+    });
   }
 
   #balanceOf(thread: Thread): MemoryBalance {
@@ -178,8 +193,7 @@ export class UnexplainedMemory<Thread> {
 
   #balanceAfter(thread: Thread, takenBytes: number, stated: StatedMemory, mark: Mark<Thread>): MemoryBalance {
     const before = mark.threads.get(thread) ?? NEWBORN;
-    const isFirst = this.#mark !== null && this.#isFirst;
-    return this.#balanceOf(thread).after(takenBytes, before, stated, isFirst);
+    return this.#balanceOf(thread).after(takenBytes, before, stated, this.#isFirst);
   }
 
   /** Of the process, what its statistics show included. */
@@ -192,13 +206,12 @@ export class UnexplainedMemory<Thread> {
   ): { takenBytes: number; isAlone: boolean } {
     const before = mark.threads.get(thread) ?? NEWBORN;
     const grown = process.rssBytes - mark.process.rssBytes;
-    // Of what goes while nobody works each may have given back its part.
-    if (this.#mark === null) return { takenBytes: grown < 0 ? grown / threads.size : grown, isAlone: true };
     const isAlone = this.#isAlone(thread, reading.cpuMs - before.cpuMs, threads, mark);
     if (isAlone) return { takenBytes: grown, isAlone };
     if (process.faults === null || mark.process.faults === null) return { takenBytes: 0, isAlone };
-    const all = process.faults - mark.process.faults;
     const own = reading.faults === null || before.faults === null ? 0 : reading.faults - before.faults;
+    // What the process's own take is no exact part of them.
+    const all = Math.max(own, process.faults - mark.process.faults);
     // Where the kernel gives large pages, a fault brings more.
     const pageBytes = Math.max(PAGE_BYTES, grown / Math.max(1, all));
     return { takenBytes: Math.min(own * pageBytes, grown - (all - own) * pageBytes), isAlone };
@@ -216,4 +229,17 @@ export class UnexplainedMemory<Thread> {
     }
     return true;
   }
+}
+
+/** The same readings, with what threads have said of themselves since, as far as they are there. */
+export function restated<Thread>(
+  readings: ReadonlyMap<Thread, ThreadReading>,
+  later: ReadonlyMap<Thread, ThreadReading>,
+): Map<Thread, ThreadReading> {
+  return new Map(
+    Array.from(readings, ([thread, reading]) => {
+      const { committedBytes, offHeapBytes, freeHeapBytes } = later.get(thread) ?? reading;
+      return [thread, { ...reading, committedBytes, offHeapBytes, freeHeapBytes }];
+    }),
+  );
 }
