@@ -53,6 +53,18 @@ describe('SupervisedThread', () => {
     expect(thread.lastSample.heapBytes).toBeGreaterThan(MB);
   });
 
+  it('SupervisedThread tells nothing of what its start was charged with when that is over', () => {
+    thread.watch(10_000);
+    thread.onUnexplained(50 * MB);
+    expect(thread.tell().unexplainedBytes).toBe(50 * MB);
+    thread.unwatch();
+    expect(thread.tell().unexplainedBytes).toBe(0);
+    thread.watch(10_000);
+    thread.onUnexplained(30 * MB);
+    thread.unwatch();
+    expect(thread.tell().unexplainedBytes).toBe(30 * MB);
+  });
+
   it('SupervisedThread has to be asked when it is watched anew, when another works, and when its process has grown', async () => {
     thread.watch(10_000);
     expect(thread.look(100 * MB, 0)).toBe(true);

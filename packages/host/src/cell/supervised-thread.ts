@@ -233,6 +233,8 @@ export class SupervisedThread {
 
   unwatch(): void {
     this.isWatched = false;
+    // What its start took is not told of its first request, which may run already.
+    if (this.isStarting) this.lastSample.unexplainedBytes = 0;
     this.isStarting = false;
   }
 
