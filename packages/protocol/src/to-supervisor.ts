@@ -31,4 +31,6 @@ export interface ThreadSample {
   cpuMs: number;
   /** The request that it runs; 0: none. */
   running: number;
+  /** It loads its servlet, as far as its supervisor knows: what no statistic shows was taken for that. */
+  isStarting: boolean;
 }

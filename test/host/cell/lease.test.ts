@@ -116,6 +116,7 @@ describe('Lease.revoke()', () => {
           unexplainedBytes: 0,
           cpuMs: 0,
           running,
+          isStarting: false,
         };
         lease.onSample(sample);
       },

@@ -56,9 +56,9 @@ describe('SupervisedThread', () => {
   it('SupervisedThread tells nothing of what its start was charged with when that is over', () => {
     thread.watch(10_000);
     thread.onUnexplained(50 * MB);
-    expect(thread.tell().unexplainedBytes).toBe(50 * MB);
+    expect(thread.tell()).toMatchObject({ isStarting: true, unexplainedBytes: 50 * MB });
     thread.unwatch();
-    expect(thread.tell().unexplainedBytes).toBe(0);
+    expect(thread.tell()).toMatchObject({ isStarting: false, unexplainedBytes: 0 });
     thread.watch(10_000);
     thread.onUnexplained(30 * MB);
     thread.unwatch();
@@ -401,7 +401,15 @@ describe('ThreadMeter', () => {
   it('ThreadMeter charges a request with what it was seen with, and not with what the one before it had', () => {
     const meter = new ThreadMeter();
     const seen = (heapBytes: number, unexplainedBytes: number): void => {
-      meter.onSample({ lease: 1, heapBytes, offHeapBytes: 0, unexplainedBytes, cpuMs: 1, running: 0 });
+      meter.onSample({
+        lease: 1,
+        heapBytes,
+        offHeapBytes: 0,
+        unexplainedBytes,
+        cpuMs: 1,
+        running: 0,
+        isStarting: false,
+      });
     };
     meter.beginRequest();
     seen(20 * MB, 60 * MB);
@@ -411,9 +419,41 @@ describe('ThreadMeter', () => {
     expect(meter.requestPeakBytes).toBe(12 * MB);
   });
 
+  it('ThreadMeter charges a request with nothing that its thread took to start, whether its supervisor knows that it has or not', () => {
+    const meter = new ThreadMeter();
+    const seen = (unexplainedBytes: number, isStarting: boolean): void => {
+      meter.onSample({
+        lease: 1,
+        heapBytes: 12 * MB,
+        offHeapBytes: 0,
+        unexplainedBytes,
+        cpuMs: 1,
+        running: 0,
+        isStarting,
+      });
+    };
+    seen(50 * MB, true);
+    expect(meter.heldBytes).toBe(62 * MB);
+    meter.endStart();
+    meter.beginRequest();
+    expect(meter.requestPeakBytes).toBe(12 * MB);
+    seen(50 * MB, true);
+    expect(meter.requestPeakBytes).toBe(12 * MB);
+    seen(8 * MB, false);
+    expect(meter.requestPeakBytes).toBe(20 * MB);
+  });
+
   it('ThreadMeter charges a request that was over before a sample with what was seen last', () => {
     const meter = new ThreadMeter();
-    meter.onSample({ lease: 1, heapBytes: 12 * MB, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 1, running: 0 });
+    meter.onSample({
+      lease: 1,
+      heapBytes: 12 * MB,
+      offHeapBytes: 0,
+      unexplainedBytes: 0,
+      cpuMs: 1,
+      running: 0,
+      isStarting: false,
+    });
     meter.beginRequest();
     expect(meter.requestPeakBytes).toBe(12 * MB);
   });

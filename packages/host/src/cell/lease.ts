@@ -411,6 +411,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     if (this.state !== 'starting') return false;
     this.state = 'ready';
     this.isLoaded = true;
+    this.meter.endStart();
     if (this.isWatched) this.#unwatch();
     this.cell.onLeaseReady();
     this.#follower.onReady(this, ready);

@@ -114,7 +114,15 @@ export class SupervisedThread {
     this.#ownPace = new LookPace(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
-    this.lastSample = { lease: order.lease, heapBytes: 0, offHeapBytes: 0, unexplainedBytes: 0, cpuMs: 0, running: 0 };
+    this.lastSample = {
+      lease: order.lease,
+      heapBytes: 0,
+      offHeapBytes: 0,
+      unexplainedBytes: 0,
+      cpuMs: 0,
+      running: 0,
+      isStarting: true,
+    };
     const { port1, port2 } = new MessageChannel();
     this.#collector = port1;
     this.collectorPort = port2;
@@ -233,7 +241,7 @@ export class SupervisedThread {
 
   unwatch(): void {
     this.isWatched = false;
-    // What its start took is not told of its first request, which may run already.
+    // What a start has taken is no request's.
     if (this.isStarting) this.lastSample.unexplainedBytes = 0;
     this.isStarting = false;
   }
@@ -290,6 +298,7 @@ export class SupervisedThread {
     this.#toldBytes = Math.max(this.#toldBytes, this.#heldBytes);
     this.#toldAt = this.#now();
     this.lastSample.running = this.running.current;
+    this.lastSample.isStarting = this.isStarting;
     return this.lastSample;
   }
 

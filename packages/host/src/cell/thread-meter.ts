@@ -9,6 +9,7 @@ export class ThreadMeter {
   cpuMs = 0;
   peakHeapBytes = 0;
   peakOffHeapBytes = 0;
+  #isStarting = true;
   /** Of the oldest running request, as far as it was sampled; 0: it was not. */
   #requestSeenBytes = 0;
   /** CPU time when that one began, as far as it was sampled. */
@@ -34,11 +35,17 @@ export class ThreadMeter {
     this.#requestFromCpuMs = this.cpuMs;
   }
 
+  /** Its servlet is loaded. What a supervisor tells that does not know it yet is of its start still. */
+  endStart(): void {
+    this.#isStarting = false;
+    this.unexplainedBytes = 0;
+  }
+
   /** A sample comes from a process that a guest may have taken over: one that is no amounts is left aside. @returns the CPU time since the last one */
   onSample(sample: ThreadSample): number {
     const heap = Number(sample.heapBytes);
     const offHeap = Number(sample.offHeapBytes);
-    const unexplained = Number(sample.unexplainedBytes);
+    const unexplained = sample.isStarting && !this.#isStarting ? 0 : Number(sample.unexplainedBytes);
     const cpuMs = Number(sample.cpuMs);
     if (!isAmount(heap) || !isAmount(offHeap) || !isAmount(unexplained) || !isAmount(Math.round(cpuMs))) return 0;
     const usedMs = Math.max(0, cpuMs - this.cpuMs);
