@@ -112,7 +112,7 @@ export const PROTOCOL: readonly Attack[] = family('W', [
   control('no object', `[1, null, 'x']`),
   control(
     'samples of memory below zero',
-    `{ type: 'sample', threads: Array.from({ length: 9 }, (_, lease) => ({ lease, heapBytes: -1e15, offHeapBytes: NaN, cpuMs: -1 })) }`,
+    `{ type: 'sample', threads: Array.from({ length: 9 }, (_, lease) => ({ lease, heapBytes: -1e15, offHeapBytes: NaN, unexplainedBytes: 1e15, isStarting: 'x', cpuMs: -1 })) }`,
     {
       causes: ['protocol', 'cpu', 'abort'],
       statuses: [500, 503, 504],

@@ -314,7 +314,7 @@ describe('UnexplainedMemory', () => {
 
   it('UnexplainedMemory charges a thread with what it took before anybody knew that it worked', () => {
     const scene = new Scene({ a: {}, b: {} });
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.hoards('a', 30);
     scene.works('a');
     expect(scene.memory.resume()).toBe(true);
@@ -368,15 +368,109 @@ describe('UnexplainedMemory', () => {
       scene.explains(name, 10);
       scene.frees(name, 10);
     }
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.givesBack(8);
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.works('a');
     scene.memory.resume();
     scene.hoards('a', 4);
     expect(scene.charges).toEqual({ a: 0 });
     scene.hoards('a', 20);
     expect(scene.charges).toEqual({ a: 20 });
+  });
+
+  it('UnexplainedMemory lays to each what may have gone while nobody worked by what it has free, and no more than that, however often something comes and goes', () => {
+    const scene = new Scene({ a: {}, b: {} });
+    scene.explains('a', 8);
+    scene.frees('a', 8);
+    for (let count = 0; count < 5; count++) {
+      scene.memory.rest(scene.process, scene.readings, true);
+      scene.nodeTakes(20);
+      scene.memory.rest(scene.process, scene.readings, true);
+      scene.givesBack(count === 0 ? 28 : 20);
+      scene.memory.rest(scene.process, scene.readings, true);
+    }
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 8);
+    expect(scene.charges).toEqual({ a: 0 });
+    scene.hoards('a', 20);
+    expect(scene.charges).toEqual({ a: 20 });
+  });
+
+  it('UnexplainedMemory is not misled by what came and went while nobody worked, or by readings that are not of one moment', () => {
+    const scene = new Scene({ a: {} });
+    scene.explains('a', 8);
+    scene.frees('a', 8);
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.nodeTakes(30);
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.givesBack(30);
+    scene.memory.rest(scene.process, scene.readings, true);
+    for (const isExact of [false, true]) {
+      scene.givesBack(8);
+      scene.memory.rest(scene.process, scene.readings, isExact);
+    }
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 8);
+    expect(scene.charges).toEqual({ a: 8 });
+  });
+
+  it('UnexplainedMemory charges nobody with what its heap gave back while it worked alone, whatever it keeps of it, into its next request', () => {
+    for (const isNextRunning of [false, true]) {
+      const scene = new Scene({ a: { isSuspect: true } });
+      scene.advance();
+      scene.grows('a', 40);
+      scene.advance();
+      scene.frees('a', 8);
+      scene.givesBack(8);
+      scene.collects('a', 20);
+      scene.advance();
+      scene.rests('a');
+      if (isNextRunning) scene.memory.restAsSeen(scene.process.rssBytes, scene.readings);
+      else scene.memory.rest(scene.process, scene.readings, true);
+      scene.works('a');
+      scene.memory.resume();
+      scene.frees('a', -8);
+      scene.hoards('a', 8);
+      expect(scene.charges).toEqual({ a: 0 });
+      scene.advance();
+      scene.hoards('a', 20);
+      expect(scene.charges).toEqual({ a: 20 });
+    }
+  });
+
+  it('UnexplainedMemory charges nobody with what its heap had given back before another worked alone', () => {
+    const scene = new Scene({ a: {}, b: {} });
+    scene.explains('a', 8);
+    scene.frees('a', 8);
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.givesBack(8);
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.works('b');
+    scene.memory.resume();
+    scene.grows('b', 20);
+    scene.advance();
+    scene.rests('b');
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.works('a');
+    scene.memory.resume();
+    scene.hoards('a', 8);
+    expect(scene.charges).toEqual({ a: 0 });
+  });
+
+  it('UnexplainedMemory charges nobody with what its heap gives back as its request begins, and takes again', () => {
+    const scene = new Scene({ a: {} });
+    scene.explains('a', 8);
+    scene.frees('a', 8);
+    scene.memory.rest(scene.process, scene.readings, true);
+    scene.works('a');
+    scene.memory.resume();
+    scene.givesBack(8);
+    scene.advance();
+    scene.hoards('a', 8);
+    expect(scene.charges).toEqual({ a: 0 });
   });
 
   it('UnexplainedMemory takes nothing off what comes for what two may have given back while both worked', () => {
@@ -388,7 +482,7 @@ describe('UnexplainedMemory', () => {
     scene.advance();
     scene.rests('a');
     scene.rests('b');
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.works('a');
     scene.memory.resume();
     scene.hoards('a', 20);
@@ -400,12 +494,12 @@ describe('UnexplainedMemory', () => {
       const scene = new Scene({ a: {}, ...others });
       scene.buffers('a', 30);
       scene.grows('a', 20);
-      scene.memory.rest(scene.process, scene.readings);
+      scene.memory.rest(scene.process, scene.readings, true);
       scene.uncounts('a', 30);
       scene.collects('a', 20);
       scene.givesBack(50);
       scene.nodeTakes(64);
-      scene.memory.rest(scene.process, scene.readings);
+      scene.memory.rest(scene.process, scene.readings, true);
       scene.works('a');
       scene.memory.resume();
       scene.buffers('a', 30);
@@ -422,14 +516,14 @@ describe('UnexplainedMemory', () => {
     scene.explains('a', 12);
     scene.frees('a', 12);
     scene.grows('b', 60);
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.ends('b');
     scene.leaves(30);
     scene.givesBack(30);
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.leaves(0);
     scene.givesBack(30);
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     scene.works('a');
     scene.memory.resume();
     scene.hoards('a', 12);
@@ -477,7 +571,7 @@ describe('UnexplainedMemory', () => {
     const scene = new Scene({ a: { isSuspect: true } });
     scene.hoards('a', 60);
     scene.advance();
-    scene.memory.rest(scene.process, scene.readings);
+    scene.memory.rest(scene.process, scene.readings, true);
     expect(scene.charges).toEqual({});
     scene.memory.open(scene.process, scene.readings);
     expect(scene.charges).toEqual({ a: 0 });

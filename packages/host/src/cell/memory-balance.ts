@@ -38,9 +38,9 @@ export class MemoryBalance {
     return Math.max(0, this.#beyondBytes - this.#keptBytes);
   }
 
-  /** What is counted that is not there, beyond all that may be. */
+  /** What may be counted that is not there: so much less is there than the statistics and the kept pages come to. */
   get owedBytes(): number {
-    return Math.max(0, -this.#beyondBytes);
+    return Math.max(0, this.#keptBytes - this.#beyondBytes);
   }
 
   /**

@@ -114,7 +114,7 @@ export class MemoryWatch {
       this.#seenRssBytes = whole.rssBytes;
       if (this.#memory.isOpen) this.#memory.advance(whole, readings);
       else {
-        this.#memory.rest(whole, readings);
+        this.#memory.rest(whole, readings, true);
         this.#restedAt = performance.now();
         if (thread.isSuspect) this.#memory.resume();
       }
@@ -167,10 +167,12 @@ export class MemoryWatch {
     const whole = this.#processReading();
     const readings = this.#readings();
     const isAtRest = this.#suspects().length === 0;
+    // Nothing is charged for a start any more once all that is there belongs to the process.
+    const isRested = this.#ended !== null || isAtRest;
     if (this.#ended !== null) this.#restAt(this.#ended, isAtRest ? readings : null);
     else if (isAtRest) this.#restNow(whole, readings);
     if (!isAtRest) this.#memory.advance(whole, readings);
-    for (const thread of this.#started) this.#memory.forgive(thread);
+    if (!isRested) for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
     this.#tell(Math.max(0, whole.rssBytes - (beforeBytes - this.#own.glance())));
@@ -186,16 +188,16 @@ export class MemoryWatch {
     if (this.#isSomebodyRunning) {
       // What has come since it began is not nobody's.
       if (this.#memory.isOpen) this.#memory.restAsSeen(this.#seenRssBytes, readings);
-      else if (now - this.#restedAt > REST_MAX_MS) this.#memory.rest(whole, readings);
+      else if (now - this.#restedAt > REST_MAX_MS) this.#memory.rest(whole, readings, false);
       else return;
-    } else this.#memory.rest(whole, readings);
+    } else this.#memory.rest(whole, readings, true);
     this.#restedAt = now;
   }
 
   /** Nobody worked then. `later`: what threads have said since, if none of them is watched by now. */
   #restAt(ended: Moment, later: ReadonlyMap<SupervisedThread, ThreadReading> | null): void {
     this.#ended = null;
-    this.#memory.rest(ended.whole, later === null ? ended.readings : restated(ended.readings, later));
+    this.#memory.rest(ended.whole, later === null ? ended.readings : restated(ended.readings, later), false);
     this.#restedAt = performance.now();
     if (later === null) this.#memory.resume();
   }

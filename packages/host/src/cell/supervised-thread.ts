@@ -45,6 +45,8 @@ const NEWS_EVERY_MS = 50;
 const NEWS_ROOM_SHARE = 1 / 4;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
 const ASK_AGAIN_MS = 100;
+/** No more of a heap is taken for pages that V8 has given back and counts: they are of its young part, and excuse as much of something else. */
+const FREE_MAX_BYTES = 8 << 20;
 /** CPU time that may be over before it is noticed. */
 const CPU_LATE_MS = 10;
 
@@ -413,7 +415,7 @@ export class SupervisedThread {
     lastSample.heapBytes = heap.used_heap_size;
     lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.#committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
-    this.#freeHeapBytes = Math.max(0, heap.total_physical_size - heap.used_heap_size);
+    this.#freeHeapBytes = Math.min(FREE_MAX_BYTES, Math.max(0, heap.total_physical_size - heap.used_heap_size));
     this.#ownPace.see(this.#statedBytes);
     if (this.#chargedUnheard) this.#explain(this.#committedBytes - committedBytes);
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);

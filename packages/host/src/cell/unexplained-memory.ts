@@ -1,5 +1,6 @@
 import { MemoryBalance, type StatedMemory } from './memory-balance.ts';
 import { PAGE_BYTES } from './resident-bytes.ts';
+import { RestPeriod } from './rest-period.ts';
 
 /** What is known of a thread when blame is laid; its statistics as it was sampled last. */
 export interface ThreadReading extends StatedMemory {
@@ -56,7 +57,9 @@ export class UnexplainedMemory<Thread> {
   #mark: Mark<Thread> | null = null;
   /** As it was when nobody worked, last. */
   #rest: Mark<Thread> | null = null;
-  /** The first stretch of time is not over. */
+  /** Since it was known exactly that nobody worked; null: it was not, last. */
+  #period: RestPeriod<Thread> | null = null;
+  /** The first stretch of time is not over, and what threads said of themselves when it began may be older. */
   #isFirst = true;
   /** In each stretch one thread worked alone, so that all that came and went was its own. */
   #isSure = true;
@@ -67,9 +70,9 @@ export class UnexplainedMemory<Thread> {
     return this.#mark !== null;
   }
 
-  /** Somebody works: what comes from now on is looked at. */
+  /** Somebody works: what comes from now on is looked at. What threads have said of themselves may be older. */
   open(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
-    this.rest(process, threads);
+    this.rest(process, threads, false);
     this.resume();
   }
 
@@ -77,20 +80,24 @@ export class UnexplainedMemory<Thread> {
   resume(): boolean {
     if (this.#rest === null) return false;
     this.#mark = this.#rest;
-    this.#isFirst = true;
+    this.#isFirst = this.#period === null;
     this.#isSure = true;
     // What comes of it is not looked at from there a second time.
     this.#rest = null;
+    this.#period = null;
     return true;
   }
 
-  /** Nobody works: what is there belongs to the process. What threads have given back, and count still, will be no charge when it comes again. */
-  rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
-    const owed = this.#mark === null ? this.#owedAtRest(process, threads) : this.#owedAfterWork(process, threads);
-    this.#balances.clear();
-    for (const [thread, bytes] of owed) if (bytes > 0) this.#balances.set(thread, MemoryBalance.owed(bytes));
-    this.#rest = { process, threads: new Map(threads) };
-    this.#mark = null;
+  /**
+   * Nobody works: what is there belongs to the process. What threads have given back, and count still, will be no charge when it comes again. `isExact`: both
+   * are of this moment.
+   */
+  rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>, isExact: boolean): void {
+    const owedAtRest = (isExact && this.#period?.owedAt(process, threads)) || null;
+    const owed = owedAtRest ?? (this.#mark === null ? this.#owed(threads) : this.#owedAfterWork(process, threads));
+    this.#restAt(process, threads, owed);
+    if (!isExact) this.#period = null;
+    else if (owedAtRest === null) this.#period = new RestPeriod(process, threads, owed);
   }
 
   /**
@@ -99,9 +106,15 @@ export class UnexplainedMemory<Thread> {
    */
   restAsSeen(rssBytes: number, threads: ReadonlyMap<Thread, ThreadReading>): void {
     if (this.#mark === null) return;
-    const { process, threads: before } = this.#mark;
-    this.#isSure = false;
-    this.rest({ ...process, rssBytes }, restated(before, threads));
+    const process = { ...this.#mark.process, rssBytes };
+    const readings = restated(this.#mark.threads, threads);
+    // What went since then may be others', too.
+    const before = this.#isSure ? this.#owed(readings) : new Map<Thread, number>();
+    const owed = Array.from(this.#owedAfterWork(process, readings), ([thread, bytes]): [Thread, number] => {
+      return [thread, Math.min(bytes, before.get(thread) ?? 0)];
+    });
+    this.#restAt(process, readings, new Map(owed));
+    this.#period = null;
   }
 
   /** What it was charged with so far is forgotten: its start is over. */
@@ -136,11 +149,11 @@ export class UnexplainedMemory<Thread> {
     if (this.#mark === null) return;
     for (const [thread, { balance, isAlone }] of this.#judge(process, threads)) {
       this.#balances.set(thread, balance);
-      this.#isSure &&= isAlone;
+      this.#isSure &&= isAlone && this.#mark.process.leftBytes === 0;
     }
-    // What one has less between two requests is not looked at while others work, so that nothing is known of its next ones.
+    // What one has less between two requests is not looked at while several work, so that nothing is known of its next ones.
     for (const [thread, { bytes }] of this.#balances)
-      if (bytes === 0 && threads.get(thread)?.isSuspect === false) this.#balances.delete(thread);
+      if (!this.#isSure && bytes === 0 && threads.get(thread)?.isSuspect === false) this.#balances.delete(thread);
     this.#mark = { process, threads: new Map(threads) };
     this.#isFirst = false;
   }
@@ -161,30 +174,32 @@ export class UnexplainedMemory<Thread> {
     return judged;
   }
 
-  /** What each is owed when its work is over, where all that came and went was its own. */
-  #owedAfterWork(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): [Thread, number][] {
-    const judged = [...this.#judge(process, threads)];
-    if (!this.#isSure || judged.some(([, { isAlone }]) => !isAlone)) return [];
-    return judged.map(([thread, { balance }]) => [thread, balance.owedBytes]);
+  #restAt(
+    process: ProcessReading,
+    threads: ReadonlyMap<Thread, ThreadReading>,
+    owed: ReadonlyMap<Thread, number>,
+  ): void {
+    this.#balances.clear();
+    for (const [thread, bytes] of owed) if (bytes > 0) this.#balances.set(thread, MemoryBalance.owed(bytes));
+    this.#rest = { process, threads: new Map(threads) };
+    this.#mark = null;
   }
 
-  /** What each is owed since nobody worked, last: what has gone that statistics count still may be any one's, so that each has its part. */
-  #owedAtRest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): [Thread, number][] {
-    if (this.#rest === null) return [];
-    const { process: then, threads: before } = this.#rest;
-    const changes = Array.from(threads, ([thread, reading]): [Thread, ThreadReading, number] => {
-      return [thread, reading, reading.committedBytes - (before.get(thread) ?? reading).committedBytes];
-    });
-    const isSame = threads.size === before.size && [...threads.keys()].every((thread) => before.has(thread));
-    const stated = changes.reduce((sum, [, , bytes]) => sum + bytes, 0);
-    const unstated = process.rssBytes - then.rssBytes - stated;
-    const goneBytes = isSame && then.leftBytes === 0 ? Math.max(0, -unstated) : 0;
-    return changes.map(([thread, { offHeapBytes, freeHeapBytes }, changedBytes]) => {
-      // What it does not count any more, though nothing went, had gone before.
-      const saidBytes = Math.min(Math.max(0, unstated), Math.max(0, -changedBytes));
-      const owedBytes = this.#balanceOf(thread).owedBytes + goneBytes / threads.size - saidBytes;
-      return [thread, Math.min(owedBytes, offHeapBytes + freeHeapBytes)];
-    });
+  /** What each is owed by its balance. */
+  #owed(threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
+    return new Map(Array.from(threads.keys(), (thread) => [thread, this.#balanceOf(thread).owedBytes]));
+  }
+
+  /** What each is owed when its work is over, where all that came and went was its own. */
+  #owedAfterWork(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
+    const judged = [...this.#judge(process, threads)];
+    const isSure = this.#isSure && this.#mark?.process.leftBytes === 0 && judged.every(([, { isAlone }]) => isAlone);
+    if (!isSure) return new Map();
+    // Those that did nothing are owed what they were.
+    return new Map([
+      ...this.#owed(threads),
+      ...judged.map(([thread, { balance }]) => [thread, balance.owedBytes] as const),
+    ]);
   }
 
   #balanceOf(thread: Thread): MemoryBalance {
