@@ -38,9 +38,9 @@ export class MemoryBalance {
     return Math.max(0, this.#beyondBytes - this.#keptBytes);
   }
 
-  /** What may be counted that is not there: so much less is there than the statistics and the kept pages come to. */
-  get owedBytes(): number {
-    return Math.max(0, this.#keptBytes - this.#beyondBytes);
+  /** What is counted that is not there, or may be, as there is less than the statistics and the kept pages come to, where its heap is free. */
+  owedBytes({ freeHeapBytes }: StatedMemory): number {
+    return Math.max(0, -this.#beyondBytes, Math.min(this.#keptBytes - this.#beyondBytes, freeHeapBytes));
   }
 
   /**
@@ -52,7 +52,7 @@ export class MemoryBalance {
     const heapBytes = now.committedBytes - before.committedBytes - offHeapBytes;
     // What it counts without having it is no more than it counts. What else has become less was somebody else's.
     const countedBytes = now.offHeapBytes + now.freeHeapBytes;
-    const owedMaxBytes = isFirst ? Math.min(this.owedBytes, countedBytes) : countedBytes;
+    const owedMaxBytes = isFirst ? between(0, -this.#beyondBytes, countedBytes) : countedBytes;
     const beyondBytes = Math.max(-owedMaxBytes, this.#beyondBytes + takenBytes - heapBytes - offHeapBytes);
     const keptHeapBytes = between(0, this.#keptHeapBytes - heapBytes, beyondBytes + countedBytes);
     // What it counts less of has been given back before, as far as that is known.

@@ -114,7 +114,7 @@ export class MemoryWatch {
       this.#seenRssBytes = whole.rssBytes;
       if (this.#memory.isOpen) this.#memory.advance(whole, readings);
       else {
-        this.#memory.rest(whole, readings, true);
+        this.#memory.rest(whole, readings, !this.#isSomebodyRunning);
         this.#restedAt = performance.now();
         if (thread.isSuspect) this.#memory.resume();
       }
@@ -170,8 +170,8 @@ export class MemoryWatch {
     // Nothing is charged for a start any more once all that is there belongs to the process.
     const isRested = this.#ended !== null || isAtRest;
     if (this.#ended !== null) this.#restAt(this.#ended, isAtRest ? readings : null);
-    else if (isAtRest) this.#restNow(whole, readings);
-    if (!isAtRest) this.#memory.advance(whole, readings);
+    if (isAtRest) this.#restNow(whole, readings);
+    else this.#memory.advance(whole, readings);
     if (!isRested) for (const thread of this.#started) this.#memory.forgive(thread);
     this.#started.clear();
     // What has come since they were asked may be in no sample yet: the next reading will tell whose it is.
@@ -190,7 +190,7 @@ export class MemoryWatch {
       if (this.#memory.isOpen) this.#memory.restAsSeen(this.#seenRssBytes, readings);
       else if (now - this.#restedAt > REST_MAX_MS) this.#memory.rest(whole, readings, false);
       else return;
-    } else this.#memory.rest(whole, readings, true);
+    } else this.#memory.rest(whole, readings, this.#hasAllSaid);
     this.#restedAt = now;
   }
 
@@ -213,6 +213,11 @@ export class MemoryWatch {
     // What has become less is told with the next report.
     const more = [...this.#threads.values()].filter((thread) => thread.isAtPeak);
     if (more.length > 0) this.#findings.onCharged(more);
+  }
+
+  /** What threads have said of themselves is of this moment. */
+  get #hasAllSaid(): boolean {
+    return ![...this.#threads.values()].some((thread) => thread.isAsked);
   }
 
   /** At a request, watched or not yet. */

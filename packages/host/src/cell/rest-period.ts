@@ -17,7 +17,7 @@ export class RestPeriod<Thread> {
   }
 
   /**
-   * What each is owed by now: of what has gone in all that no statistic explains its part, by what it has free, and no more than that. null: it may have
+   * What each is owed by now: of what has gone that no statistic explains its part, by what its heap has free, until it is owed that. null: it may have
    * been another thread's, which has come or gone meanwhile.
    */
   owedAt(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> | null {
@@ -33,7 +33,14 @@ export class RestPeriod<Thread> {
     }
     return new Map(
       Array.from(threads, ([thread, { freeHeapBytes, offHeapBytes }]) => {
-        const owedBytes = Math.min(this.#owed.get(thread) ?? 0, offHeapBytes + freeHeapBytes);
+        const before = this.#owed.get(thread) ?? 0;
+        // Buffers that it counted, and does not any more though nothing went, had not been there.
+        const uncountedBytes = (this.#threads.get(thread)?.offHeapBytes ?? 0) - offHeapBytes;
+        const saidBytes = Math.max(0, Math.min(-goneBytes, uncountedBytes));
+        const owedBytes = Math.min(
+          Math.max(before - saidBytes, Math.min(before, freeHeapBytes)),
+          offHeapBytes + freeHeapBytes,
+        );
         const partBytes = freeBytes === 0 ? 0 : (Math.max(0, goneBytes) * freeHeapBytes) / freeBytes;
         return [thread, Math.max(owedBytes, Math.min(owedBytes + partBytes, freeHeapBytes))];
       }),

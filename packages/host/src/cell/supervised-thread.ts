@@ -45,7 +45,10 @@ const NEWS_EVERY_MS = 50;
 const NEWS_ROOM_SHARE = 1 / 4;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
 const ASK_AGAIN_MS = 100;
-/** No more of a heap is taken for pages that V8 has given back and counts: they are of its young part, and excuse as much of something else. */
+/**
+ * No more of a heap is taken for pages that V8 has given back and counts, as they excuse as much of something else. A large heap that is
+ * free in many places may have more, and is charged with that when it comes again.
+ */
 const FREE_MAX_BYTES = 8 << 20;
 /** CPU time that may be over before it is noticed. */
 const CPU_LATE_MS = 10;

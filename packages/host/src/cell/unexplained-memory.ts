@@ -57,7 +57,7 @@ export class UnexplainedMemory<Thread> {
   #mark: Mark<Thread> | null = null;
   /** As it was when nobody worked, last. */
   #rest: Mark<Thread> | null = null;
-  /** Since it was known exactly that nobody worked; null: it was not, last. */
+  /** Since it was known exactly that nobody worked, last; null: not known. */
   #period: RestPeriod<Thread> | null = null;
   /** The first stretch of time is not over, and what threads said of themselves when it began may be older. */
   #isFirst = true;
@@ -96,8 +96,7 @@ export class UnexplainedMemory<Thread> {
     const owedAtRest = (isExact && this.#period?.owedAt(process, threads)) || null;
     const owed = owedAtRest ?? (this.#mark === null ? this.#owed(threads) : this.#owedAfterWork(process, threads));
     this.#restAt(process, threads, owed);
-    if (!isExact) this.#period = null;
-    else if (owedAtRest === null) this.#period = new RestPeriod(process, threads, owed);
+    this.#period = isExact ? new RestPeriod(process, threads, owed) : null;
   }
 
   /**
@@ -109,7 +108,7 @@ export class UnexplainedMemory<Thread> {
     const process = { ...this.#mark.process, rssBytes };
     const readings = restated(this.#mark.threads, threads);
     // What went since then may be others', too.
-    const before = this.#isSure ? this.#owed(readings) : new Map<Thread, number>();
+    const before = this.#owed(readings);
     const owed = Array.from(this.#owedAfterWork(process, readings), ([thread, bytes]): [Thread, number] => {
       return [thread, Math.min(bytes, before.get(thread) ?? 0)];
     });
@@ -187,7 +186,12 @@ export class UnexplainedMemory<Thread> {
 
   /** What each is owed by its balance. */
   #owed(threads: ReadonlyMap<Thread, ThreadReading>): Map<Thread, number> {
-    return new Map(Array.from(threads.keys(), (thread) => [thread, this.#balanceOf(thread).owedBytes]));
+    return new Map(
+      Array.from(threads, ([thread, reading]) => {
+        const countedBytes = reading.offHeapBytes + reading.freeHeapBytes;
+        return [thread, Math.min(this.#balanceOf(thread).owedBytes(reading), countedBytes)];
+      }),
+    );
   }
 
   /** What each is owed when its work is over, where all that came and went was its own. */
@@ -198,7 +202,7 @@ export class UnexplainedMemory<Thread> {
     // Those that did nothing are owed what they were.
     return new Map([
       ...this.#owed(threads),
-      ...judged.map(([thread, { balance }]) => [thread, balance.owedBytes] as const),
+      ...judged.map(([thread, { balance }]) => [thread, balance.owedBytes(threads.get(thread) ?? NEWBORN)] as const),
     ]);
   }
 
