@@ -165,6 +165,7 @@ class Watched {
   /** They have the next ones. */
   resume(): void {
     this.#memory.resume();
+    this.look();
   }
 
   look(): void {

@@ -498,19 +498,6 @@ describe('UnexplainedMemory', () => {
     expect(scene.charges).toEqual({ a: 0 });
   });
 
-  it('UnexplainedMemory charges nobody with what its heap gives back as its request begins, and takes again', () => {
-    const scene = new Scene({ a: {} });
-    scene.explains('a', 8);
-    scene.frees('a', 8);
-    scene.memory.rest(scene.process, scene.readings, true);
-    scene.works('a');
-    scene.memory.resume();
-    scene.givesBack(8);
-    scene.advance();
-    scene.hoards('a', 8);
-    expect(scene.charges).toEqual({ a: 0 });
-  });
-
   it('UnexplainedMemory takes nothing off what comes for what two may have given back while both worked', () => {
     const scene = new Scene(TWO);
     scene.advance();

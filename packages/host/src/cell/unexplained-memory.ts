@@ -45,6 +45,8 @@ const NOTHING = new MemoryBalance();
 /** Other threads of the process are taken for idle below so much CPU time: this much, or this share of the suspect's. */
 const IDLE_CPU_MS = 5;
 const IDLE_CPU_SHARE = 0.1;
+/** Less comes and goes all the time, and would be missed where little is charged. */
+const OWED_MIN_BYTES = 1 << 20;
 
 /**
  * Resident memory of a process that no thread's statistics show: shared buffers, blobs, native objects. Whose it is, is
@@ -59,7 +61,7 @@ export class UnexplainedMemory<Thread> {
   #rest: Mark<Thread> | null = null;
   /** Since it was known exactly that nobody worked, last; null: not known. */
   #period: RestPeriod<Thread> | null = null;
-  /** The first stretch of time is not over, and what threads said of themselves when it began may be older. */
+  /** The first stretch of time is not over. */
   #isFirst = true;
   /** In each stretch one thread worked alone, so that all that came and went was its own. */
   #isSure = true;
@@ -80,7 +82,7 @@ export class UnexplainedMemory<Thread> {
   resume(): boolean {
     if (this.#rest === null) return false;
     this.#mark = this.#rest;
-    this.#isFirst = this.#period === null;
+    this.#isFirst = true;
     this.#isSure = true;
     // What comes of it is not looked at from there a second time.
     this.#rest = null;
@@ -179,7 +181,8 @@ export class UnexplainedMemory<Thread> {
     owed: ReadonlyMap<Thread, number>,
   ): void {
     this.#balances.clear();
-    for (const [thread, bytes] of owed) if (bytes > 0) this.#balances.set(thread, MemoryBalance.owed(bytes));
+    for (const [thread, bytes] of owed)
+      if (bytes >= OWED_MIN_BYTES) this.#balances.set(thread, MemoryBalance.owed(bytes));
     this.#rest = { process, threads: new Map(threads) };
     this.#mark = null;
   }
