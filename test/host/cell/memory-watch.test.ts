@@ -5,6 +5,7 @@ import { OwnMemory } from '../../../packages/host/src/cell/own-memory.ts';
 import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { StartedHost } from '../../support/started-host.ts';
+import { EMPTY_READING } from '../../support/empty-reading.ts';
 
 const CAP = { heapMb: 40 };
 /** Busy for a while without keeping anything, and then says so. */
@@ -167,15 +168,7 @@ it.skipIf(!existsSync('/proc/self/task'))(
         roomBytes: roomMb * MB,
         lastSample: { unexplainedBytes: 0 },
         sample: () => Promise.resolve(),
-        reading: () => ({
-          committedBytes: 0,
-          offHeapBytes: 0,
-          freeHeapBytes: 0,
-          faults: 0,
-          cpuMs: 0,
-          isSuspect: true,
-          isEnding: false,
-        }),
+        reading: () => ({ ...EMPTY_READING, isSuspect: true }),
         onUnexplained: (bytes: number) => told.push(bytes),
       } as unknown as SupervisedThread;
       const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
@@ -216,15 +209,7 @@ describe('MemoryWatch.writeHeapSnapshot()', () => {
           lastSample: { unexplainedBytes: 0 },
           sample: () => Promise.resolve(),
           reading() {
-            return {
-              committedBytes: 0,
-              offHeapBytes: 0,
-              freeHeapBytes: 0,
-              faults: 0,
-              cpuMs: 0,
-              isSuspect: this.isSuspect,
-              isEnding: false,
-            };
+            return { ...EMPTY_READING, isSuspect: this.isSuspect };
           },
           writeHeapSnapshot: async () => {
             look();

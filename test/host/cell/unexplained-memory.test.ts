@@ -4,6 +4,7 @@ import {
   type ThreadReading,
   UnexplainedMemory,
 } from '../../../packages/host/src/cell/unexplained-memory.ts';
+import { EMPTY_READING } from '../../support/empty-reading.ts';
 
 const MB = 1 << 20;
 const PAGES_PER_MB = 256;
@@ -141,15 +142,7 @@ class Scene {
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, {
-      committedBytes: 0,
-      offHeapBytes: 0,
-      freeHeapBytes: 0,
-      faults: 0,
-      cpuMs: 0,
-      isSuspect,
-      isEnding: false,
-    });
+    this.#threads.set(name, { ...EMPTY_READING, isSuspect });
   }
 
   #of(name: string): ThreadReading {

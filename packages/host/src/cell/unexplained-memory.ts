@@ -95,7 +95,7 @@ export class UnexplainedMemory<Thread> {
    * are of this moment.
    */
   rest(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>, isExact: boolean): void {
-    const owedAtRest = (isExact && this.#period?.owedAt(process, threads)) || null;
+    const owedAtRest = isExact ? this.#period?.owedAt(process, threads) : null;
     const owed = owedAtRest ?? (this.#mark === null ? this.#owed(threads) : this.#owedAfterWork(process, threads));
     this.#restAt(process, threads, owed);
     this.#period = isExact ? new RestPeriod(process, threads, owed) : null;
