@@ -26,8 +26,8 @@ export interface Figure {
 /** What watched turns take more than those that are not, in percent of all that a watched one takes; of the half of each that took least. */
 export interface Comparison {
   watchers: Figure;
+  /** In percent of what its thread and its helpers take. */
   servlet: Figure;
-  together: Figure;
   /** Of all turns. */
   ofAll: Figure;
   /** That of two kinds of turns neither of which is watched: what the measure itself makes of nothing. */
@@ -78,26 +78,25 @@ export async function compare(
     await take(after, false, calmMs);
   }
   const free = [...before, ...after];
-  const cost = (of: (used: Used) => number): Figure => figureOf([watched, free], leastUsed, of);
   return {
-    watchers: cost((used) => used.watchers),
-    servlet: cost((used) => used.servlet),
-    together: cost(sum),
+    watchers: figureOf([watched, free], leastUsed, (used) => used.watchers),
+    servlet: figureOf([watched, free], leastUsed, servletOf, servletOf),
     ofAll: figureOf([watched, free], (turns) => turns, sum),
     nothing: figureOf([after, before], leastUsed, sum),
     waiting: meanOf(leastUsed(watched).map((used) => used.clock / sum(used))),
   };
 }
 
-/** By how much more the first of two kinds of turns uses. */
+/** By how much more the first of two kinds of turns uses, in percent of `whole`. */
 function figureOf(
   kinds: readonly (readonly Used[])[],
   counted: (turns: readonly Used[]) => readonly Used[],
   of: (used: Used) => number,
+  whole: (used: Used) => number = sum,
 ): Figure {
   const percent = (sets: readonly (readonly Used[])[]): number => {
     const [some, others] = sets.map(counted) as [readonly Used[], readonly Used[]];
-    return ((meanOf(some.map(of)) - meanOf(others.map(of))) / meanOf(some.map(sum))) * 100;
+    return ((meanOf(some.map(of)) - meanOf(others.map(of))) / meanOf(some.map(whole))) * 100;
   };
   return { percent: percent(kinds), error: errorOf(kinds, percent) };
 }
@@ -132,3 +131,4 @@ function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
 }
 
 const sum = ({ watchers, servlet }: Used): number => watchers + servlet;
+const servletOf = ({ servlet }: Used): number => servlet;

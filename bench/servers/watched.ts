@@ -1,4 +1,4 @@
-// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`. With `isHeld: false` nobody is held to a cap.
+// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`. With `isHeld: false` nobody is held to a cap; with `times`, supervisors look so much more often.
 import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { serve, type ServeOptions, type ServletStatus } from '@custodian/host';
@@ -19,10 +19,11 @@ Watchdog.prototype.follow = function (this: Watchdog, ...args: Parameters<Watchd
 /** Garbage does not come near it, so that V8 alone says when it is collected. */
 const NO_CAP_MB = 4096;
 
-const { isHeld, ...options } = givenOptions<ServeOptions & { isHeld: boolean }>();
-if (!isHeld) {
+const { isHeld, times = 1, ...options } = givenOptions<ServeOptions & { isHeld: boolean; times?: number }>();
+const imported = [...(isHeld ? [] : ['unheld.ts']), ...(times > 1 ? [`hurried.ts?times=${times}`] : [])];
+if (imported.length > 0) {
   const { spawn } = childProcess;
-  const extra = ['--import', new URL('unheld.ts', import.meta.url).href];
+  const extra = imported.flatMap((file) => ['--import', new URL(file, import.meta.url).href]);
   childProcess.spawn = ((program: string, args: string[], how: childProcess.SpawnOptions) =>
     spawn(program, [...extra, ...args], how)) as typeof spawn;
   syncBuiltinESMExports();
