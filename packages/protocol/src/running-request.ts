@@ -46,6 +46,11 @@ export class RunningRequest {
     store(this.#words, 1, 0);
   }
 
+  /** Either: the request that was claimed last. */
+  get last(): number {
+    return load(this.#words, 0) >>> 1;
+  }
+
   /** Either: the request that runs, 0 for none. */
   get current(): number {
     const word = load(this.#words, 0);

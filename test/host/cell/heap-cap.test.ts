@@ -10,6 +10,7 @@ describe('HeapCap', () => {
   let questions: number[];
   let asksForAll: boolean[];
   let nowMs: number;
+  let request: number;
   let cap: HeapCap;
 
   beforeEach(() => {
@@ -17,6 +18,7 @@ describe('HeapCap', () => {
     questions = [];
     asksForAll = [];
     nowMs = 1000;
+    request = 1;
     cap = new HeapCap(
       CAP,
       last,
@@ -25,6 +27,7 @@ describe('HeapCap', () => {
         questions.push(question);
         asksForAll.push(isWhole);
       },
+      () => request,
       () => nowMs,
     );
   });
@@ -251,6 +254,34 @@ describe('HeapCap', () => {
     expect(cap.breachedBy(10 * MB, 10)).toBeNull();
     nowMs += 200;
     expect(excused(120, 10)).toBe(true);
+  });
+
+  test('excuses what was found over after a collection, between which and that several requests have begun', () => {
+    for (let round = 0; round < 5; round++) {
+      cap.collect(0);
+      collected(10);
+      expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+      // The next one may be the request that it is told of; what it has taken is not garbage of others.
+      request += round === 4 ? 1 : 2;
+      nowMs += 20;
+      expect(excused(120, 10)).toBe(round < 4);
+      cap.onUnexplained(0, 10 * MB, 10);
+    }
+  });
+
+  test('gives who is over by what came before its request as long as one that is little over, until that is collected', () => {
+    cap.beforeBytes = 90 * MB;
+    expect(excused(185, 0)).toBe(true);
+    expect(excused(185, 250)).toBe(true);
+    expect(cap.breachedBy(10 * MB, 250)).toBeNull();
+    // That it takes itself.
+    expect(excused(195, 250)).toBe(false);
+    expect(excused(185, 251)).toBe(false);
+    collected(10);
+    expect(cap.breachedBy(10 * MB, 260)).toBeNull();
+    expect(cap.beforeBytes).toBe(0);
+    expect(excused(185, 260)).toBe(true);
+    expect(excused(190, 260)).toBe(false);
   });
 
   test('excuses nobody who does not come back to collect, and nothing beyond all excuse', () => {

@@ -27,7 +27,7 @@ async function channel(): Promise<[near: Socket, far: Socket]> {
 test('Lease has the cause that its supervisor gives, also when the end of its channel shows first', async () => {
   const [near, far] = await channel();
   const custodian = new Custodian('cell', null);
-  const cell = { number: 1, custodian, deathCause: null, send() {}, onLeaseGone() {} } as unknown as Cell;
+  const cell = { number: 1, custodian, deathCause: null, memory: {}, send() {}, onLeaseGone() {} } as unknown as Cell;
   const gone = Promise.withResolvers<void>();
   const follower = { onEnding() {}, onGone: () => gone.resolve() } as unknown as LeaseFollower;
   const lease = new Lease(1, near, cell, true, 50 << 20, follower);
@@ -44,7 +44,13 @@ test('Lease has the cause that its supervisor gives, also when the end of its ch
 
 test('Lease reads what its thread holds so often in a second, and not any faster however often it is told', async () => {
   const [near, far] = await channel();
-  const cell = { number: 1, custodian: new Custodian('cell', null), send() {}, onLeaseGone() {} } as unknown as Cell;
+  const cell = {
+    number: 1,
+    custodian: new Custodian('cell', null),
+    memory: {},
+    send() {},
+    onLeaseGone() {},
+  } as unknown as Cell;
   let told = 0;
   const lease = new Lease(1, near, cell, true, 50 << 20, {
     onHolding: () => told++,
@@ -82,6 +88,7 @@ describe('Lease.revoke()', () => {
     const asked: string[] = [];
     const fate = Promise.withResolvers<unknown>();
     const cell = {
+      memory: {},
       number: 1,
       custodian,
       send: ({ type }: { type: string }) => asked.push(type),

@@ -175,7 +175,7 @@ it.skipIf(!existsSync('/proc/self/task'))(
         bytes: 0,
       });
       vi.useFakeTimers({ toFake: ['performance'] });
-      watch.begin(watched);
+      watch.begin(watched, 0);
       watch.look(residentBytes(), true, [watched]);
       told.length = 0;
       held.push(Buffer.alloc(64 * MB, 1));
@@ -184,6 +184,48 @@ it.skipIf(!existsSync('/proc/self/task'))(
     };
     expect(toldAtOnce(1000)).toEqual([]);
     expect(toldAtOnce(200)).toHaveLength(1);
+  },
+);
+
+it.skipIf(!existsSync('/proc/self/task'))(
+  'MemoryWatch tells a thread what came before its request, as far as it is charged with that',
+  () => {
+    const MB = 1 << 20;
+    const thread = {
+      isSuspect: false,
+      isStarting: false,
+      isToBeSettled: false,
+      isAtPeak: false,
+      beforeBytes: -1,
+      running: { current: 0 },
+      heapMaxBytes: 1024 * MB,
+      roomBytes: 1024 * MB,
+      lastSample: { unexplainedBytes: 0 },
+      sample: () => Promise.resolve(),
+      reading() {
+        return { ...EMPTY_READING, isSuspect: this.isSuspect };
+      },
+      onUnexplained() {},
+    };
+    const watched = thread as unknown as SupervisedThread;
+    const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
+      bytes: 0,
+    });
+    const look = (): void => watch.look(residentBytes(), true, [watched]);
+    const expectBefore = (mb: number): void => expect(Math.abs(thread.beforeBytes - mb * MB)).toBeLessThan(8 * MB);
+    look();
+    held.push(Buffer.alloc(64 * MB, 1));
+    const beforeBytes = residentBytes();
+    held.push(Buffer.alloc(32 * MB, 1));
+    thread.isSuspect = true;
+    watch.begin(watched, beforeBytes);
+    expectBefore(64);
+    // Another one worked when that was over: it is charged with all of it still.
+    look();
+    watch.begin(watched, residentBytes());
+    expectBefore(96);
+    watch.begin(watched, 0);
+    expectBefore(96);
   },
 );
 
@@ -222,11 +264,11 @@ describe('MemoryWatch.writeHeapSnapshot()', () => {
           bytes: 0,
         });
         const look = (): void => watch.look(residentBytes(), true, [supervised]);
-        if (isAtRequest) watch.begin(supervised);
+        if (isAtRequest) watch.begin(supervised, 0);
         look();
         await watch.writeHeapSnapshot(supervised, 'file');
         Object.assign(thread, { isWatched: true, running: { current: 1 } });
-        if (!isAtRequest) watch.begin(supervised);
+        if (!isAtRequest) watch.begin(supervised, 0);
         look();
         expect(told.at(-1)).toBe(0);
         held.push(Buffer.alloc(64 * MB, 1));

@@ -25,7 +25,7 @@ async function chargedAfter(take: (own: OwnMemory) => void, own: OwnMemory = new
     onUnexplained: charged.resolve,
   } as unknown as SupervisedThread;
   const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} }, own, { bytes: 0 });
-  watch.begin(starting);
+  watch.begin(starting, 0);
   take(own);
   watch.look(residentBytes(), true, [starting]);
   return (await charged.promise) / MB;

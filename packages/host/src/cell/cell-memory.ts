@@ -40,8 +40,9 @@ export class CellMemory {
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
-  /** When it was looked at last. */
-  #seenBytes = 0;
+  /** When it was looked at last, and by how much it had grown then. */
+  seenBytes = 0;
+  grownBytes = 0;
   #keptBytes = 0;
   #keptUntil = 0;
   /** The most that the caps of its threads came to at a time, until then. */
@@ -78,13 +79,9 @@ export class CellMemory {
   look(): number {
     const rssBytes = this.sample();
     this.pace.see(rssBytes);
-    this.#seenBytes = rssBytes;
+    this.grownBytes = rssBytes - this.seenBytes;
+    this.seenBytes = rssBytes;
     return this.wallBytes() - rssBytes;
-  }
-
-  /** By how much it has grown since it was looked at. */
-  grownBytes(): number {
-    return this.sample() - this.#seenBytes;
   }
 
   /**

@@ -34,8 +34,11 @@ const BEYOND_BYTES = 64 << 20;
  */
 export class HeapCap {
   maxBytes: number;
+  /** Of what no statistic shows, so much came before this request: garbage of others, until it has been collected. */
+  beforeBytes = 0;
   readonly #last: LastCollection;
   readonly #onAsked: () => void;
+  readonly #lastRequest: () => number;
   readonly #now: () => number;
   #question = 0;
   #isAsked = false;
@@ -43,9 +46,10 @@ export class HeapCap {
   #askedAtCpuMs = 0;
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
-  /** What that left, and whether none of it was garbage. */
+  /** What that left, whether none of it was garbage, and the last request that had begun by then. */
   #collectedBytes = 0;
   #isWhole = false;
+  #collectedRequest = 0;
   /** What no statistic shows, as it was told last, and when that was first told after this collection. */
   #unexplainedBytes = 0;
   #collectedUnexplainedBytes = 0;
@@ -57,16 +61,18 @@ export class HeapCap {
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
 
-  /** `onAsked`: has the thread look for the question in `last` when it comes back to its event loop. */
+  /** `onAsked`: has the thread look for the question in `last` when it comes back to its event loop. `lastRequest`: how many have begun. */
   constructor(
     maxBytes: number,
     last: LastCollection,
     onAsked: () => void,
+    lastRequest: () => number = () => 0,
     now: () => number = () => performance.now(),
   ) {
     this.maxBytes = maxBytes;
     this.#last = last;
     this.#onAsked = onAsked;
+    this.#lastRequest = lastRequest;
     this.#now = now;
   }
 
@@ -89,15 +95,19 @@ export class HeapCap {
       this.#collectedAt = this.#now();
       this.#collectedBytes = this.#last.heldBytes;
       this.#isWhole = this.#last.isWhole;
+      this.#collectedRequest = this.#lastRequest();
       this.#isUnsettled = true;
+      if (this.#isWhole) this.beforeBytes = 0;
       if (this.#isWhole && this.#collectedBytes > maxBytes) return this.#collectedBytes;
     }
     // What was told before the collection may be gone.
-    const heldBytes = statedBytes + (this.#isUnsettled ? 0 : this.#unexplainedBytes);
-    if (heldBytes > this.#beyondBytes) return heldBytes;
+    const unexplainedBytes = this.#isUnsettled ? 0 : this.#unexplainedBytes;
+    const heldBytes = statedBytes + unexplainedBytes;
+    const ownBytes = statedBytes + this.#ownOf(unexplainedBytes);
+    if (ownBytes > this.#beyondBytes) return heldBytes;
     const isOver = heldBytes > maxBytes;
     this.#overFromCpuMs = isOver ? (this.#overFromCpuMs ?? cpuMs) : null;
-    if (this.#isAsked) return isOver && this.#isOutOfPatience(heldBytes, cpuMs) ? heldBytes : null;
+    if (this.#isAsked) return isOver && this.#isOutOfPatience(ownBytes, cpuMs) ? heldBytes : null;
     if (isOver || this.#isNear(statedBytes, this.#collectedBytes, ASK_FROM_SHARE)) this.collect(cpuMs, isOver);
     return null;
   }
@@ -116,12 +126,13 @@ export class HeapCap {
     }
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
-      // Later than that, garbage may have come in requests that nobody watched.
-      if (this.#isWhole && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
+      // Requests that nobody watched may have left garbage since then.
+      const isOfOne = this.#isWhole && this.#lastRequest() - this.#collectedRequest <= 1;
+      if (isOfOne && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
       const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
-      else if (this.#isWhole) this.#overCount++;
+      else if (isOfOne) this.#overCount++;
       if (this.#overCount >= SETTLED_COUNT) return liveBytes;
       if (isOver && !this.#isAsked) this.collect(cpuMs);
     }
@@ -132,12 +143,15 @@ export class HeapCap {
 
   /**
    * So much that no statistic shows is over the cap by itself, as {@link onUnexplained} was told. May it be garbage that has come since it was looked at
-   * last, as far as the last collection has helped? Then it is asked to collect, and has as long as one that is far over.
+   * last, as far as the last collection has helped? Then it is asked to collect, and has as long as one that is far over; as one that is over, if
+   * it would not be without what came before its request.
    */
   excuses(bytes: number, cpuMs: number): boolean {
     const hasNotHelped = this.#settledBytes > this.maxBytes * ASK_FROM_UNEXPLAINED_SHARE;
-    if (hasNotHelped || bytes > this.#beyondBytes) return false;
-    if (this.#isAsked) return this.#last.begun >= this.#question || cpuMs - this.#askedAtCpuMs <= FAR_MAX_CPU_MS;
+    const ownBytes = this.#ownOf(bytes);
+    if (hasNotHelped || ownBytes > this.#beyondBytes) return false;
+    const maxCpuMs = ownBytes > this.maxBytes ? FAR_MAX_CPU_MS : OVER_MAX_CPU_MS;
+    if (this.#isAsked) return this.#last.begun >= this.#question || cpuMs - this.#askedAtCpuMs <= maxCpuMs;
     if (!this.#isUnsettled || !this.#isWhole) this.collect(cpuMs);
     return true;
   }
@@ -158,6 +172,10 @@ export class HeapCap {
     return (this.isPending || this.#isUnsettled) && this.#unexplainedBytes > 0;
   }
 
+  #ownOf(unexplainedBytes: number): number {
+    return Math.max(0, unexplainedBytes - this.beforeBytes);
+  }
+
   /** Is so much enough to ask it, when so much was left by the last collection? */
   #isNear(bytes: number, collectedBytes: number, fromShare: number): boolean {
     const filledBytes = collectedBytes + (this.maxBytes - collectedBytes) * ASK_FILLED_SHARE;
@@ -172,9 +190,9 @@ export class HeapCap {
     return this.maxBytes + Math.min(this.maxBytes * FAR_SHARE, FAR_LARGE_BYTES + this.maxBytes * FAR_LARGE_SHARE);
   }
 
-  #isOutOfPatience(heldBytes: number, cpuMs: number): boolean {
+  #isOutOfPatience(ownBytes: number, cpuMs: number): boolean {
     const hasComeBack = this.#last.begun >= this.#question;
-    const isFar = heldBytes > this.#farBytes && !hasComeBack;
+    const isFar = ownBytes > this.#farBytes && !hasComeBack;
     return (
       (isFar && cpuMs - this.#askedAtCpuMs > FAR_MAX_CPU_MS) || cpuMs - (this.#overFromCpuMs ?? cpuMs) > OVER_MAX_CPU_MS
     );

@@ -30,6 +30,8 @@ import { ToldHoldings } from './told-holdings.ts';
 const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** Who takes so much of the room that its cap leaves within milliseconds may be over it within milliseconds. */
 const BURST_SHARE = 1 / 4;
+/** A cell that has grown by less than that, which is one page of a heap, is quiet. */
+const QUIET_BYTES = 256 << 10;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
@@ -93,6 +95,8 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   readonly exchanges: UnderWay<Exchange> = new UnderWay();
   /** When an exchange was answered last, or the first one was given to an idle thread. */
   progressAt = 0;
+  /** What its cell had when it was looked at last before the oldest request. */
+  #beforeBytes = 0;
   answeredCount = 0;
   deathCause: DeathCause | null = null;
   deathDetail = '';
@@ -200,10 +204,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     exchange.requestId = id;
     exchange.startedAt = performance.now();
     if (exchange.givenAt === 0) exchange.givenAt = exchange.startedAt;
-    if (this.exchanges.size === 0) {
-      this.progressAt = exchange.startedAt;
-      this.meter.beginRequest();
-    }
+    if (this.exchanges.size === 0) this.#beginRequest(exchange.startedAt);
     this.exchanges.add(id, exchange);
     writeRequest(this.#writer, id, {
       method: exchange.method,
@@ -272,14 +273,16 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   watch(cpuMaxMs: number): void {
     if (this.isWatched) return;
     this.isWatched = true;
-    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs });
+    const isQuiet = this.cell.memory.grownBytes < QUIET_BYTES;
+    const beforeBytes = this.#beforeBytes;
+    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs, isQuiet, beforeBytes });
   }
 
-  /** Has its cell grown by a good part of what its cap leaves, since it was looked at last? Or may the thread take the rest of it without any growth? */
+  /** Had its cell grown by a good part of what its cap leaves, when it was looked at last? Or may the thread take the rest of it without any growth? */
   takesRoom(): boolean {
     const { memory } = this.cell;
     const roomBytes = this.heapMaxBytes - this.meter.heldBytes;
-    return memory.grownBytes() > roomBytes * BURST_SHARE || memory.keptHeapBytes > roomBytes * (1 - BURST_SHARE);
+    return memory.grownBytes > roomBytes * BURST_SHARE || memory.keptHeapBytes > roomBytes * (1 - BURST_SHARE);
   }
 
   /** The thread takes its time: it is given nothing more, and what waits behind the running request is asked back. */
@@ -433,9 +436,14 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     if (this.isWatched) this.#unwatch();
     this.#recall.restoreWhenBack();
     this.#follower.onAnswered(this, exchange, usage, failure);
-    // The next request's clocks start now.
-    this.progressAt = performance.now();
+    this.#beginRequest(performance.now());
+  }
+
+  /** What the oldest request uses is counted from now on. */
+  #beginRequest(now: number): void {
+    this.progressAt = now;
     this.meter.beginRequest();
+    this.#beforeBytes = this.cell.memory.seenBytes;
   }
 
   #unwatch(): void {

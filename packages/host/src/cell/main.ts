@@ -93,6 +93,7 @@ let lastReportRssBytes = 0;
 let lastRssBytes = 0;
 /** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
 let meter = new CpuMeter();
+let samplingMs = 0;
 /** To be told of when what is done now is done. */
 const reportable = new Set<SupervisedThread>();
 /** Looks whose threads have not all answered. */
@@ -112,8 +113,8 @@ function onOrder(message: ToCell): void {
     case 'watch': {
       const thread = threads.get(message.lease);
       if (thread === undefined) return;
-      thread.watch(message.cpuMs);
-      memory.begin(thread);
+      thread.watch(message.cpuMs, message.isQuiet);
+      memory.begin(thread, message.beforeBytes);
       tick();
       return;
     }
@@ -323,7 +324,10 @@ function tick(): void {
   timer = null;
   const now = performance.now();
   const isFull = now - lastFullSample >= (isActive ? ACTIVE_MS : IDLE_MS);
-  if (isFull) lastFullSample = now;
+  if (isFull) {
+    lastFullSample = now;
+    samplingMs = meter.ms;
+  }
   const all = [...threads.values()];
   const watched = all.filter((thread) => thread.isWatched);
   // One that does not answer keeps nothing back of the others.
@@ -375,7 +379,7 @@ function report(reported: readonly SupervisedThread[]): void {
 function sendReport(): void {
   lastReport = performance.now();
   lastReportRssBytes = lastRssBytes;
-  send({ type: 'sample', threads: Array.from(reportable, (thread) => thread.tell()), samplingMs: meter.ms });
+  send({ type: 'sample', threads: Array.from(reportable, (thread) => thread.tell()), samplingMs });
   reportable.clear();
 }
 

@@ -66,12 +66,15 @@ export class MemoryWatch {
     this.#left = left;
   }
 
-  /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. */
-  begin(thread: SupervisedThread): void {
-    this.#seenRssBytes = residentBytes() - this.#own.read().bytes;
-    if (this.#memory.isOpen) return;
+  /** A thread is watched from now on. What it does has begun some time ago, and may have taken memory already. The process had `beforeBytes` before that. */
+  begin(thread: SupervisedThread, beforeBytes: number): void {
+    const ownBytes = this.#own.read().bytes;
+    this.#seenRssBytes = residentBytes() - ownBytes;
+    const isOpen = this.#memory.isOpen || (!thread.isStarting && this.#memory.resume());
     // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
-    if (thread.isStarting || !this.#memory.resume()) this.#memory.open(this.#processReading(), this.#readings());
+    if (!isOpen) this.#memory.open(this.#processReading(), this.#readings());
+    const grownBytes = beforeBytes - ownBytes - this.#memory.markBytes;
+    thread.beforeBytes = this.#memory.chargedTo(thread) + Math.max(0, grownBytes);
   }
 
   /** Its servlet is loaded; what that took stays its own, but no request is charged with it. */

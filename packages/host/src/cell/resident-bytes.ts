@@ -1,12 +1,16 @@
-import { ProcFile, readOpenProcFile } from './proc-file.ts';
+import { numberAt, ProcFile, readOpenProcFile } from './proc-file.ts';
 
 export const PAGE_BYTES = 4096;
 
-const own = new ProcFile('/proc/self/statm', /^\d+(?: \d+){6}\n$/);
+/** Pages that are resident (proc_pid_statm(5)). */
+const residentPages = numberAt(1, 7);
+const own = new ProcFile('/proc/self/statm', residentPages);
 
 /** Resident memory of the process whose `/proc/<pid>/statm` this open file is. @throws Error when the process is gone */
 export function residentBytesIn(statm: number): number {
-  return bytesOf(readOpenProcFile(statm));
+  const pages = readOpenProcFile(statm, residentPages);
+  if (pages === null) throw new Error('Cannot read how much memory a process has: its statm has another form');
+  return pages * PAGE_BYTES;
 }
 
 /**
@@ -15,10 +19,8 @@ export function residentBytesIn(statm: number): number {
  */
 export function residentBytes(): number {
   try {
-    return bytesOf(own.read());
+    return own.read() * PAGE_BYTES;
   } catch {
     return process.memoryUsage.rss();
   }
 }
-
-const bytesOf = (statm: string): number => Number(statm.split(' ', 2)[1]) * PAGE_BYTES;

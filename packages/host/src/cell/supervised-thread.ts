@@ -136,7 +136,12 @@ export class SupervisedThread {
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
     const message: CollectorMessage = 'asked';
-    this.#cap = new HeapCap(order.heapMaxBytes, last, () => port1.postMessage(message));
+    this.#cap = new HeapCap(
+      order.heapMaxBytes,
+      last,
+      () => port1.postMessage(message),
+      () => this.running.last,
+    );
   }
 
   /** Aborting it is how Piscina ends a thread. */
@@ -198,6 +203,11 @@ export class SupervisedThread {
     this.#collector.postMessage(message);
   }
 
+  /** So much of what it will be charged with had come before its request, since nobody worked. */
+  set beforeBytes(bytes: number) {
+    this.#cap.beforeBytes = bytes;
+  }
+
   /** It is charged with so much memory that its statistics don't show, as they were when it answered last. */
   onUnexplained(bytes: number): void {
     this.#chargedUnheard = bytes > 0 && this.isAsked;
@@ -234,7 +244,9 @@ export class SupervisedThread {
     await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
   }
 
-  watch(cpuMaxMs: number): void {
+  /** `isQuiet`: its process has not grown lately, for all that was seen of it. */
+  watch(cpuMaxMs: number, isQuiet: boolean): void {
+    if (isQuiet) this.#pace.see(residentBytes());
     this.isWatched = true;
     this.#watchedCpuMaxMs = cpuMaxMs;
     this.#watchedFromCpuMs = -1;

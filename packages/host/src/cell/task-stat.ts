@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { ProcFile } from './proc-file.ts';
+import { numberAt, ProcFile, textFrom } from './proc-file.ts';
 
 const TASKS = '/proc/self/task';
 /** Of the numbers behind the name: minflt (proc_pid_stat(5)). */
@@ -14,13 +14,13 @@ export function readAllFaults(): number | null {
 
 /** What the kernel tells of a thread of this process. */
 export class TaskStat {
-  readonly #stat: ProcFile;
-  readonly #schedstat: ProcFile;
+  readonly #stat: ProcFile<string>;
+  readonly #schedstat: ProcFile<number>;
 
   constructor(task: number) {
     // The name is in brackets, and may have some of its own.
-    this.#stat = new ProcFile(`${TASKS}/${task}/stat`, new RegExp(`^${task} \\(`));
-    this.#schedstat = new ProcFile(`${TASKS}/${task}/schedstat`, /^\d+ \d+ \d+\n$/);
+    this.#stat = new ProcFile(`${TASKS}/${task}/stat`, textFrom(`${task} (`));
+    this.#schedstat = new ProcFile(`${TASKS}/${task}/schedstat`, numberAt(0, 3));
   }
 
   /** Pages that it was given when it touched them, since it began. Null where there is no /proc, or when it is gone. */
@@ -38,7 +38,7 @@ export class TaskStat {
   /** Its CPU time in ms, by what the scheduler counted. Null where it does not tell, or when the thread is gone. */
   cpuMs(): number | null {
     try {
-      return Number.parseInt(this.#schedstat.read()) / NS_PER_MS;
+      return this.#schedstat.read() / NS_PER_MS;
     } catch {
       return null;
     }

@@ -72,6 +72,11 @@ export class UnexplainedMemory<Thread> {
     return this.#mark !== null;
   }
 
+  /** What the process had when that began which is looked at. */
+  get markBytes(): number {
+    return this.#mark?.process.rssBytes ?? 0;
+  }
+
   /** Somebody works: what comes from now on is looked at. What threads have said of themselves may be older. */
   open(process: ProcessReading, threads: ReadonlyMap<Thread, ThreadReading>): void {
     this.rest(process, threads, false);

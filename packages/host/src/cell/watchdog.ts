@@ -62,7 +62,8 @@ export class Watchdog {
 
   #schedule(ms: number): void {
     if (this.#isShut) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    // Node goes on to wake up for one that does not keep the process alive.
+    if (this.#timer !== null) clearTimeout(this.#timer.ref());
     this.#isCalm = ms > BURST_MS;
     // Node cuts off what is less than 1 ms, and who is not quite due would need another sweep.
     this.#timer = setTimeout(() => this.#sweep(), Math.ceil(ms));
@@ -73,9 +74,9 @@ export class Watchdog {
     const now = performance.now() + TIMER_EARLY_MS;
     const pressed = new Set<Cell>();
     // Short requests right behind one another fill memory as well.
-    const busy = new Set<Cell>();
+    const rooms = new Map<Cell, number>();
     for (const [lease, pool] of this.#pools) {
-      busy.add(lease.cell);
+      if (!rooms.has(lease.cell)) rooms.set(lease.cell, lease.cell.holdToWall());
       if (lease.state === 'gone') this.#pools.delete(lease);
       else if (lease.state === 'ending') {
         if (lease.endingMs > (lease.isOrderlyEnd ? ORDERLY_END_GRACE_MS : END_GRACE_MS))
@@ -86,16 +87,13 @@ export class Watchdog {
     }
     let nextMs = this.#pools.size > 0 ? CALM_SWEEP_MS : IDLE_SWEEP_MS;
     for (const [lease, { limits }] of this.#pools) nextMs = Math.min(nextMs, dueMs(lease, limits, now));
-    for (const cell of busy) {
-      const roomBytes = cell.holdToWall();
-      if (pressed.has(cell)) nextMs = Math.min(nextMs, cell.memory.pace.nextMs(roomBytes));
-    }
+    for (const cell of pressed) nextMs = Math.min(nextMs, cell.memory.pace.nextMs(rooms.get(cell) as number));
     if (now - this.#lastIdleSweep >= IDLE_SWEEP_MS) {
       this.#lastIdleSweep = now;
       for (const cell of this.#cells) {
         if (cell.isGone) this.#cells.delete(cell);
         else {
-          cell.holdToWall();
+          if (!rooms.has(cell)) cell.holdToWall();
           if (![...cell.leases.values()].some((lease) => this.#pools.has(lease))) cell.setActive(false);
         }
       }
