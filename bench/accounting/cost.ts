@@ -23,15 +23,16 @@ const PIECES_PER_MB = 2;
 const CALM_MS = 1100;
 const COUNTED_REQUESTS = 4;
 
-/** What looks take of the thread itself is measured with so many more of them. */
+/** What looks take of the thread itself is measured with about so many more of them. */
 const TIMES = 10;
 
 interface Cost {
   kind: Kind;
   capMb: number;
   known: Comparison;
-  /** What is taken of the thread. */
+  /** What is taken of the thread, and by how much more often those who watch were woken to find that out. */
   thread: Figure;
+  moreWakes: number;
   together: Figure;
   held: Comparison;
   /** On average in a request, watched and not. */
@@ -55,12 +56,14 @@ export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Ta
   const costs: Cost[] = [];
   for (const capMb of capsMb) for (const kind of kinds) costs.push(await costOf(kind, capMb, rounds));
   return {
-    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread is a tenth of what ten times as many looks take. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
+    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread, which is lost in noise if it is measured directly, is measured where acceptor and supervisor wake up several times as often, and divided by that. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
     columns: [
       '',
       'cap MB',
       'host and supervisor %',
+      'thread, directly %',
       'thread %',
+      'wakes',
       'to know %',
       `at most ${COST_MAX_PERCENT} %`,
       'of all turns %',
@@ -77,7 +80,9 @@ export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Ta
       cost.kind,
       cost.capMb,
       withError(cost.known.watchers),
+      withError(cost.known.servlet),
       withError(cost.thread),
+      `${cost.known.wakes.toFixed(0)} × ${cost.moreWakes.toFixed(1)}`,
       withError(cost.together),
       verdictOn(cost),
       withError(cost.known.ofAll),
@@ -115,7 +120,9 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
     { count: KNOWN_TURNS * rounds, requests: 1 },
   );
   const { watchers } = known.comparison;
-  const thread = { percent: hurried.servlet.percent / TIMES, error: hurried.servlet.error / TIMES };
+  const moreWakes = hurried.wakes / known.comparison.wakes;
+  const { percent, error } = hurried.servlet;
+  const thread = { percent: percent / moreWakes, error: error / moreWakes };
   // V8 collects when it likes, so that in a short turn once more or less is much.
   const held = await measured(
     { capMb, isHeld: true, query: { of: kind } },
@@ -126,6 +133,7 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
     capMb,
     known: known.comparison,
     thread,
+    moreWakes,
     together: { percent: watchers.percent + thread.percent, error: Math.hypot(watchers.error, thread.error) },
     knownCollections: known.watched,
     unknownCollections: known.free,

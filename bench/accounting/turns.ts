@@ -15,6 +15,8 @@ interface Used {
   watchers: number;
   /** By the servlet's thread, and by V8's helpers of the cell, most of which collect its garbage. */
   servlet: number;
+  /** How often acceptor or supervisor was given the processor. */
+  wakes: number;
 }
 
 /** A cost, and what it may be off by. */
@@ -28,6 +30,8 @@ export interface Comparison {
   watchers: Figure;
   /** In percent of what its thread and its helpers take. */
   servlet: Figure;
+  /** How much more often a watched request wakes acceptor or supervisor. */
+  wakes: number;
   /** Of all turns. */
   ofAll: Figure;
   /** That of two kinds of turns neither of which is watched: what the measure itself makes of nothing. */
@@ -81,6 +85,7 @@ export async function compare(
   return {
     watchers: figureOf([watched, free], leastUsed, (used) => used.watchers),
     servlet: figureOf([watched, free], leastUsed, servletOf, servletOf),
+    wakes: (meanOf(watched.map(wakesOf)) - meanOf(free.map(wakesOf))) / requests,
     ofAll: figureOf([watched, free], (turns) => turns, sum),
     nothing: figureOf([after, before], leastUsed, sum),
     waiting: meanOf(leastUsed(watched).map((used) => used.clock / sum(used))),
@@ -120,15 +125,24 @@ export async function usedInTurn(
     clock += ms * 1e6;
     await pause(PAUSE_MS);
   }
-  const { watchers, servlet } = usedBy(server);
-  return { clock, watchers: watchers - before.watchers, servlet: servlet - before.servlet };
+  const after = usedBy(server);
+  return {
+    clock,
+    watchers: after.watchers - before.watchers,
+    servlet: after.servlet - before.servlet,
+    wakes: after.wakes - before.wakes,
+  };
 }
 
 function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
-  const used = { watchers: 0, servlet: 0 };
-  for (const { pid, isMain, ns } of threadTimes(host)) used[isMain || pid === host ? 'watchers' : 'servlet'] += ns;
+  const used = { watchers: 0, servlet: 0, wakes: 0 };
+  for (const { pid, isMain, ns, turns } of threadTimes(host)) {
+    used[isMain || pid === host ? 'watchers' : 'servlet'] += ns;
+    if (isMain) used.wakes += turns;
+  }
   return used;
 }
 
 const sum = ({ watchers, servlet }: Used): number => watchers + servlet;
 const servletOf = ({ servlet }: Used): number => servlet;
+const wakesOf = ({ wakes }: Used): number => wakes;

@@ -1,4 +1,4 @@
-// Imported by cells whose supervisors look so much more often: what one look takes of a thread is lost in what its requests differ by. By their clock, nothing else is different.
+// Imported by cells whose supervisors look about so much more often, as their clock goes so much faster: what one look takes of a thread is lost in what its requests differ by.
 const { performance: clock, setTimeout: wait } = globalThis;
 const times = Number(new URL(import.meta.url).searchParams.get('times'));
 const now = clock.now.bind(clock);

@@ -1,4 +1,4 @@
-// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`. With `isHeld: false` nobody is held to a cap; with `times`, supervisors look so much more often.
+// A host whose long requests are watched and whose servlet is held to its cap, or neither, as the bench says: `on`, `off`. With `isHeld: false` nobody is held to a cap; with `times`, supervisors look about so much more often.
 import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { serve, type ServeOptions, type ServletStatus } from '@custodian/host';

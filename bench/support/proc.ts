@@ -71,20 +71,20 @@ export async function untilIdle(pid: number): Promise<void> {
   throw new Error('The server does not come to rest');
 }
 
-/** A thread of a process, and the CPU time that it has used. */
+/** A thread of a process, the CPU time that it has used, and how often it was given a processor. */
 export interface ThreadTime {
   pid: number;
   isMain: boolean;
   ns: number;
+  turns: number;
 }
 
 /** Of all threads of the process and its living descendants, by what the scheduler counted: for times too short for {@link treeCpuMs}. */
 export function threadTimes(pid: number): ThreadTime[] {
   return processTree(pid).flatMap((member) =>
-    readdirSync(`/proc/${member}/task`).map((task) => ({
-      pid: member,
-      isMain: Number(task) === member,
-      ns: Number(read(`/proc/${member}/task/${task}/schedstat`).split(' ')[0]),
-    })),
+    readdirSync(`/proc/${member}/task`).map((task) => {
+      const [ns, , turns] = read(`/proc/${member}/task/${task}/schedstat`).split(' ').map(Number);
+      return { pid: member, isMain: Number(task) === member, ns: ns ?? 0, turns: turns ?? 0 };
+    }),
   );
 }
