@@ -5,10 +5,10 @@ export type ToCell =
   /** Start a thread on a channel and load the servlet in it. */
   | { type: 'lease'; order: LeaseOrder }
   /**
-   * Sample this thread often: a request has been running for longer than a glance. `isQuiet`: its cell has not grown lately.
-   * `beforeBytes`: what that had when it was looked at last before the request; 0: not known.
+   * Sample this thread often: a request has been running for longer than a glance. `beforeBytes`: what the cell had when it was looked at
+   * last before the request; 0: not known.
    */
-  | { type: 'watch'; lease: number; cpuMs: number; isQuiet: boolean; beforeBytes: number }
+  | { type: 'watch'; lease: number; cpuMs: number; beforeBytes: number }
   /** That request is over. */
   | { type: 'unwatch'; lease: number }
   /** The thread is stalled: let it start no further request, and say which one it claimed last. */

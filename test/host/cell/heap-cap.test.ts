@@ -197,7 +197,12 @@ describe('HeapCap', () => {
       [50, 60, 61],
       [200, 217, 219],
     ] as const) {
-      cap = new HeapCap(capMb * MB, last, () => {});
+      cap = new HeapCap(
+        capMb * MB,
+        last,
+        () => {},
+        () => 1,
+      );
       expect([capMb, cap.breachedBy(fineMb * MB, 0), cap.breachedBy(fineMb * MB, 10)]).toEqual([capMb, null, null]);
       expect([capMb, cap.breachedBy(farMb * MB, 10)]).toEqual([capMb, farMb * MB]);
     }
@@ -282,6 +287,25 @@ describe('HeapCap', () => {
     expect(cap.beforeBytes).toBe(0);
     expect(excused(185, 260)).toBe(true);
     expect(excused(190, 260)).toBe(false);
+  });
+
+  test('takes nothing for what came before a request that the thread was not charged with since', () => {
+    cap.beforeBytes = 90 * MB;
+    expect(cap.onUnexplained(20 * MB, 10 * MB, 0)).toBeNull();
+    expect(excused(125, 0)).toBe(true);
+    expect(excused(125, 9)).toBe(false);
+    expect(cap.beforeBytes).toBe(20 * MB);
+  });
+
+  test('counts the requests that have begun from when it asked, however late it sees that the thread has collected', () => {
+    cap.collect(0);
+    collected(10);
+    cap.beforeBytes = 90 * MB;
+    request += 5;
+    expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+    expect(cap.beforeBytes).toBe(90 * MB);
+    nowMs += 20;
+    expect(excused(120, 10)).toBe(true);
   });
 
   test('excuses nobody who does not come back to collect, and nothing beyond all excuse', () => {

@@ -88,7 +88,7 @@ describe('Lease.revoke()', () => {
     const asked: string[] = [];
     const fate = Promise.withResolvers<unknown>();
     const cell = {
-      memory: {},
+      memory: { seenBytes: 70 << 20 },
       number: 1,
       custodian,
       send: ({ type }: { type: string }) => asked.push(type),
@@ -144,6 +144,16 @@ describe('Lease.revoke()', () => {
       fate: fate.promise,
     };
   }
+
+  test('Lease.watch() tells what its cell had when it was looked at last before the request', async () => {
+    const { lease, answer } = await atOne();
+    const sent: unknown[] = [];
+    Object.assign(lease.cell, { send: (message: unknown) => sent.push(message) });
+    lease.cell.memory.seenBytes = 90 << 20;
+    lease.watch(100);
+    await answer();
+    expect(sent[0]).toEqual({ type: 'watch', lease: 1, cpuMs: 100, beforeBytes: 70 << 20 });
+  });
 
   test('Lease.revoke() asks for nothing when the thread was seen at its only request, and it is ready with the answer', async () => {
     const { lease, asked, see, answer } = await atOne();

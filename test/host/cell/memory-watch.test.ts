@@ -226,6 +226,9 @@ it.skipIf(!existsSync('/proc/self/task'))(
     expectBefore(96);
     watch.begin(watched, 0);
     expectBefore(96);
+    // What has gone meanwhile.
+    watch.begin(watched, residentBytes() + 64 * MB);
+    expectBefore(96);
   },
 );
 

@@ -4,7 +4,6 @@ import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
-import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { newTask, TaskStat, taskNumbers } from '../../../packages/host/src/cell/task-stat.ts';
 import { ThreadMeter } from '../../../packages/host/src/cell/thread-meter.ts';
@@ -55,19 +54,19 @@ describe('SupervisedThread', () => {
   });
 
   it('SupervisedThread tells nothing of what its start was charged with when that is over', () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     thread.onUnexplained(50 * MB);
     expect(thread.tell()).toMatchObject({ isStarting: true, unexplainedBytes: 50 * MB });
     thread.unwatch();
     expect(thread.tell()).toMatchObject({ isStarting: false, unexplainedBytes: 0 });
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     thread.onUnexplained(30 * MB);
     thread.unwatch();
     expect(thread.tell().unexplainedBytes).toBe(30 * MB);
   });
 
   it('SupervisedThread has to be asked when it is watched anew, when another works, and when its process has grown', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     expect(thread.look(100 * MB, 0)).toBe(true);
     await thread.sample(100 * MB);
     expect(thread.look(100.5 * MB, 0)).toBe(false);
@@ -81,24 +80,12 @@ describe('SupervisedThread', () => {
     thread.onOthersMemory();
     expect(thread.look(100 * MB, 0)).toBe(true);
     await thread.sample(100 * MB);
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     expect(thread.look(100 * MB, 0)).toBe(true);
   });
 
-  it('SupervisedThread is looked at again soon when it is watched anew, but for one whose process is quiet', async () => {
-    thread.adjust(30 * MB);
-    for (const isQuiet of [false, true]) {
-      nowMs += 1000;
-      thread.watch(10_000, isQuiet);
-      const rssBytes = residentBytes();
-      thread.look(rssBytes, 0);
-      await thread.sample(rssBytes);
-      expect(thread.lookAgainMs).toBe(isQuiet ? 30 : 10);
-    }
-  });
-
   it('SupervisedThread tells of a new peak at once if that is much of the room that was left, and else after a while', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     expect(thread.isAtPeak).toBe(false);
     await thread.sample(100 * MB);
     expect(thread.isAtPeak).toBe(true);
@@ -113,7 +100,7 @@ describe('SupervisedThread', () => {
   });
 
   it('SupervisedThread counts once what it is charged with while it does not answer, and what it says of it then', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     await thread.sample(100 * MB);
     const before = thread.lastSample.heapBytes;
     const flags = new Int32Array(new SharedArrayBuffer(8));
@@ -133,7 +120,7 @@ describe('SupervisedThread', () => {
   });
 
   it('SupervisedThread is looked at again when its answer should be here, and before that if it may be over its cap', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     await thread.sample(100 * MB);
     const { heapBytes, offHeapBytes } = thread.lastSample;
     thread.adjust(heapBytes + offHeapBytes + 20 * MB);
@@ -156,7 +143,7 @@ describe('SupervisedThread', () => {
   });
 
   it('SupervisedThread is looked at again by what it says itself, where its process need not grow for that', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     await thread.sample(100 * MB);
     const stated = (): number => thread.lastSample.heapBytes + thread.lastSample.offHeapBytes;
     const before = stated();
@@ -179,7 +166,7 @@ describe('SupervisedThread', () => {
   });
 
   it('SupervisedThread has to be asked when it can be over its cap, even below what its process had', async () => {
-    thread.watch(10_000, false);
+    thread.watch(10_000);
     await thread.sample(200 * MB);
     await thread.sample(100 * MB);
     const { heapBytes, offHeapBytes } = thread.lastSample;
@@ -193,7 +180,7 @@ describe('SupervisedThread', () => {
       [30, 30],
       [10_000, 101],
     ] as const) {
-      thread.watch(cpuMaxMs, false);
+      thread.watch(cpuMaxMs);
       await thread.sample(100 * MB);
       nowMs += dueAfterMs - 1;
       expect(thread.look(100 * MB, 0)).toBe(false);

@@ -40,7 +40,7 @@ export class CellMemory {
   readonly #threads: CellThreads;
   #statm = -1;
   #lastWallBytes: number | null = null;
-  /** When it was looked at last, and by how much it had grown then. */
+  /** What it was when it was looked at last, and how much more than the time before. */
   seenBytes = 0;
   grownBytes = 0;
   #keptBytes = 0;

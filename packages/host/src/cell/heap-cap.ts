@@ -34,22 +34,23 @@ const BEYOND_BYTES = 64 << 20;
  */
 export class HeapCap {
   maxBytes: number;
-  /** Of what no statistic shows, so much came before this request: garbage of others, until it has been collected. */
+  /** Of what no statistic shows, so much came before this request, for all that was told since: garbage of others, until it has been collected. */
   beforeBytes = 0;
   readonly #last: LastCollection;
   readonly #onAsked: () => void;
   readonly #lastRequest: () => number;
   readonly #now: () => number;
   #question = 0;
+  /** The last request that had begun when that was put. */
+  #questionRequest = 0;
   #isAsked = false;
   #isWholeAsked = false;
   #askedAtCpuMs = 0;
   #overFromCpuMs: number | null = null;
   #collectedAt = -Infinity;
-  /** What that left, whether none of it was garbage, and the last request that had begun by then. */
+  /** What that left, and whether none of it was garbage. */
   #collectedBytes = 0;
   #isWhole = false;
-  #collectedRequest = 0;
   /** What no statistic shows, as it was told last, and when that was first told after this collection. */
   #unexplainedBytes = 0;
   #collectedUnexplainedBytes = 0;
@@ -61,12 +62,12 @@ export class HeapCap {
   /** Collections in a row after which it was over with what no statistic shows. */
   #overCount = 0;
 
-  /** `onAsked`: has the thread look for the question in `last` when it comes back to its event loop. `lastRequest`: how many have begun. */
+  /** `onAsked`: has the thread look for the question in `last` when it comes back to its event loop. `lastRequest`: the number of the last that has begun; always the same where they overlap. */
   constructor(
     maxBytes: number,
     last: LastCollection,
     onAsked: () => void,
-    lastRequest: () => number = () => 0,
+    lastRequest: () => number,
     now: () => number = () => performance.now(),
   ) {
     this.maxBytes = maxBytes;
@@ -83,6 +84,7 @@ export class HeapCap {
     if (!hasToCome) this.#askedAtCpuMs = cpuMs;
     this.#isAsked = true;
     this.#isWholeAsked = isWhole;
+    this.#questionRequest = this.#lastRequest();
     this.#last.ask(++this.#question, isWhole);
     this.#onAsked();
   }
@@ -95,9 +97,8 @@ export class HeapCap {
       this.#collectedAt = this.#now();
       this.#collectedBytes = this.#last.heldBytes;
       this.#isWhole = this.#last.isWhole;
-      this.#collectedRequest = this.#lastRequest();
       this.#isUnsettled = true;
-      if (this.#isWhole) this.beforeBytes = 0;
+      if (this.#isWhole && this.#isOfOne) this.beforeBytes = 0;
       if (this.#isWhole && this.#collectedBytes > maxBytes) return this.#collectedBytes;
     }
     // What was told before the collection may be gone.
@@ -120,19 +121,19 @@ export class HeapCap {
     this.#unexplainedBytes = bytes;
     this.#last.charge(bytes);
     this.#settledBytes = Math.min(this.#settledBytes, bytes);
+    this.beforeBytes = Math.min(this.beforeBytes, bytes);
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
       this.#collectedUnexplainedBytes = bytes;
     }
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
-      // Requests that nobody watched may have left garbage since then.
-      const isOfOne = this.#isWhole && this.#lastRequest() - this.#collectedRequest <= 1;
-      if (isOfOne && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
+      const isProof = this.#isWhole && this.#isOfOne;
+      if (isProof && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
       const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
-      else if (isOfOne) this.#overCount++;
+      else if (isProof) this.#overCount++;
       if (this.#overCount >= SETTLED_COUNT) return liveBytes;
       if (isOver && !this.#isAsked) this.collect(cpuMs);
     }
@@ -170,6 +171,11 @@ export class HeapCap {
   /** Is it to be told what no statistic shows, before more can be said? */
   get isOpen(): boolean {
     return (this.isPending || this.#isUnsettled) && this.#unexplainedBytes > 0;
+  }
+
+  /** Since it was asked, no more than one request has begun: those that nobody watched may have left garbage. */
+  get #isOfOne(): boolean {
+    return this.#lastRequest() - this.#questionRequest <= 1;
   }
 
   #ownOf(unexplainedBytes: number): number {

@@ -30,8 +30,6 @@ import { ToldHoldings } from './told-holdings.ts';
 const UNCOPIED_MIN_BYTES = 8 * 1024;
 /** Who takes so much of the room that its cap leaves within milliseconds may be over it within milliseconds. */
 const BURST_SHARE = 1 / 4;
-/** A cell that has grown by less than that, which is one page of a heap, is quiet. */
-const QUIET_BYTES = 256 << 10;
 /** How long what a dead thread has sent may take to arrive. */
 const LAST_FRAMES_MS = 200;
 const EXIT_TO_CLOSE_MS = 1000;
@@ -95,7 +93,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   readonly exchanges: UnderWay<Exchange> = new UnderWay();
   /** When an exchange was answered last, or the first one was given to an idle thread. */
   progressAt = 0;
-  /** What its cell had when it was looked at last before the oldest request. */
+  /** What its cell had when it was looked at last before the request whose clocks go. */
   #beforeBytes = 0;
   answeredCount = 0;
   deathCause: DeathCause | null = null;
@@ -273,9 +271,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   watch(cpuMaxMs: number): void {
     if (this.isWatched) return;
     this.isWatched = true;
-    const isQuiet = this.cell.memory.grownBytes < QUIET_BYTES;
-    const beforeBytes = this.#beforeBytes;
-    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs, isQuiet, beforeBytes });
+    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs, beforeBytes: this.#beforeBytes });
   }
 
   /** Had its cell grown by a good part of what its cap leaves, when it was looked at last? Or may the thread take the rest of it without any growth? */

@@ -93,6 +93,7 @@ let lastReportRssBytes = 0;
 let lastRssBytes = 0;
 /** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
 let meter = new CpuMeter();
+/** As it was read last: to read it costs as much as half a look. */
 let samplingMs = 0;
 /** To be told of when what is done now is done. */
 const reportable = new Set<SupervisedThread>();
@@ -113,7 +114,7 @@ function onOrder(message: ToCell): void {
     case 'watch': {
       const thread = threads.get(message.lease);
       if (thread === undefined) return;
-      thread.watch(message.cpuMs, message.isQuiet);
+      thread.watch(message.cpuMs);
       memory.begin(thread, message.beforeBytes);
       tick();
       return;

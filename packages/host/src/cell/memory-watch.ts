@@ -45,6 +45,8 @@ export class MemoryWatch {
   /** When it was looked last whose memory there is, somebody had more than before, or more was coming. */
   #isGrowing = false;
   #restedAt = -Infinity;
+  /** Somebody is watched, and it was not read since whose memory there is. */
+  #isNew = false;
   /** At the last look at which somebody worked who is watched. */
   #seenRssBytes = 0;
   #readAt = 0;
@@ -73,8 +75,11 @@ export class MemoryWatch {
     const isOpen = this.#memory.isOpen || (!thread.isStarting && this.#memory.resume());
     // A start is not resumed: the process itself takes memory for it, to read and strip its modules.
     if (!isOpen) this.#memory.open(this.#processReading(), this.#readings());
-    const grownBytes = beforeBytes - ownBytes - this.#memory.markBytes;
+    // What has gone by now is no garbage.
+    const grownBytes = Math.min(beforeBytes - ownBytes, this.#seenRssBytes) - this.#memory.markBytes;
     thread.beforeBytes = this.#memory.chargedTo(thread) + Math.max(0, grownBytes);
+    // It is no more than the thread is charged with by now, which nobody asks for as long as its statistics explain it.
+    this.#isNew ||= grownBytes > NOISE_BYTES;
   }
 
   /** Its servlet is loaded; what that took stays its own, but no request is charged with it. */
@@ -141,7 +146,7 @@ export class MemoryWatch {
 
   #hasNews(rssBytes: number): boolean {
     const suspects = this.#suspects();
-    if (suspects.length === 0) return true;
+    if (suspects.length === 0 || this.#isNew) return true;
     const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
     const newsBytes = this.#isGrowing ? GROWTH_BYTES : NOISE_BYTES;
     return suspects.some((thread) => {
@@ -167,6 +172,7 @@ export class MemoryWatch {
 
   #onRead(beforeBytes: number): void {
     this.#readAt = performance.now();
+    this.#isNew = false;
     const whole = this.#processReading();
     const readings = this.#readings();
     const isAtRest = this.#suspects().length === 0;

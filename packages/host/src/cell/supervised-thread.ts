@@ -203,7 +203,7 @@ export class SupervisedThread {
     this.#collector.postMessage(message);
   }
 
-  /** So much of what it will be charged with had come before its request, since nobody worked. */
+  /** So much of what it will be charged with may have come before its request. */
   set beforeBytes(bytes: number) {
     this.#cap.beforeBytes = bytes;
   }
@@ -244,9 +244,7 @@ export class SupervisedThread {
     await pipeline(await this.#worker.getHeapSnapshot(), createWriteStream(file, { mode: 0o600 }));
   }
 
-  /** `isQuiet`: its process has not grown lately, for all that was seen of it. */
-  watch(cpuMaxMs: number, isQuiet: boolean): void {
-    if (isQuiet) this.#pace.see(residentBytes());
+  watch(cpuMaxMs: number): void {
     this.isWatched = true;
     this.#watchedCpuMaxMs = cpuMaxMs;
     this.#watchedFromCpuMs = -1;
@@ -258,6 +256,7 @@ export class SupervisedThread {
 
   unwatch(): void {
     this.isWatched = false;
+    this.beforeBytes = 0;
     // What a start has taken is no request's.
     if (this.isStarting) this.lastSample.unexplainedBytes = 0;
     this.isStarting = false;
