@@ -81,7 +81,7 @@ describe('cells', () => {
     ],
   ])(
     'while a thread is stuck in a native call, its servlet gets a spare one in another process, before its own is killed: %s',
-    async (_when, work, limits, status) => {
+    async (_when, work, limits, expected) => {
       const stuck = `
         import { scryptSync } from 'node:crypto';
         export default (request) => { if (request.url.endsWith('?ok')) return String(process.pid); ${work} };`;
@@ -92,14 +92,25 @@ describe('cells', () => {
         (servlet) => servlet?.threads === 2 && servlet.idleThreads === 2,
       );
       expect(cellsAtWork(started)).toEqual([pid]);
-      const answered = fetch(`${started.url}/stuck`);
-      // One of those calls takes a second, and more on a full machine, before the thread can be asked at all.
-      await eventually(
-        () => cellsAtWork(started),
-        (cells) => cells.length === 2 && cells.includes(pid) && existsSync(`/proc/${pid}/statm`),
-        { ms: 20_000 },
-      );
-      expect((await answered).status).toBe(status);
+      const isAlive = (): boolean => existsSync(`/proc/${pid}/statm`);
+      let isReplaced = false;
+      // One that answers between two calls may be ended before it is in the next: nothing has to be replaced then, and its process lives.
+      for (let tries = 0; tries < 5 && !isReplaced && isAlive(); tries++) {
+        let status: number | null = null;
+        const answered = fetch(`${started.url}/stuck`).then((answer) => (status = answer.status));
+        // One of those calls takes a second, and more on a full machine, before the thread can be asked at all.
+        await eventually(
+          () => {
+            const cells = cellsAtWork(started);
+            isReplaced ||= cells.length === 2 && cells.includes(pid) && isAlive();
+            return isReplaced || status !== null;
+          },
+          (isKnown) => isKnown,
+          { ms: 20_000 },
+        );
+        expect(await answered).toBe(expected);
+      }
+      expect(isReplaced).toBe(true);
       const other = Number(await (await fetch(`${started.url}/stuck?ok`)).text());
       expect(other).not.toBe(pid);
     },
