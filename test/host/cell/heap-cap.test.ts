@@ -261,6 +261,18 @@ describe('HeapCap', () => {
     expect(excused(120, 10)).toBe(true);
   });
 
+  test('excuses what was less at any time since a collection, and takes the least of it for what that has left', () => {
+    for (let round = 0; round < 5; round++) {
+      cap.collect(0);
+      collected(10);
+      expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+      // Some of it goes a moment later.
+      for (const mb of [60, 40, 90]) cap.onUnexplained(mb * MB, 10 * MB, 10);
+      nowMs += 20;
+      expect(excused(120, 10)).toBe(true);
+    }
+  });
+
   test('excuses what was found over after a collection, between which and that several requests have begun', () => {
     for (let round = 0; round < 5; round++) {
       cap.collect(0);

@@ -57,6 +57,8 @@ export class HeapCap {
   #unexplainedAt = -Infinity;
   /** It has collected, and what no statistic shows was not told since that can count. */
   #isUnsettled = false;
+  /** The least that was told since it has collected: what it makes since then may be garbage anew. */
+  #leastBytes = 0;
   /** What no statistic showed when it had settled after a collection of all garbage, or less that was told since. */
   #settledBytes = 0;
   /** Collections in a row after which it was over with what no statistic shows. */
@@ -98,6 +100,7 @@ export class HeapCap {
       this.#collectedBytes = this.#last.heldBytes;
       this.#isWhole = this.#last.isWhole;
       this.#isUnsettled = true;
+      this.#leastBytes = Infinity;
       if (this.#isWhole && this.#isOfOne) this.beforeBytes = 0;
       if (this.#isWhole && this.#collectedBytes > maxBytes) return this.#collectedBytes;
     }
@@ -122,6 +125,7 @@ export class HeapCap {
     this.#last.charge(bytes);
     this.#settledBytes = Math.min(this.#settledBytes, bytes);
     this.beforeBytes = Math.min(this.beforeBytes, bytes);
+    this.#leastBytes = Math.min(this.#leastBytes, bytes);
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
       this.#collectedUnexplainedBytes = bytes;
@@ -129,8 +133,8 @@ export class HeapCap {
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
       const isProof = this.#isWhole && this.#isOfOne;
-      if (isProof && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = bytes;
-      const liveBytes = Math.min(this.#collectedBytes, statedBytes) + bytes;
+      if (isProof && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = this.#leastBytes;
+      const liveBytes = Math.min(this.#collectedBytes, statedBytes) + this.#leastBytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
       else if (isProof) this.#overCount++;

@@ -129,6 +129,11 @@ export class MemoryWatch {
     }
   }
 
+  /** What no statistic of the thread shows is told before there is garbage again. */
+  onCollected(thread: SupervisedThread): void {
+    if (this.#memory.isOpen) this.#read(residentBytes(), [thread]);
+  }
+
   onGone(thread: SupervisedThread): void {
     this.#memory.forget(thread);
     this.#started.delete(thread);

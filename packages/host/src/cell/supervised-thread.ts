@@ -68,6 +68,8 @@ export class SupervisedThread {
   isTakenDown = false;
   readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
+  /** It has collected its garbage, and has been sampled since. */
+  onCollected: () => void = () => {};
   readonly #abort = new AbortController();
   #worker: Worker | null = null;
   /** What the kernel tells of it; null where its number is not known. */
@@ -132,7 +134,7 @@ export class SupervisedThread {
     this.#collector = port1;
     this.collectorPort = port2;
     // It has collected.
-    port1.on('message', () => void this.sample());
+    port1.on('message', () => void this.sample().then(() => this.onCollected()));
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
     const message: CollectorMessage = 'asked';
