@@ -261,6 +261,30 @@ describe('HeapCap', () => {
     expect(excused(120, 10)).toBe(true);
   });
 
+  test('takes for proof what was told before a second request began, though later ones have begun when it settles', () => {
+    for (const isToldAtOnce of [false, true]) {
+      cap.collect(0);
+      collected(10);
+      expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+      if (isToldAtOnce) cap.onUnexplained(80 * MB, 10 * MB, 10);
+      request += 5;
+      nowMs += 20;
+      expect(excused(120, 10)).toBe(!isToldAtOnce);
+      cap.onUnexplained(0, 10 * MB, 10);
+    }
+  });
+
+  test('takes nothing off what a collection has left, nor off what came before, that is only not sure', () => {
+    cap.collect(0);
+    collected(10);
+    expect(cap.breachedBy(10 * MB, 10)).toBeNull();
+    cap.beforeBytes = 70 * MB;
+    cap.onUnexplained(0, 10 * MB, 10, 80 * MB);
+    expect(cap.beforeBytes).toBe(70 * MB);
+    nowMs += 20;
+    expect(excused(120, 10)).toBe(false);
+  });
+
   test('excuses what was less at any time since a collection, and takes the least of it for what that has left', () => {
     for (let round = 0; round < 5; round++) {
       cap.collect(0);

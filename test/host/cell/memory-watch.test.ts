@@ -188,9 +188,10 @@ it.skipIf(!existsSync('/proc/self/task'))(
 );
 
 it.skipIf(!existsSync('/proc/self/task'))(
-  'MemoryWatch tells a thread what came before its request, as far as it is charged with that',
+  'MemoryWatch tells a thread what came before its request, as far as it is charged with that, and what there is when it has collected',
   () => {
     const MB = 1 << 20;
+    const told: number[] = [];
     const thread = {
       isSuspect: false,
       isStarting: false,
@@ -205,7 +206,7 @@ it.skipIf(!existsSync('/proc/self/task'))(
       reading() {
         return { ...EMPTY_READING, isSuspect: this.isSuspect };
       },
-      onUnexplained() {},
+      onUnexplained: (bytes: number) => void told.push(bytes / MB),
     };
     const watched = thread as unknown as SupervisedThread;
     const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
@@ -229,6 +230,11 @@ it.skipIf(!existsSync('/proc/self/task'))(
     // What has gone meanwhile.
     watch.begin(watched, residentBytes() + 64 * MB);
     expectBefore(96);
+    told.length = 0;
+    held.push(Buffer.alloc(32 * MB, 1));
+    watch.onCollected(watched, residentBytes());
+    expect(told).toHaveLength(1);
+    expect(Math.abs((told[0] as number) - 128)).toBeLessThan(8);
   },
 );
 

@@ -57,8 +57,10 @@ export class HeapCap {
   #unexplainedAt = -Infinity;
   /** It has collected, and what no statistic shows was not told since that can count. */
   #isUnsettled = false;
-  /** The least that was told since it has collected: what it makes since then may be garbage anew. */
+  /** The least that it can have been since it has collected: what it makes since then may be garbage anew. */
   #leastBytes = 0;
+  /** That was told before requests which nobody watched may have left garbage. */
+  #isProof = false;
   /** What no statistic showed when it had settled after a collection of all garbage, or less that was told since. */
   #settledBytes = 0;
   /** Collections in a row after which it was over with what no statistic shows. */
@@ -101,6 +103,7 @@ export class HeapCap {
       this.#isWhole = this.#last.isWhole;
       this.#isUnsettled = true;
       this.#leastBytes = Infinity;
+      this.#isProof = false;
       if (this.#isWhole && this.#isOfOne) this.beforeBytes = 0;
       if (this.#isWhole && this.#collectedBytes > maxBytes) return this.#collectedBytes;
     }
@@ -117,27 +120,28 @@ export class HeapCap {
   }
 
   /**
-   * It is charged with so much that no statistic of it shows, when those show `statedBytes`. Shared buffers become garbage, too: who
-   * is over with them is judged by what is told some time after a collection, again and again. Returns what is too much, if it is.
+   * It is charged with so much that no statistic of it shows, when those show `statedBytes`; it may be `unsureBytes` more. Shared buffers become garbage, too: who
+   * is over with them is judged by the least that is told until some time after a collection, again and again. Returns what is too much, if it is.
    */
-  onUnexplained(bytes: number, statedBytes: number, cpuMs: number): number | null {
+  onUnexplained(bytes: number, statedBytes: number, cpuMs: number, unsureBytes: number = 0): number | null {
     this.#unexplainedBytes = bytes;
     this.#last.charge(bytes);
     this.#settledBytes = Math.min(this.#settledBytes, bytes);
-    this.beforeBytes = Math.min(this.beforeBytes, bytes);
-    this.#leastBytes = Math.min(this.#leastBytes, bytes);
+    this.beforeBytes = Math.min(this.beforeBytes, bytes + unsureBytes);
+    this.#leastBytes = Math.min(this.#leastBytes, bytes + unsureBytes);
+    this.#isProof ||= this.#isWhole && this.#isOfOne;
     if (this.#unexplainedAt !== this.#collectedAt) {
       this.#unexplainedAt = this.#collectedAt;
       this.#collectedUnexplainedBytes = bytes;
     }
     if (this.#isUnsettled && this.#now() - this.#collectedAt >= SETTLED_MS) {
       this.#isUnsettled = false;
-      const isProof = this.#isWhole && this.#isOfOne;
-      if (isProof && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = this.#leastBytes;
-      const liveBytes = Math.min(this.#collectedBytes, statedBytes) + this.#leastBytes;
+      const leastBytes = Math.min(this.#leastBytes, bytes);
+      if (this.#isProof && this.#now() - this.#collectedAt < SETTLED_MAX_MS) this.#settledBytes = leastBytes;
+      const liveBytes = Math.min(this.#collectedBytes, statedBytes) + leastBytes;
       const isOver = bytes > 0 && liveBytes > this.maxBytes;
       if (!isOver) this.#overCount = 0;
-      else if (isProof) this.#overCount++;
+      else if (this.#isProof) this.#overCount++;
       if (this.#overCount >= SETTLED_COUNT) return liveBytes;
       if (isOver && !this.#isAsked) this.collect(cpuMs);
     }

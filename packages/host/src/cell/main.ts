@@ -287,7 +287,7 @@ function startThread(order: LeaseOrder): void {
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
   );
-  thread.onCollected = () => memory.onCollected(thread);
+  thread.onCollected = (rssBytes) => memory.onCollected(thread, rssBytes);
   for (const other of threads.values()) other.onOthersMemory();
   threads.set(order.lease, thread);
   try {

@@ -129,9 +129,9 @@ export class MemoryWatch {
     }
   }
 
-  /** What no statistic of the thread shows is told before there is garbage again. */
-  onCollected(thread: SupervisedThread): void {
-    if (this.#memory.isOpen) this.#read(residentBytes(), [thread]);
+  /** What no statistic of the thread shows is told before there is much garbage again. The process had so much before it said that it has collected. */
+  onCollected(thread: SupervisedThread, rssBytes: number): void {
+    if (this.#memory.isOpen) this.#read(rssBytes, [thread]);
   }
 
   onGone(thread: SupervisedThread): void {
@@ -166,7 +166,7 @@ export class MemoryWatch {
   /** `asked`: need not be asked again. */
   #read(beforeBytes: number, asked: readonly SupervisedThread[]): void {
     if (this.#isReading) return;
-    const others = [...this.#threads.values()].filter((thread) => !asked.includes(thread));
+    const others = [...this.#threads.values()].filter((thread) => !asked.includes(thread) && !thread.isOverdue);
     if (others.length === 0) return this.#onRead(beforeBytes);
     this.#isReading = true;
     void sampled(others, beforeBytes).then(() => {
@@ -222,7 +222,7 @@ export class MemoryWatch {
     for (const thread of this.#threads.values()) {
       const bytes = Math.round(this.#memory.chargedTo(thread) - unsureBytes);
       if (bytes > Math.max(NOISE_BYTES, thread.lastSample.unexplainedBytes)) this.#isGrowing = true;
-      thread.onUnexplained(bytes < NOISE_BYTES ? 0 : bytes);
+      thread.onUnexplained(bytes < NOISE_BYTES ? 0 : bytes, unsureBytes);
     }
     // What has become less is told with the next report.
     const more = [...this.#threads.values()].filter((thread) => thread.isAtPeak);

@@ -68,8 +68,8 @@ export class SupervisedThread {
   isTakenDown = false;
   readonly #onBreach: (breach: Breach) => void;
   readonly #onExit: (failure: Failure | null) => void;
-  /** It has collected its garbage, and has been sampled since. */
-  onCollected: () => void = () => {};
+  /** It has collected its garbage, and has been sampled since; its process had so much before that. */
+  onCollected: (rssBytes: number) => void = () => {};
   readonly #abort = new AbortController();
   #worker: Worker | null = null;
   /** What the kernel tells of it; null where its number is not known. */
@@ -134,7 +134,10 @@ export class SupervisedThread {
     this.#collector = port1;
     this.collectorPort = port2;
     // It has collected.
-    port1.on('message', () => void this.sample().then(() => this.onCollected()));
+    port1.on('message', () => {
+      const rssBytes = residentBytes();
+      void this.sample(rssBytes).then(() => this.onCollected(rssBytes));
+    });
     port1.unref();
     const last = new LastCollection(this.collectorMemory);
     const message: CollectorMessage = 'asked';
@@ -210,13 +213,13 @@ export class SupervisedThread {
     this.#cap.beforeBytes = bytes;
   }
 
-  /** It is charged with so much memory that its statistics don't show, as they were when it answered last. */
-  onUnexplained(bytes: number): void {
+  /** It is charged with so much memory that its statistics don't show, as they were when it answered last; it may be `unsureBytes` more. */
+  onUnexplained(bytes: number, unsureBytes: number = 0): void {
     this.#chargedUnheard = bytes > 0 && this.isAsked;
     this.lastSample.unexplainedBytes = bytes;
     // Its start has an allowance of its own for that.
     const cappedBytes = this.isStarting ? 0 : bytes;
-    const overBytes = this.#cap.onUnexplained(cappedBytes, this.#statedBytes, this.lastSample.cpuMs);
+    const overBytes = this.#cap.onUnexplained(cappedBytes, this.#statedBytes, this.lastSample.cpuMs, unsureBytes);
     if (overBytes !== null) this.#onOver(overBytes);
   }
 
@@ -299,6 +302,11 @@ export class SupervisedThread {
   /** Has it been asked, and has not answered? */
   get isAsked(): boolean {
     return this.#sampling !== null;
+  }
+
+  /** Has it been asked so long ago that it is waited for no longer? */
+  get isOverdue(): boolean {
+    return this.isAsked && this.#silence.isOverdue;
   }
 
   /** Must it be in a native call? See {@link Silence}. */
