@@ -4,9 +4,10 @@ import { MemoryWatch } from '../../../packages/host/src/cell/memory-watch.ts';
 import { OwnMemory } from '../../../packages/host/src/cell/own-memory.ts';
 import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
+import { NEWBORN, type ThreadReading } from '../../../packages/host/src/cell/unexplained-memory.ts';
 import { StartedHost } from '../../support/started-host.ts';
-import { EMPTY_READING } from '../../support/empty-reading.ts';
 
+const MB = 1 << 20;
 const CAP = { heapMb: 40 };
 /** Busy for a while without keeping anything, and then says so. */
 const WORK = `export default async () => {
@@ -31,6 +32,52 @@ afterEach(() => {
 
 /** Of this process, until the last test is over: what is collected in the middle of one would be missing there. */
 const held: Buffer[] = [];
+
+/** Stands in for the only thread of a cell, which is this process. */
+class StandIn {
+  isWatched = false;
+  isTakenDown = false;
+  isStarting = false;
+  isToBeSettled = false;
+  isAtPeak = false;
+  beforeBytes = -1;
+  running = { current: 0 };
+  stated = NEWBORN;
+  heapMaxBytes = 1024 * MB;
+  roomBytes = 1024 * MB;
+  lastSample = { unexplainedBytes: 0 };
+  /** What it was told to be charged with, in MB. */
+  readonly told: number[] = [];
+  readonly thread = this as unknown as SupervisedThread;
+  readonly watch = new MemoryWatch(new Map([[1, this.thread]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
+    bytes: 0,
+  });
+
+  get isSuspect(): boolean {
+    return this.isWatched && !this.isTakenDown;
+  }
+
+  sample(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  reading(): ThreadReading {
+    return { ...NEWBORN, isSuspect: this.isSuspect };
+  }
+
+  onUnexplained(bytes: number): void {
+    this.told.push(bytes / MB);
+  }
+
+  async writeHeapSnapshot(): Promise<void> {
+    this.look();
+    held.push(Buffer.alloc(64 * MB, 1));
+  }
+
+  look(isLong = true): void {
+    this.watch.look(residentBytes(), isLong, [this.thread]);
+  }
+}
 
 describe('MemoryWatch', () => {
   it('MemoryWatch blames no thread for the start of fifteen others in its cell', async () => {
@@ -154,33 +201,16 @@ describe('MemoryWatch', () => {
 it.skipIf(!existsSync('/proc/self/task'))(
   'MemoryWatch looks at once whose memory has come when it may be much of a room',
   () => {
-    const MB = 1 << 20;
     const toldAtOnce = (roomMb: number): number[] => {
-      const told: number[] = [];
-      const watched = {
-        isSuspect: true,
-        isStarting: false,
-        isToBeSettled: false,
-        isAtPeak: false,
-        running: { current: 1 },
-        stated: { committedBytes: 0, offHeapBytes: 0, freeHeapBytes: 0 },
-        heapMaxBytes: 1024 * MB,
-        roomBytes: roomMb * MB,
-        lastSample: { unexplainedBytes: 0 },
-        sample: () => Promise.resolve(),
-        reading: () => ({ ...EMPTY_READING, isSuspect: true }),
-        onUnexplained: (bytes: number) => told.push(bytes),
-      } as unknown as SupervisedThread;
-      const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
-        bytes: 0,
-      });
+      const standIn = new StandIn();
+      Object.assign(standIn, { isWatched: true, running: { current: 1 }, roomBytes: roomMb * MB });
       vi.useFakeTimers({ toFake: ['performance'] });
-      watch.begin(watched, 0);
-      watch.look(residentBytes(), true, [watched]);
-      told.length = 0;
+      standIn.watch.begin(standIn.thread, 0);
+      standIn.look();
+      standIn.told.length = 0;
       held.push(Buffer.alloc(64 * MB, 1));
-      watch.look(residentBytes(), false, [watched]);
-      return told;
+      standIn.look(false);
+      return standIn.told;
     };
     expect(toldAtOnce(1000)).toEqual([]);
     expect(toldAtOnce(200)).toHaveLength(1);
@@ -190,100 +220,52 @@ it.skipIf(!existsSync('/proc/self/task'))(
 it.skipIf(!existsSync('/proc/self/task'))(
   'MemoryWatch tells a thread what came before its request, as far as it is charged with that, and what there is when it has collected',
   () => {
-    const MB = 1 << 20;
-    const told: number[] = [];
-    const thread = {
-      isSuspect: false,
-      isStarting: false,
-      isToBeSettled: false,
-      isAtPeak: false,
-      beforeBytes: -1,
-      running: { current: 0 },
-      heapMaxBytes: 1024 * MB,
-      roomBytes: 1024 * MB,
-      lastSample: { unexplainedBytes: 0 },
-      sample: () => Promise.resolve(),
-      reading() {
-        return { ...EMPTY_READING, isSuspect: this.isSuspect };
-      },
-      onUnexplained: (bytes: number) => void told.push(bytes / MB),
-    };
-    const watched = thread as unknown as SupervisedThread;
-    const watch = new MemoryWatch(new Map([[1, watched]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
-      bytes: 0,
-    });
-    const look = (): void => watch.look(residentBytes(), true, [watched]);
-    const expectBefore = (mb: number): void => expect(Math.abs(thread.beforeBytes - mb * MB)).toBeLessThan(8 * MB);
-    look();
+    const standIn = new StandIn();
+    const { watch, thread, told } = standIn;
+    const expectBefore = (mb: number): void => expect(Math.abs(standIn.beforeBytes - mb * MB)).toBeLessThan(8 * MB);
+    standIn.look();
     held.push(Buffer.alloc(64 * MB, 1));
     const beforeBytes = residentBytes();
     held.push(Buffer.alloc(32 * MB, 1));
-    thread.isSuspect = true;
-    watch.begin(watched, beforeBytes);
+    standIn.isWatched = true;
+    watch.begin(thread, beforeBytes);
     expectBefore(64);
     // Another one worked when that was over: it is charged with all of it still.
-    look();
-    watch.begin(watched, residentBytes());
+    standIn.look();
+    watch.begin(thread, residentBytes());
     expectBefore(96);
-    watch.begin(watched, 0);
+    watch.begin(thread, 0);
     expectBefore(96);
     // What has gone meanwhile.
-    watch.begin(watched, residentBytes() + 64 * MB);
+    watch.begin(thread, residentBytes() + 64 * MB);
     expectBefore(96);
     told.length = 0;
     held.push(Buffer.alloc(32 * MB, 1));
-    watch.onCollected(watched, residentBytes());
+    watch.onCollected(thread, residentBytes());
     expect(told).toHaveLength(1);
     expect(Math.abs((told[0] as number) - 128)).toBeLessThan(8);
   },
 );
 
 describe('MemoryWatch.writeHeapSnapshot()', () => {
-  const MB = 1 << 20;
   it.skipIf(!existsSync('/proc/self/task'))(
     'writeHeapSnapshot() lays what it takes to no request, neither one that runs nor the next, and what comes then to that',
     async () => {
       for (const isAtRequest of [true, false]) {
-        const told: number[] = [];
-        const thread = {
-          isWatched: isAtRequest,
-          isTakenDown: false,
-          get isSuspect(): boolean {
-            return this.isWatched && !this.isTakenDown;
-          },
-          isStarting: false,
-          isToBeSettled: false,
-          isAtPeak: false,
-          running: { current: isAtRequest ? 1 : 0 },
-          heapMaxBytes: 1024 * MB,
-          roomBytes: 1024 * MB,
-          lastSample: { unexplainedBytes: 0 },
-          sample: () => Promise.resolve(),
-          reading() {
-            return { ...EMPTY_READING, isSuspect: this.isSuspect };
-          },
-          writeHeapSnapshot: async () => {
-            look();
-            held.push(Buffer.alloc(64 * MB, 1));
-          },
-          onUnexplained: (bytes: number) => void told.push(bytes / MB),
-        };
-        const supervised = thread as unknown as SupervisedThread;
-        const watch = new MemoryWatch(new Map([[1, supervised]]), { onCharged() {}, onBreach() {} }, new OwnMemory(), {
-          bytes: 0,
-        });
-        const look = (): void => watch.look(residentBytes(), true, [supervised]);
-        if (isAtRequest) watch.begin(supervised, 0);
-        look();
-        await watch.writeHeapSnapshot(supervised, 'file');
-        Object.assign(thread, { isWatched: true, running: { current: 1 } });
-        if (!isAtRequest) watch.begin(supervised, 0);
-        look();
+        const standIn = new StandIn();
+        const { watch, thread, told } = standIn;
+        Object.assign(standIn, { isWatched: isAtRequest, running: { current: isAtRequest ? 1 : 0 } });
+        if (isAtRequest) watch.begin(thread, 0);
+        standIn.look();
+        await watch.writeHeapSnapshot(thread, 'file');
+        Object.assign(standIn, { isWatched: true, running: { current: 1 } });
+        if (!isAtRequest) watch.begin(thread, 0);
+        standIn.look();
         expect(told.at(-1)).toBe(0);
         held.push(Buffer.alloc(64 * MB, 1));
-        look();
+        standIn.look();
         // What came while it was looked is sure a look later.
-        look();
+        standIn.look();
         expect(told.at(-1)).toBeGreaterThan(56);
         expect(told.at(-1)).toBeLessThan(72);
       }

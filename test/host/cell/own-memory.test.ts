@@ -5,7 +5,7 @@ import { MemoryWatch } from '../../../packages/host/src/cell/memory-watch.ts';
 import { OwnMemory } from '../../../packages/host/src/cell/own-memory.ts';
 import { residentBytes } from '../../../packages/host/src/cell/resident-bytes.ts';
 import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
-import { EMPTY_READING } from '../../support/empty-reading.ts';
+import { NEWBORN } from '../../../packages/host/src/cell/unexplained-memory.ts';
 
 const MB = 1 << 20;
 /** Of this process, until the last test is over: what is collected in the middle of one would be missing there. */
@@ -21,7 +21,7 @@ async function chargedAfter(take: (own: OwnMemory) => void, own: OwnMemory = new
     heapMaxBytes: 1024 * MB,
     lastSample: { unexplainedBytes: 0 },
     sample: () => Promise.resolve(),
-    reading: () => ({ ...EMPTY_READING, isSuspect: true }),
+    reading: () => ({ ...NEWBORN, isSuspect: true }),
     onUnexplained: charged.resolve,
   } as unknown as SupervisedThread;
   const watch = new MemoryWatch(new Map([[1, starting]]), { onCharged() {}, onBreach() {} }, own, { bytes: 0 });

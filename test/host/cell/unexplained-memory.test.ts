@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   type ProcessReading,
+  NEWBORN,
   type ThreadReading,
   UnexplainedMemory,
 } from '../../../packages/host/src/cell/unexplained-memory.ts';
-import { EMPTY_READING } from '../../support/empty-reading.ts';
 
 const MB = 1 << 20;
 const PAGES_PER_MB = 256;
@@ -142,7 +142,7 @@ class Scene {
   }
 
   #add(name: string, isSuspect: boolean): void {
-    this.#threads.set(name, { ...EMPTY_READING, isSuspect });
+    this.#threads.set(name, { ...NEWBORN, isSuspect });
   }
 
   #of(name: string): ThreadReading {

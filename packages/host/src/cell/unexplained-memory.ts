@@ -32,7 +32,8 @@ interface Judgement {
   isAlone: boolean;
 }
 
-const NEWBORN: ThreadReading = {
+/** Of a thread that has nothing and has done nothing. */
+export const NEWBORN: Readonly<ThreadReading> = {
   committedBytes: 0,
   offHeapBytes: 0,
   freeHeapBytes: 0,
