@@ -254,11 +254,12 @@ describe('cells', () => {
     await sleep(100);
     for (let count = 0; count < 300 && started.host.ledger.obituaries.length === 0; count++)
       await fetch(`${started.url}/keeper`).catch(() => null);
-    expect(started.host.ledger.obituaries.map(({ cause, request }) => ({ cause, request }))).toMatchObject([
-      { cause: 'rss', request: null },
-    ]);
     const answer = await worked;
     expect([answer.status, await answer.text()]).toEqual([200, 'worked']);
+    const [death, ...others] = started.host.ledger.obituaries;
+    expect([death?.cause, others]).toEqual(['rss', []]);
+    // Its wall is found to be passed between two requests of the keeper's, or during one.
+    expect([null, 'GET /keeper']).toContain(death?.request);
   });
 
   it('memoryMb lets a servlet wait whose threads do not fit', async () => {
