@@ -218,6 +218,26 @@ it.skipIf(!existsSync('/proc/self/task'))(
 );
 
 it.skipIf(!existsSync('/proc/self/task'))(
+  'MemoryWatch is calm while who works is charged with all that can be its doing, and nothing waits to be settled',
+  () => {
+    const standIn = new StandIn();
+    const { watch, thread } = standIn;
+    const isCalmWith = (moreMb = 0): boolean => watch.isCalmAt(residentBytes() + moreMb * MB);
+    expect(isCalmWith()).toBe(false);
+    Object.assign(standIn, { isWatched: true, running: { current: 1 } });
+    watch.begin(thread, 0);
+    standIn.look();
+    expect([0, 64, 2000].map(isCalmWith)).toEqual([true, false, false]);
+    standIn.isToBeSettled = true;
+    expect(isCalmWith()).toBe(false);
+    standIn.isToBeSettled = false;
+    expect(isCalmWith()).toBe(true);
+    standIn.isWatched = false;
+    expect(isCalmWith()).toBe(false);
+  },
+);
+
+it.skipIf(!existsSync('/proc/self/task'))(
   'MemoryWatch tells a thread what came before its request, as far as it is charged with that, and what there is when it has collected',
   () => {
     const standIn = new StandIn();

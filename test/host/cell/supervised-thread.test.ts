@@ -178,7 +178,7 @@ describe('SupervisedThread', () => {
   it('SupervisedThread has to be asked when it can have used up its CPU time, and now and then', async () => {
     for (const [cpuMaxMs, dueAfterMs] of [
       [30, 30],
-      [10_000, 101],
+      [10_000, 116],
     ] as const) {
       thread.watch(cpuMaxMs);
       await thread.sample(100 * MB);
@@ -187,6 +187,37 @@ describe('SupervisedThread', () => {
       nowMs++;
       expect(thread.look(100 * MB, 0)).toBe(true);
     }
+  });
+
+  it('SupervisedThread is calm until it has to be asked, from when it has answered and that has been told', async () => {
+    thread.watch(10_000);
+    expect(thread.calmUntil).toBe(-Infinity);
+    thread.look(100 * MB, 0);
+    const answered = thread.sample(100 * MB);
+    expect(thread.calmUntil).toBe(-Infinity);
+    await answered;
+    expect([thread.isAtPeak, thread.calmUntil]).toEqual([true, -Infinity]);
+    thread.tell();
+    expect(thread.calmUntil).toBe(nowMs + 116 - 1);
+    expect(thread.calmMs).toBe(50);
+    // Another works, and may give back what this one takes.
+    thread.look(100 * MB, Infinity);
+    expect(thread.calmUntil).toBe(-Infinity);
+    thread.look(100 * MB, 0);
+    thread.watch(40);
+    await thread.sample(100 * MB);
+    thread.tell();
+    expect(thread.calmUntil).toBe(nowMs + 40);
+    thread.collect();
+    expect(thread.calmUntil).toBe(-Infinity);
+  });
+
+  it('SupervisedThread has no news for who waits for a peak when its request is over', async () => {
+    thread.watch(10_000);
+    await thread.sample(100 * MB);
+    expect(thread.isAtPeak).toBe(true);
+    thread.unwatch();
+    expect(thread.isAtPeak).toBe(false);
   });
 
   it.runIf(process.platform === 'linux')(
@@ -372,6 +403,7 @@ describe('LookPace', () => {
   it('LookPace lets what does not grow rest for 30 ms at least', () => {
     expect(paced([0, 12, 20], [10, 12, 20], [30, 11, 20])).toEqual([10, 30, 30]);
     expect(paced([0, 12, 200], [10, 12, 200])).toEqual([47, 47]);
+    expect([-1, 8, 160, 1000].map((roomMb) => new LookPace().quietMs(roomMb * MB))).toEqual([30, 30, 40, 50]);
   });
 
   it('LookPace lets what another sees first rest for longer, as long as it does not grow', () => {

@@ -18,10 +18,12 @@ import {
   writeJsonLine,
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
+import { Calm } from './calm.ts';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { CpuMeter } from './cpu-meter.ts';
 import { KeptHeaps } from './kept-heap.ts';
 import { libraryPart } from './library-part.ts';
+import { LookTimer } from './look-timer.ts';
 import { type MemoryFindings, MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { OwnMemory } from './own-memory.ts';
@@ -74,6 +76,8 @@ const GROWN_BYTES = 16 << 20;
 const STUCK_AGAIN_MS = 10;
 const ACTIVE_MS = 250;
 const IDLE_MS = 1000;
+/** All are asked by so much of that earlier, if one of them is asked anyhow. */
+const FULL_EARLY_SHARE = 0.2;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
@@ -99,14 +103,15 @@ let samplingMs = 0;
 const reportable = new Set<SupervisedThread>();
 /** Looks whose threads have not all answered. */
 let pendingLooks = 0;
-let nextAt = 0;
-let timer: NodeJS.Timeout | null = null;
+const calm = new Calm();
+const looks = new LookTimer(tick);
 
 function send(message: ToSupervisor): void {
   writeJsonLine(control, message);
 }
 
 function onOrder(message: ToCell): void {
+  calm.end();
   switch (message.type) {
     case 'lease':
       meter.apart(() => startThread(message.order));
@@ -126,8 +131,11 @@ function onOrder(message: ToCell): void {
       thread.unwatch();
       if (isStarted) {
         memory.onStarted(thread);
-        schedule(STARTED_MS);
-      } else memory.onRequestOver();
+        looks.within(STARTED_MS);
+      } else {
+        memory.onRequestOver();
+        if (watchedThreads().length === 0) looks.set(restMs());
+      }
       return;
     }
     case 'revoke': {
@@ -164,7 +172,7 @@ function onOrder(message: ToCell): void {
       return;
     case 'active':
       isActive = message.isActive;
-      schedule(ACTIVE_MS);
+      looks.within(ACTIVE_MS);
       return;
   }
 }
@@ -280,6 +288,7 @@ function startThread(order: LeaseOrder): void {
     (over) => breach(thread, over.cause, over.value, over.max),
     (failure) => {
       threads.delete(order.lease);
+      calm.end();
       keptHeaps.add(thread.stated.committedBytes - thread.stated.offHeapBytes);
       memory.onGone(thread);
       for (const other of threads.values()) other.onOthersMemory();
@@ -287,7 +296,10 @@ function startThread(order: LeaseOrder): void {
       send({ type: 'exit', lease: order.lease, running: thread.running.current, failure });
     },
   );
-  thread.onCollected = (rssBytes) => memory.onCollected(thread, rssBytes);
+  thread.onCollected = (rssBytes) => {
+    calm.end();
+    memory.onCollected(thread, rssBytes);
+  };
   for (const other of threads.values()) other.onOthersMemory();
   threads.set(order.lease, thread);
   try {
@@ -310,38 +322,38 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   send({ type: 'heap-snapshot', lease, problem });
 }
 
-/** The next look is in so many ms, or before: a timer that is put off wakes the process all the same. */
-function schedule(ms: number): void {
-  const at = performance.now() + ms;
-  if (timer !== null) {
-    if (at >= nextAt) return;
-    clearTimeout(timer);
-  }
-  nextAt = at;
-  timer = setTimeout(tick, ms);
+function watchedThreads(): SupervisedThread[] {
+  return [...threads.values()].filter((thread) => thread.isWatched);
+}
+
+/** How often all are sampled. */
+function restMs(): number {
+  return isActive ? ACTIVE_MS : IDLE_MS;
 }
 
 function tick(): void {
-  if (timer !== null) clearTimeout(timer);
-  timer = null;
   const now = performance.now();
-  const isFull = now - lastFullSample >= (isActive ? ACTIVE_MS : IDLE_MS);
-  if (isFull) {
-    lastFullSample = now;
-    samplingMs = meter.ms;
-  }
-  const all = [...threads.values()];
-  const watched = all.filter((thread) => thread.isWatched);
+  const rssBytes = residentBytes();
+  lastRssBytes = rssBytes;
+  if (calm.holds(rssBytes, now)) return looks.set(calm.lookMs);
+  calm.end();
+  looks.clear();
+  const watched = watchedThreads();
   // One that does not answer keeps nothing back of the others.
   if (now - lastReport >= UNANSWERED_REPORT_MS && pendingLooks > 0) report(watched);
   // A peak that came right after another one waits until then.
   report(watched.filter((thread) => thread.hasMoved || thread.isAtPeak));
-  const rssBytes = residentBytes();
-  lastRssBytes = rssBytes;
   if (rssBytes > lastReportRssBytes + GROWN_BYTES) report(watched);
   const hiddenBytes = watched.length === 1 ? keptHeaps.bytes : Infinity;
   const due = watched.filter((thread) => thread.look(rssBytes, hiddenBytes));
-  const asked = isFull ? all : due;
+  const fullInMs = lastFullSample + restMs() - now;
+  // Somebody is asked now, and all would be soon.
+  const isFull = fullInMs <= (due.length > 0 ? restMs() * FULL_EARLY_SHARE : 0);
+  if (isFull) {
+    lastFullSample = now;
+    samplingMs = meter.ms;
+  }
+  const asked = isFull ? [...threads.values()] : due;
   // One that has not answered since the last look is in a native call, and is not waited for again.
   const waitedFor = asked.filter((thread) => !thread.isAsked);
   for (const thread of asked) if (thread.isAsked) void thread.sample(rssBytes);
@@ -356,19 +368,30 @@ function tick(): void {
       onSampled(asked, isFull);
     });
   }
-  if (watched.length > 0) scheduleLook(watched);
-  else schedule(isActive ? ACTIVE_MS : IDLE_MS);
+  if (watched.length === 0) return looks.within(restMs());
+  scheduleLook(watched);
+  calmDown();
 }
 
 function scheduleLook(watched: readonly SupervisedThread[]): void {
-  schedule(Math.min(...watched.map((thread) => thread.lookAgainMs)));
+  looks.within(Math.min(...watched.map((thread) => thread.lookAgainMs)));
+}
+
+/** Those that are watched have been looked at, and have said what they hold. */
+function calmDown(): void {
+  const watched = watchedThreads();
+  if (pendingLooks === 0 && watched.length > 0 && memory.isCalmAt(lastRssBytes))
+    calm.begin(watched, lastRssBytes, lastFullSample + restMs());
 }
 
 /** All that were asked have answered. */
 function onSampled(asked: readonly SupervisedThread[], isFull: boolean): void {
   if (isFull || performance.now() - lastReport >= REPORT_MS || asked.some((thread) => thread.isAtPeak)) report(asked);
-  const watched = [...threads.values()].filter((thread) => thread.isWatched);
-  if (watched.length > 0) scheduleLook(watched);
+  const watched = watchedThreads();
+  if (watched.length === 0) return;
+  scheduleLook(watched);
+  // When that has been told.
+  queueMicrotask(calmDown);
 }
 
 /** Of all that is to be told in a turn, one report is made: each wakes the acceptor. */
@@ -429,4 +452,4 @@ setImmediate(() => {
   flushCompileCache();
   meter = new CpuMeter();
 });
-schedule(IDLE_MS);
+looks.within(IDLE_MS);

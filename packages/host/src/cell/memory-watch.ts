@@ -149,18 +149,31 @@ export class MemoryWatch {
     if (isLong || (this.#memory.isOpen && this.#hasNews(othersBytes))) this.#read(rssBytes, asked);
   }
 
+  /** Would a look find nothing, now and as long as the process has so much and each goes on with what it does? */
+  isCalmAt(rssBytes: number): boolean {
+    if (!this.#memory.isOpen || this.#isReading || this.#isNew || this.#ended !== null) return false;
+    const suspects = this.#suspects();
+    const othersBytes = rssBytes - this.#own.glance();
+    return suspects.length > 0 && suspects.every((thread) => this.#newsOf(thread, othersBytes) === 'none');
+  }
+
   #hasNews(rssBytes: number): boolean {
     const suspects = this.#suspects();
     if (suspects.length === 0 || this.#isNew) return true;
     const isDue = performance.now() - this.#readAt > NEWS_EVERY_MS;
-    const newsBytes = this.#isGrowing ? GROWTH_BYTES : NOISE_BYTES;
     return suspects.some((thread) => {
-      if (thread.isToBeSettled) return true;
-      const bytes = this.#memory.boundOf(thread, rssBytes, thread.stated);
-      const moreBytes = bytes - thread.lastSample.unexplainedBytes;
-      const isMuch = moreBytes > thread.roomBytes * NEWS_ROOM_SHARE;
-      return bytes > maxOf(thread) || (moreBytes > newsBytes && (isDue || isMuch));
+      const news = this.#newsOf(thread, rssBytes);
+      return news === 'urgent' || (news === 'some' && isDue);
     });
+  }
+
+  #newsOf(thread: SupervisedThread, rssBytes: number): 'none' | 'some' | 'urgent' {
+    if (thread.isToBeSettled) return 'urgent';
+    const bytes = this.#memory.boundOf(thread, rssBytes, thread.stated);
+    if (bytes > maxOf(thread)) return 'urgent';
+    const moreBytes = bytes - thread.lastSample.unexplainedBytes;
+    if (moreBytes <= (this.#isGrowing ? GROWTH_BYTES : NOISE_BYTES)) return 'none';
+    return moreBytes > thread.roomBytes * NEWS_ROOM_SHARE ? 'urgent' : 'some';
   }
 
   /** `asked`: need not be asked again. */

@@ -44,7 +44,7 @@ const NEWS_BYTES = 1 << 20;
 const NEWS_EVERY_MS = 50;
 const NEWS_ROOM_SHARE = 1 / 4;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
-const ASK_AGAIN_MS = 100;
+const ASK_AGAIN_MS = 115;
 /**
  * No more of a heap is taken for pages that V8 has given back and counts, as they excuse as much of something else. A large heap that is
  * free in many places may have more, and is charged with that when it comes again.
@@ -293,10 +293,13 @@ export class SupervisedThread {
 
   /** Does it hold more than was told since it is watched, so that the one who must know it should? */
   get isAtPeak(): boolean {
-    const moreBytes = this.#heldBytes - this.#toldBytes;
-    if (!this.#isKnown || moreBytes <= Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE)) return false;
-    const isMuch = moreBytes > (this.heapMaxBytes - this.#toldBytes) * PEAK_ROOM_SHARE;
+    if (!this.isWatched || !this.#isKnown || !this.#isUntold) return false;
+    const isMuch = this.#heldBytes - this.#toldBytes > (this.heapMaxBytes - this.#toldBytes) * PEAK_ROOM_SHARE;
     return isMuch || this.#now() - this.#toldAt >= PEAK_EVERY_MS;
+  }
+
+  get #isUntold(): boolean {
+    return this.#heldBytes - this.#toldBytes > Math.max(PEAK_BYTES, this.#toldBytes * PEAK_SHARE);
   }
 
   /** Has it been asked, and has not answered? */
@@ -361,6 +364,18 @@ export class SupervisedThread {
       this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
       this.#cpuLeftMs <= 0
     );
+  }
+
+  /** In how many ms it is to be looked at again as long as its process does not grow. */
+  get calmMs(): number {
+    return this.#pace.quietMs(this.roomBytes - this.#grownBytes);
+  }
+
+  /** Until when there is nothing to find in it, if its process neither grows nor shrinks and it goes on with its request; -Infinity: there may be. */
+  get calmUntil(): number {
+    const isHeard = this.#isKnown && !this.isAsked && !this.isEnding;
+    if (!isHeard || !this.#isBounded || this.#cap.isPending || this.#isUntold || this.#hasNews) return -Infinity;
+    return Math.min(this.#sampledAt + ASK_AGAIN_MS, this.#now() + this.#cpuLeftMs);
   }
 
   /** Has the process so much more that the thread's peak may be another? */

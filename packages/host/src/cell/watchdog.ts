@@ -5,7 +5,7 @@ import type { Lease } from './lease.ts';
 
 const SWEEP_MS = 10;
 /** Nothing is to be done about any lease sooner. */
-const CALM_SWEEP_MS = 100;
+const CALM_SWEEP_MS = 200;
 const IDLE_SWEEP_MS = 1000;
 /** One that takes memory as fast as it can has some 10 MB by then: its cell is looked at, which costs a few microseconds. */
 const BURST_MS = 5;
@@ -14,7 +14,7 @@ const GLANCE_MS = 20;
 /** A timer may go off so much before its time; who was not quite due then would need another one. */
 const TIMER_EARLY_MS = 1;
 /** After so long it is asked whether the only request of a thread has begun at all. */
-const LEFTOVER_MS = 100;
+const LEFTOVER_MS = 200;
 /** A thread that has not ended so long after it was told to takes its cell with it. */
 const END_GRACE_MS = 250;
 /** One that has done nothing wrong, and keeps nobody waiting, has longer: with the cell would go what its other threads hold. */

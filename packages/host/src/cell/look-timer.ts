@@ -1,0 +1,33 @@
+/** When to look next. To wake up costs more than most looks, and so does a timer that is made anew for each of them. */
+export class LookTimer {
+  readonly #look: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #ms = 0;
+  #at = Infinity;
+
+  constructor(look: () => void) {
+    this.#look = look;
+  }
+
+  /** The next look is in so many ms, or before: a timer that is put off wakes the process all the same. */
+  within(ms: number): void {
+    if (performance.now() + ms < this.#at) this.set(ms);
+  }
+
+  /** The next look is in so many ms. */
+  set(ms: number): void {
+    this.#at = performance.now() + ms;
+    if (this.#timer !== null && this.#ms === ms) {
+      this.#timer.refresh();
+      return;
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#ms = ms;
+    this.#timer = setTimeout(this.#look, ms);
+  }
+
+  /** It is looked now. */
+  clear(): void {
+    this.#at = Infinity;
+  }
+}
