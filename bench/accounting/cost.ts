@@ -23,8 +23,8 @@ const PIECES_PER_MB = 2;
 const CALM_MS = 1100;
 const COUNTED_REQUESTS = 4;
 
-/** What looks take of the thread itself is measured with about so many more of them. */
-const TIMES = 10;
+/** What looks take of the thread itself is measured where those who look have clocks that go so much faster. They look less often than that: they wait for answers. */
+const TIMES = 40;
 
 interface Cost {
   kind: Kind;
@@ -49,14 +49,14 @@ interface Cost {
  * all threads of host and cell, which share one core, so that whatever is done meanwhile is paid for.
  *
  * To know: in a cell that asks nobody to collect, of a servlet that collects its garbage itself, watched or not. What looks take of its thread is less than
- * what its requests differ by, and is measured where a supervisor's clock goes so much faster. To hold: what one that does not
+ * what its requests differ by, and is measured where a supervisor's clock goes so much faster, and where V8 collects in the thread alone: how it shares that with its helpers is most of what requests differ by. To hold: what one that does not
  * costs with its cap, against the same without one. Looks go by the clock: on a busy machine, where the same work takes longer, there are more of them.
  */
 export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Table> {
   const costs: Cost[] = [];
   for (const capMb of capsMb) for (const kind of kinds) costs.push(await costOf(kind, capMb, rounds));
   return {
-    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread, which is lost in noise if it is measured directly, is measured where acceptor and supervisor wake up several times as often, and divided by that. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
+    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread, which is lost in noise if it is measured directly, is measured where acceptor and supervisor wake up several times as often and V8 collects on one thread, and divided by that. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
     columns: [
       '',
       'cap MB',
