@@ -3,36 +3,54 @@ import { Calm } from '../../../packages/host/src/cell/calm.ts';
 
 const MB = 1 << 20;
 
-function threadAt(request: number, calmUntil: number, calmMs = 30): { running: { current: number } } & CalmTimes {
-  return { running: { current: request }, calmUntil, calmMs };
-}
-
-interface CalmTimes {
-  calmUntil: number;
+interface StandIn {
+  hasMoved: boolean;
   calmMs: number;
+  calmUntil: number;
+  seenMb: number[];
+  see(bytes: number): void;
 }
 
-it('Calm holds until the first thing is due, while the process has what it had and each thread is at what it was at', () => {
-  const [one, other] = [threadAt(1, 200), threadAt(7, 150, 50)];
+/** Of a thread, and a calm time that has begun with 100 MB and lasts until `until` as far as others go. */
+function calmWith(thread: Partial<StandIn>, until = 300): { calm: Calm; thread: StandIn } {
+  const standIn: StandIn = {
+    hasMoved: false,
+    calmMs: 30,
+    calmUntil: 200,
+    seenMb: [],
+    see(bytes) {
+      this.seenMb.push(bytes / MB);
+    },
+    ...thread,
+  };
   const calm = new Calm();
-  expect(calm.holds(100 * MB, 0)).toBe(false);
-  calm.begin([one, other], 100 * MB, 300);
-  expect(calm.lookMs).toBe(30);
-  expect([99, 100, 101].map((mb) => calm.holds(mb * MB, 149))).toEqual([true, true, true]);
-  expect([98.9, 101.1].map((mb) => calm.holds(mb * MB, 149))).toEqual([false, false]);
-  expect(calm.holds(100 * MB, 150)).toBe(false);
-  other.running.current = 0;
-  expect(calm.holds(100 * MB, 149)).toBe(false);
-  other.running.current = 7;
-  expect(calm.holds(100 * MB, 149)).toBe(true);
-  calm.end();
-  expect(calm.holds(100 * MB, 149)).toBe(false);
+  calm.begin(standIn, 100 * MB, until);
+  return { calm, thread: standIn };
+}
+
+it('Calm lasts until the first thing is due, and looks again in time for that', () => {
+  expect(new Calm().nextMs(100 * MB, 0)).toBeNull();
+  for (const { calm } of [calmWith({ calmUntil: 200 }, 300), calmWith({ calmUntil: 300 }, 200)])
+    expect([0, 165, 180, 195, 200, 0].map((now) => calm.nextMs(100 * MB, now))).toEqual([30, 30, 20, 10, null, null]);
+  expect(calmWith({ calmUntil: -Infinity }).calm.nextMs(100 * MB, 0)).toBeNull();
 });
 
-it('Calm does not begin where something is due that is no thread of these, or has to be looked at in one of them', () => {
-  const calm = new Calm();
-  calm.begin([threadAt(1, 200)], 100 * MB, 50);
-  expect([49, 50].map((now) => calm.holds(100 * MB, now))).toEqual([true, false]);
-  calm.begin([threadAt(1, 200), threadAt(2, -Infinity)], 100 * MB, 50);
-  expect(calm.holds(100 * MB, 0)).toBe(false);
+it('Calm is over when the process has more or less than it had, or the thread is at something else', () => {
+  const { calm, thread } = calmWith({});
+  expect([99, 100, 101].map((mb) => calm.nextMs(mb * MB, 0))).toEqual([30, 30, 30]);
+  expect(thread.seenMb).toEqual([99, 100, 101]);
+  for (const mb of [98.9, 101.1]) {
+    const other = calmWith({}).calm;
+    expect([mb, 100].map((each) => other.nextMs(each * MB, 0))).toEqual([null, null]);
+  }
+  thread.hasMoved = true;
+  expect(calm.nextMs(100 * MB, 0)).toBeNull();
+});
+
+it('Calm that is ended has to begin again', () => {
+  const { calm, thread } = calmWith({});
+  calm.end();
+  expect(calm.nextMs(100 * MB, 0)).toBeNull();
+  calm.begin(thread, 120 * MB, 300);
+  expect(calm.nextMs(120 * MB, 0)).toBe(30);
 });

@@ -1,58 +1,72 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LookTimer } from '../../../packages/host/src/cell/look-timer.ts';
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-});
-
 /** When looks come that each set the timer as it is said, in ms from the first setting. */
-function looksOf(settings: ((timer: LookTimer) => void)[], forMs: number): number[] {
+function looksOf(...settings: ((timer: LookTimer) => void)[]): number[] {
   const from = performance.now();
   const looksMs: number[] = [];
   const timer: LookTimer = new LookTimer(() => {
     looksMs.push(performance.now() - from);
-    timer.clear();
     settings[looksMs.length]?.(timer);
   });
   settings[0]?.(timer);
-  vi.advanceTimersByTime(forMs);
   return looksMs;
 }
 
-it('LookTimer looks as soon as anybody wants to, and once', () => {
-  const soon = (timer: LookTimer): void => {
-    timer.within(50);
-    timer.within(30);
-    timer.within(40);
+const set = (ms: number) => (timer: LookTimer) => timer.set(ms);
+const within =
+  (...all: number[]) =>
+  (timer: LookTimer) => {
+    for (const ms of all) timer.within(ms);
   };
-  expect(looksOf([soon], 1000)).toEqual([30]);
-});
 
-it('LookTimer is set anew by each look, to the same time or another', () => {
-  const set = (ms: number) => (timer: LookTimer) => timer.set(ms);
-  expect(looksOf([set(30), set(30), set(30), set(10), set(30)], 1000)).toEqual([30, 60, 90, 100, 130]);
-});
+describe('LookTimer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
 
-it('LookTimer can be put off', () => {
-  const putOff = (timer: LookTimer): void => {
-    timer.within(30);
-    timer.set(250);
-    timer.within(1000);
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const advanced = (looksMs: number[]): number[] => {
+    vi.advanceTimersByTime(5000);
+    return looksMs;
   };
-  expect(looksOf([putOff], 2000)).toEqual([250]);
+
+  it('LookTimer looks as soon as anybody wants to, and once', () => {
+    expect(advanced(looksOf(within(50, 30, 40)))).toEqual([30]);
+  });
+
+  it('LookTimer is set anew by each look, to the same time or another', () => {
+    expect(advanced(looksOf(set(30), set(30), within(30), set(10), within(30)))).toEqual([30, 60, 90, 100, 130]);
+  });
+
+  it('LookTimer can be put off', () => {
+    const putOff = (timer: LookTimer): void => {
+      timer.within(30);
+      timer.set(250);
+      timer.within(1000);
+    };
+    expect(advanced(looksOf(putOff))).toEqual([250]);
+  });
+
+  it('LookTimer goes on after a look that has failed', () => {
+    let count = 0;
+    const timer = new LookTimer(() => {
+      count++;
+      throw new Error('no look');
+    });
+    timer.within(30);
+    expect(() => vi.advanceTimersByTime(100)).toThrow('no look');
+    timer.within(30);
+    expect(() => vi.advanceTimersByTime(100)).toThrow('no look');
+    expect(count).toBe(2);
+  });
 });
 
-it('LookTimer that is cleared forgets when it was to look, not that it was to', () => {
-  const from = performance.now();
-  const looksMs: number[] = [];
-  const timer = new LookTimer(() => looksMs.push(performance.now() - from));
-  timer.within(20);
-  timer.clear();
-  timer.within(60);
-  vi.advanceTimersByTime(1000);
-  expect(looksMs).toEqual([60]);
+it("LookTimer is set to the same time again and again with Node's own timers", async () => {
+  const looksMs = looksOf(set(5), set(5), set(5), within(5), set(5), (timer) => setTimeout(() => timer.set(5), 1));
+  await vi.waitUntil(() => looksMs.length === 6);
+  for (const [at, ms] of looksMs.entries()) expect(ms - (looksMs[at - 1] ?? 0)).toBeGreaterThan(3.5);
 });

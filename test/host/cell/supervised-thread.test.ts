@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { LeaseOrder } from '@custodian/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AFTER_SUPERVISOR } from '../../../packages/host/src/cell/cell-memory.ts';
 import { LookPace } from '../../../packages/host/src/cell/look-pace.ts';
 import { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
 import { newTask, TaskStat, taskNumbers } from '../../../packages/host/src/cell/task-stat.ts';
@@ -178,7 +179,7 @@ describe('SupervisedThread', () => {
   it('SupervisedThread has to be asked when it can have used up its CPU time, and now and then', async () => {
     for (const [cpuMaxMs, dueAfterMs] of [
       [30, 30],
-      [10_000, 116],
+      [10_000, 121],
     ] as const) {
       thread.watch(cpuMaxMs);
       await thread.sample(100 * MB);
@@ -198,7 +199,7 @@ describe('SupervisedThread', () => {
     await answered;
     expect([thread.isAtPeak, thread.calmUntil]).toEqual([true, -Infinity]);
     thread.tell();
-    expect(thread.calmUntil).toBe(nowMs + 116 - 1);
+    expect(thread.calmUntil).toBe(nowMs + 120);
     expect(thread.calmMs).toBe(50);
     // Another works, and may give back what this one takes.
     thread.look(100 * MB, Infinity);
@@ -212,12 +213,14 @@ describe('SupervisedThread', () => {
     expect(thread.calmUntil).toBe(-Infinity);
   });
 
-  it('SupervisedThread has no news for who waits for a peak when its request is over', async () => {
+  it('SupervisedThread is at no peak when its request is over, unless that is much of its room', async () => {
     thread.watch(10_000);
     await thread.sample(100 * MB);
     expect(thread.isAtPeak).toBe(true);
     thread.unwatch();
     expect(thread.isAtPeak).toBe(false);
+    thread.adjust(2 * MB);
+    expect(thread.isAtPeak).toBe(true);
   });
 
   it.runIf(process.platform === 'linux')(
@@ -407,13 +410,13 @@ describe('LookPace', () => {
   });
 
   it('LookPace lets what another sees first rest for longer, as long as it does not grow', () => {
-    const pace = new LookPace(() => nowMs, { quietMs: 100, maxMs: 100 });
+    const pace = new LookPace(() => nowMs, AFTER_SUPERVISOR);
     const next = (afterMs: number, mb: number): number => {
       nowMs += afterMs;
       pace.see(mb * MB);
       return Math.round(pace.nextMs((200 - mb) * MB));
     };
-    expect([next(0, 100), next(25, 100), next(100, 100), next(10, 150), next(10, 200)]).toEqual([25, 100, 100, 10, 10]);
+    expect([next(0, 100), next(25, 100), next(201, 100), next(10, 150), next(10, 200)]).toEqual([25, 200, 200, 10, 10]);
   });
 
   it('LookPace looks often at what is over', () => {

@@ -1,40 +1,52 @@
 /** So much may come or go without anything being new. */
-const WITHIN_BYTES = 1 << 20;
+export const CALM_BYTES: number = 1 << 20;
+/** What is due is not seen to sooner. */
+const LOOK_MIN_MS = 10;
 
-/** Of a thread that is watched: in how many ms to look again, and until when nothing else is due. */
+/** What matters of a thread that is watched. */
 export interface CalmThread {
-  readonly running: { readonly current: number };
+  /** It is at another request than was told. */
+  readonly hasMoved: boolean;
+  /** In how many ms to look again at what does not grow. */
   readonly calmMs: number;
+  /** Until when there is nothing to do about it; -Infinity: there is. */
   readonly calmUntil: number;
+  /** Its process has so much. */
+  see(rssBytes: number): void;
 }
 
 /**
- * A time in which a look finds nothing to do, as long as the process has what it had and each thread is at what it was at. Most looks are of
- * that kind. What they cost is not the little that they reckon, but how much code and memory is fetched for it by a process that wakes up now and then.
+ * A time in which a look finds nothing to do, as long as the process has what it had and the one thread that is watched is at what it was at. Most looks
+ * are of that kind. What they cost is not the little that they reckon, but how much code and memory a process fetches for it that wakes up now and then.
  */
 export class Calm {
-  #threads: [thread: CalmThread, running: number][] = [];
+  #thread: CalmThread | null = null;
   #rssBytes = 0;
-  #until = -Infinity;
-  /** In how many ms to look again. */
-  lookMs = 0;
+  #until = 0;
+  #lookMs = 0;
 
-  /** The process has so much. `until`: when something is due that is none of these threads'. */
-  begin(threads: readonly CalmThread[], rssBytes: number, until: number): void {
-    this.#threads = threads.map((thread) => [thread, thread.running.current]);
+  /** The process has so much. `until`: when something is due that is not the thread's. */
+  begin(thread: CalmThread, rssBytes: number, until: number): void {
+    this.#thread = thread;
     this.#rssBytes = rssBytes;
-    this.#until = Math.min(until, ...threads.map((thread) => thread.calmUntil));
-    this.lookMs = Math.min(...threads.map((thread) => thread.calmMs));
+    this.#until = Math.min(until, thread.calmUntil);
+    this.#lookMs = thread.calmMs;
   }
 
   end(): void {
-    this.#until = -Infinity;
+    this.#thread = null;
   }
 
-  /** `now`: when the process has so much, in ms. */
-  holds(rssBytes: number, now: number): boolean {
-    if (now >= this.#until || Math.abs(rssBytes - this.#rssBytes) > WITHIN_BYTES) return false;
-    for (const [thread, running] of this.#threads) if (thread.running.current !== running) return false;
-    return true;
+  /** A look, at which the process has so much. @returns in how many ms to look again; null: there may be something to do now, and it is over */
+  nextMs(rssBytes: number, now: number): number | null {
+    const thread = this.#thread;
+    if (thread === null) return null;
+    const isOver = now >= this.#until || Math.abs(rssBytes - this.#rssBytes) > CALM_BYTES || thread.hasMoved;
+    if (isOver) {
+      this.#thread = null;
+      return null;
+    }
+    thread.see(rssBytes);
+    return Math.min(this.#lookMs, Math.max(LOOK_MIN_MS, this.#until - now));
   }
 }

@@ -20,7 +20,7 @@ const PER_ENDED_THREAD_BYTES = 4 << 20;
 const WARM_BYTES = 32 << 20;
 
 /** The supervisor is the first to see what its threads take, and each of its reports is followed by a look. */
-const AFTER_SUPERVISOR: LookTimes = { quietMs: 200, maxMs: 200 };
+export const AFTER_SUPERVISOR: LookTimes = { quietMs: 200, maxMs: 200, staleMs: 400 };
 
 /** The threads of the process, and how many it has had. */
 export interface CellThreads {

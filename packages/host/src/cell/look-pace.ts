@@ -4,8 +4,6 @@ const LOOK_MIN_MS = 10;
 const BYTES_PER_MS = 4 << 20;
 /** How much of a peak is forgotten at each look, so that what falls and rises again is not taken for growth. */
 const FORGOTTEN_SHARE = 1 / 8;
-/** How fast it grew so long ago says nothing. */
-const STALE_MS = 200;
 
 /** How long it may take until the next look. */
 export interface LookTimes {
@@ -13,10 +11,12 @@ export interface LookTimes {
   quietMs: number;
   /** At anything. */
   maxMs: number;
+  /** How fast it grew so long ago says nothing. */
+  staleMs: number;
 }
 
 /** Of who is the first to see what a thread takes. */
-const FIRST: LookTimes = { quietMs: 30, maxMs: 50 };
+const FIRST: LookTimes = { quietMs: 30, maxMs: 50, staleMs: 200 };
 
 /**
  * When to look again at something's memory: before it can be at its maximum, where that is possible, and else by how fast it grows. A look
@@ -39,8 +39,9 @@ export class LookPace {
   see(bytes: number): void {
     const now = this.#now();
     const sinceMs = now - this.#seenAt;
-    const high = sinceMs > STALE_MS ? bytes : this.#highBytes;
-    this.#bytesPerMs = sinceMs > STALE_MS ? null : Math.max(0, bytes - high) / Math.max(1, sinceMs);
+    const isStale = sinceMs > this.#times.staleMs;
+    const high = isStale ? bytes : this.#highBytes;
+    this.#bytesPerMs = isStale ? null : Math.max(0, bytes - high) / Math.max(1, sinceMs);
     this.#highBytes = Math.max(bytes, high - (high - bytes) * FORGOTTEN_SHARE);
     this.#seenAt = now;
   }

@@ -1,4 +1,4 @@
-/** When to look next. To wake up costs more than most looks, and so does a timer that is made anew for each of them. */
+/** When to look next. A timer that is made anew for each look costs as much as what most looks do. */
 export class LookTimer {
   readonly #look: () => void;
   #timer: NodeJS.Timeout | null = null;
@@ -6,7 +6,10 @@ export class LookTimer {
   #at = Infinity;
 
   constructor(look: () => void) {
-    this.#look = look;
+    this.#look = () => {
+      this.#at = Infinity;
+      look();
+    };
   }
 
   /** The next look is in so many ms, or before: a timer that is put off wakes the process all the same. */
@@ -24,10 +27,5 @@ export class LookTimer {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#ms = ms;
     this.#timer = setTimeout(this.#look, ms);
-  }
-
-  /** It is looked now. */
-  clear(): void {
-    this.#at = Infinity;
   }
 }

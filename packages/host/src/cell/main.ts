@@ -18,17 +18,15 @@ import {
   writeJsonLine,
 } from '@custodian/protocol';
 import { Piscina } from 'piscina';
-import { Calm } from './calm.ts';
 import { CompiledModules, type CompileOrder } from './compiled-modules.ts';
 import { CpuMeter } from './cpu-meter.ts';
 import { KeptHeaps } from './kept-heap.ts';
 import { libraryPart } from './library-part.ts';
-import { LookTimer } from './look-timer.ts';
+import { Lookout } from './lookout.ts';
 import { type MemoryFindings, MemoryWatch } from './memory-watch.ts';
 import { ModuleSources } from './module-sources.ts';
 import { OwnMemory } from './own-memory.ts';
 import { removeTree } from '../remove-tree.ts';
-import { residentBytes } from './resident-bytes.ts';
 import { SupervisedThread } from './supervised-thread.ts';
 import { startIn } from './thread-start.ts';
 import { WarmUp } from './warm-up.ts';
@@ -64,54 +62,31 @@ const THREAD_FLAGS = [
 ];
 /** V8's own limit stands far above the cap: V8 aborts the process when a small one is overrun at once. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 24, ...CODE_RANGE };
-/** A thread whose servlet is loaded is read so soon. While a request takes longer than a glance, its thread is read as often as it has to be; the others are read now and then. */
-const STARTED_MS = 10;
-/** What is read is reported this often, and new peaks soon: each report wakes the acceptor. */
-const REPORT_MS = 250;
-/** Sooner, where a thread does not say what it holds. */
-const UNANSWERED_REPORT_MS = 200;
-/** And whenever the process has grown by so much, since the acceptor holds it to its wall then. */
-const GROWN_BYTES = 16 << 20;
 /** A thread that is to end is looked at so often until it is gone, or known to be in a native call. */
 const STUCK_AGAIN_MS = 10;
-const ACTIVE_MS = 250;
-const IDLE_MS = 1000;
-/** All are asked by so much of that earlier, if one of them is asked anyhow. */
-const FULL_EARLY_SHARE = 0.2;
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const threads = new Map<number, SupervisedThread>();
 const ownMemory = new OwnMemory();
 const keptHeaps = new KeptHeaps();
 const findings: MemoryFindings = {
-  onCharged: report,
+  onCharged: (charged) => lookout.report(charged),
   onBreach: (thread, bytes, max) => breach(thread, 'rss', bytes, max),
 };
 const memory = new MemoryWatch(threads, findings, ownMemory, keptHeaps);
 const pools = new Map<string, Piscina>();
-let isActive = false;
-let lastFullSample = 0;
-let lastReport = 0;
-/** What the process had when that was made, and when it was looked at last. */
-let lastReportRssBytes = 0;
-let lastRssBytes = 0;
 /** Of what supervising costs: its start, and what threads need for theirs, is no part of it. */
 let meter = new CpuMeter();
-/** As it was read last: to read it costs as much as half a look. */
-let samplingMs = 0;
-/** To be told of when what is done now is done. */
-const reportable = new Set<SupervisedThread>();
-/** Looks whose threads have not all answered. */
-let pendingLooks = 0;
-const calm = new Calm();
-const looks = new LookTimer(tick);
+const lookout = new Lookout(threads, { memory, keptHeaps, cpuMs: () => meter.ms }, (reported, samplingMs) =>
+  send({ type: 'sample', threads: reported, samplingMs }),
+);
 
 function send(message: ToSupervisor): void {
   writeJsonLine(control, message);
 }
 
 function onOrder(message: ToCell): void {
-  calm.end();
+  lookout.onNews();
   switch (message.type) {
     case 'lease':
       meter.apart(() => startThread(message.order));
@@ -121,7 +96,7 @@ function onOrder(message: ToCell): void {
       if (thread === undefined) return;
       thread.watch(message.cpuMs);
       memory.begin(thread, message.beforeBytes);
-      tick();
+      lookout.look();
       return;
     }
     case 'unwatch': {
@@ -131,10 +106,10 @@ function onOrder(message: ToCell): void {
       thread.unwatch();
       if (isStarted) {
         memory.onStarted(thread);
-        looks.within(STARTED_MS);
+        lookout.onStarted();
       } else {
         memory.onRequestOver();
-        if (watchedThreads().length === 0) looks.set(restMs());
+        lookout.onRequestOver();
       }
       return;
     }
@@ -171,8 +146,7 @@ function onOrder(message: ToCell): void {
       }
       return;
     case 'active':
-      isActive = message.isActive;
-      looks.within(ACTIVE_MS);
+      lookout.setActive(message.isActive);
       return;
   }
 }
@@ -288,7 +262,7 @@ function startThread(order: LeaseOrder): void {
     (over) => breach(thread, over.cause, over.value, over.max),
     (failure) => {
       threads.delete(order.lease);
-      calm.end();
+      lookout.onNews();
       keptHeaps.add(thread.stated.committedBytes - thread.stated.offHeapBytes);
       memory.onGone(thread);
       for (const other of threads.values()) other.onOthersMemory();
@@ -297,7 +271,7 @@ function startThread(order: LeaseOrder): void {
     },
   );
   thread.onCollected = (rssBytes) => {
-    calm.end();
+    lookout.onNews();
     memory.onCollected(thread, rssBytes);
   };
   for (const other of threads.values()) other.onOthersMemory();
@@ -322,92 +296,6 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   send({ type: 'heap-snapshot', lease, problem });
 }
 
-function watchedThreads(): SupervisedThread[] {
-  return [...threads.values()].filter((thread) => thread.isWatched);
-}
-
-/** How often all are sampled. */
-function restMs(): number {
-  return isActive ? ACTIVE_MS : IDLE_MS;
-}
-
-function tick(): void {
-  const now = performance.now();
-  const rssBytes = residentBytes();
-  lastRssBytes = rssBytes;
-  if (calm.holds(rssBytes, now)) return looks.set(calm.lookMs);
-  calm.end();
-  looks.clear();
-  const watched = watchedThreads();
-  // One that does not answer keeps nothing back of the others.
-  if (now - lastReport >= UNANSWERED_REPORT_MS && pendingLooks > 0) report(watched);
-  // A peak that came right after another one waits until then.
-  report(watched.filter((thread) => thread.hasMoved || thread.isAtPeak));
-  if (rssBytes > lastReportRssBytes + GROWN_BYTES) report(watched);
-  const hiddenBytes = watched.length === 1 ? keptHeaps.bytes : Infinity;
-  const due = watched.filter((thread) => thread.look(rssBytes, hiddenBytes));
-  const fullInMs = lastFullSample + restMs() - now;
-  // Somebody is asked now, and all would be soon.
-  const isFull = fullInMs <= (due.length > 0 ? restMs() * FULL_EARLY_SHARE : 0);
-  if (isFull) {
-    lastFullSample = now;
-    samplingMs = meter.ms;
-  }
-  const asked = isFull ? [...threads.values()] : due;
-  // One that has not answered since the last look is in a native call, and is not waited for again.
-  const waitedFor = asked.filter((thread) => !thread.isAsked);
-  for (const thread of asked) if (thread.isAsked) void thread.sample(rssBytes);
-  // What the threads say now explains what the process has more, so that it is laid to nobody.
-  const isWaiting = waitedFor.length > 0 && pendingLooks === 0;
-  if (!isWaiting) memory.look(rssBytes, isFull, []);
-  if (waitedFor.length > 0) {
-    pendingLooks++;
-    void Promise.all(waitedFor.map((thread) => thread.sample(rssBytes))).then(() => {
-      pendingLooks--;
-      if (isWaiting) memory.look(rssBytes, isFull, waitedFor);
-      onSampled(asked, isFull);
-    });
-  }
-  if (watched.length === 0) return looks.within(restMs());
-  scheduleLook(watched);
-  calmDown();
-}
-
-function scheduleLook(watched: readonly SupervisedThread[]): void {
-  looks.within(Math.min(...watched.map((thread) => thread.lookAgainMs)));
-}
-
-/** Those that are watched have been looked at, and have said what they hold. */
-function calmDown(): void {
-  const watched = watchedThreads();
-  if (pendingLooks === 0 && watched.length > 0 && memory.isCalmAt(lastRssBytes))
-    calm.begin(watched, lastRssBytes, lastFullSample + restMs());
-}
-
-/** All that were asked have answered. */
-function onSampled(asked: readonly SupervisedThread[], isFull: boolean): void {
-  if (isFull || performance.now() - lastReport >= REPORT_MS || asked.some((thread) => thread.isAtPeak)) report(asked);
-  const watched = watchedThreads();
-  if (watched.length === 0) return;
-  scheduleLook(watched);
-  // When that has been told.
-  queueMicrotask(calmDown);
-}
-
-/** Of all that is to be told in a turn, one report is made: each wakes the acceptor. */
-function report(reported: readonly SupervisedThread[]): void {
-  if (reported.length === 0) return;
-  if (reportable.size === 0) queueMicrotask(sendReport);
-  for (const thread of reported) reportable.add(thread);
-}
-
-function sendReport(): void {
-  lastReport = performance.now();
-  lastReportRssBytes = lastRssBytes;
-  send({ type: 'sample', threads: Array.from(reportable, (thread) => thread.tell()), samplingMs });
-  reportable.clear();
-}
-
 function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: number, max: number): void {
   if (thread.isEnding) return;
   send({ type: 'breach', lease: thread.order.lease, cause, value: Math.round(value), max });
@@ -418,7 +306,7 @@ function breach(thread: SupervisedThread, cause: 'heap' | 'rss' | 'cpu', value: 
 function end(thread: SupervisedThread): void {
   if (thread.isEnding) return;
   thread.askKernel();
-  report([thread]);
+  lookout.report([thread]);
   thread.end();
   // An answer that has come is read first.
   setImmediate(tellIfStuck, thread);
@@ -452,4 +340,3 @@ setImmediate(() => {
   flushCompileCache();
   meter = new CpuMeter();
 });
-looks.within(IDLE_MS);

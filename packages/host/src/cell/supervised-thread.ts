@@ -12,6 +12,7 @@ import {
   RunningRequest,
   type ThreadSample,
 } from '@custodian/protocol';
+import { CALM_BYTES } from './calm.ts';
 import { HeapCap } from './heap-cap.ts';
 import { LookPace } from './look-pace.ts';
 import { residentBytes } from './resident-bytes.ts';
@@ -44,7 +45,7 @@ const NEWS_BYTES = 1 << 20;
 const NEWS_EVERY_MS = 50;
 const NEWS_ROOM_SHARE = 1 / 4;
 /** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
-const ASK_AGAIN_MS = 115;
+const ASK_AGAIN_MS = 120;
 /**
  * No more of a heap is taken for pages that V8 has given back and counts, as they excuse as much of something else. A large heap that is
  * free in many places may have more, and is charged with that when it comes again.
@@ -291,11 +292,11 @@ export class SupervisedThread {
     return this.heapMaxBytes - this.#heldBytes;
   }
 
-  /** Does it hold more than was told since it is watched, so that the one who must know it should? */
+  /** Does it hold more than was told since it was watched, so that the one who must know it should? Of a request that is over, if it is much. */
   get isAtPeak(): boolean {
-    if (!this.isWatched || !this.#isKnown || !this.#isUntold) return false;
+    if (!this.#isKnown || !this.#isUntold) return false;
     const isMuch = this.#heldBytes - this.#toldBytes > (this.heapMaxBytes - this.#toldBytes) * PEAK_ROOM_SHARE;
-    return isMuch || this.#now() - this.#toldAt >= PEAK_EVERY_MS;
+    return isMuch || (this.isWatched && this.#now() - this.#toldAt >= PEAK_EVERY_MS);
   }
 
   get #isUntold(): boolean {
@@ -345,7 +346,14 @@ export class SupervisedThread {
 
   /** Memory of the process has come or gone that was not this thread's: how much there is says nothing of it, until it is asked. */
   onOthersMemory(): void {
+    this.#isBounded = false;
     this.#sampledAt = -Infinity;
+  }
+
+  /** Its process has so much memory. */
+  see(rssBytes: number): void {
+    this.#rssBytes = rssBytes;
+    this.#pace.see(rssBytes);
   }
 
   /**
@@ -353,9 +361,8 @@ export class SupervisedThread {
    * that ended threads have left, or where another one works, which may have given back as much; `true`: it has to be asked, which costs more.
    */
   look(rssBytes: number, hiddenBytes: number): boolean {
-    this.#rssBytes = rssBytes;
+    this.see(rssBytes);
     this.#isBounded = hiddenBytes <= this.roomBytes - this.#grownBytes;
-    this.#pace.see(rssBytes);
     return (
       !this.#isKnown ||
       !this.#isBounded ||
@@ -374,7 +381,8 @@ export class SupervisedThread {
   /** Until when there is nothing to find in it, if its process neither grows nor shrinks and it goes on with its request; -Infinity: there may be. */
   get calmUntil(): number {
     const isHeard = this.#isKnown && !this.isAsked && !this.isEnding;
-    if (!isHeard || !this.#isBounded || this.#cap.isPending || this.#isUntold || this.#hasNews) return -Infinity;
+    const isBelow = this.#isBounded && this.roomBytes - this.#grownBytes > CALM_BYTES;
+    if (!isHeard || !isBelow || this.#cap.isPending || this.#isUntold || this.#hasNews) return -Infinity;
     return Math.min(this.#sampledAt + ASK_AGAIN_MS, this.#now() + this.#cpuLeftMs);
   }
 

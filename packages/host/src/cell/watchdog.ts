@@ -133,16 +133,25 @@ export class Watchdog {
 }
 
 /** In how many ms something may have to be done about it. */
-function dueMs(lease: Lease, { wallMs }: Limits, now: number): number {
+function dueMs(lease: Lease, limits: Limits, now: number): number {
   const waitingMs = now - lease.progressAt;
   if (lease.state === 'ready' && (waitingMs < GLANCE_MS || !lease.isWatched))
     return Math.max(1, (waitingMs < BURST_MS ? BURST_MS : GLANCE_MS) - waitingMs);
-  if (!lease.isWatched) return SWEEP_MS;
-  if (lease.state === 'starting' || !lease.isSequential) return CALM_SWEEP_MS;
-  const leftMs = wallMs - waitingMs;
+  if (!lease.isWatched || lease.state === 'ending' || lease.state === 'gone') return SWEEP_MS;
+  return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, leftMs(lease, limits, now)));
+}
+
+/** How long one that is watched has until it is late. */
+function leftMs(lease: Lease, { wallMs, loadTimeoutMs }: Limits, now: number): number {
+  if (lease.state === 'starting') return loadTimeoutMs - (now - lease.startedAt);
+  if (!lease.isSequential) {
+    const running = Array.from(lease.exchanges.values()).filter((exchange) => !exchange.isHeadSent && !exchange.isDone);
+    return Math.min(...running.map((exchange) => wallMs - runningMs(exchange, 0, now)));
+  }
+  const waitingMs = now - lease.progressAt;
   // Nothing is behind it yet.
-  if (lease.state === 'ready') return Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, LEFTOVER_MS - waitingMs, leftMs));
-  return lease.state === 'stalled' ? Math.max(SWEEP_MS, Math.min(CALM_SWEEP_MS, leftMs)) : SWEEP_MS;
+  if (lease.state === 'ready') return Math.min(LEFTOVER_MS, wallMs) - waitingMs;
+  return wallMs - waitingMs;
 }
 
 /** Has a request had more than its time: to begin its answer, or to end when nobody is left to read it? */

@@ -1,0 +1,149 @@
+import type { ThreadSample } from '@custodian/protocol';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Lookout } from '../../../packages/host/src/cell/lookout.ts';
+import type { SupervisedThread } from '../../../packages/host/src/cell/supervised-thread.ts';
+
+const MB = 1 << 20;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Stands in for a thread whose samples come at once. */
+class StandIn {
+  isWatched = true;
+  isAsked = false;
+  hasMoved = false;
+  isAtPeak = false;
+  isDue = false;
+  calmMs = 30;
+  calmUntil = Infinity;
+  lookAgainMs = 30;
+  /** When, in ms. */
+  readonly lookedAt: number[] = [];
+  readonly seenAt: number[] = [];
+  readonly sampledAt: number[] = [];
+
+  look(): boolean {
+    this.lookedAt.push(performance.now() - from);
+    return this.isDue;
+  }
+
+  see(): void {
+    this.seenAt.push(performance.now() - from);
+  }
+
+  async sample(): Promise<void> {
+    this.sampledAt.push(performance.now() - from);
+  }
+
+  tell(): ThreadSample {
+    this.isAtPeak = false;
+    this.hasMoved = false;
+    return {} as ThreadSample;
+  }
+}
+
+let from = 0;
+
+/** A lookout at these threads, in a process with as much memory as `process` says. */
+function lookoutAt(...threads: StandIn[]): {
+  lookout: Lookout;
+  process: { mb: number; isCalm: boolean };
+  reportedAt: number[];
+} {
+  from = performance.now();
+  const process = { mb: 100, isCalm: true };
+  const reportedAt: number[] = [];
+  const lookout = new Lookout(
+    new Map(threads.map((thread, lease) => [lease, thread as unknown as SupervisedThread])),
+    {
+      memory: { look: () => {}, isCalmAt: () => process.isCalm },
+      keptHeaps: { bytes: 0 },
+      cpuMs: () => 0,
+      rssBytes: () => process.mb * MB,
+    },
+    () => reportedAt.push(performance.now() - from),
+  );
+  lookout.setActive(true);
+  return { lookout, process, reportedAt };
+}
+
+it('Lookout looks at a thread as a whole again when its calm is over: all are due, the process has more, or there is news', async () => {
+  const thread = new StandIn();
+  const { lookout, process } = lookoutAt(thread);
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(100);
+  expect([thread.lookedAt, thread.seenAt]).toEqual([[0], [30, 60, 90]]);
+  process.mb = 102;
+  await vi.advanceTimersByTimeAsync(50);
+  expect([thread.lookedAt, thread.seenAt.slice(3)]).toEqual([[0, 120], [150]]);
+  lookout.onNews();
+  await vi.advanceTimersByTimeAsync(50);
+  expect([thread.lookedAt.slice(2), thread.seenAt.slice(4)]).toEqual([[180], []]);
+  thread.hasMoved = true;
+  await vi.advanceTimersByTimeAsync(30);
+  expect(thread.lookedAt.slice(3)).toEqual([210]);
+});
+
+it('Lookout is there when a thread has used up its CPU time, however calm it is', async () => {
+  const thread = new StandIn();
+  const { lookout } = lookoutAt(thread);
+  thread.calmUntil = from + 75;
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(80);
+  expect([thread.seenAt, thread.lookedAt]).toEqual([
+    [30, 60],
+    [0, 75],
+  ]);
+});
+
+it('Lookout is not calm with two threads, nor while something may be found in memory', async () => {
+  const threads = [new StandIn(), new StandIn()];
+  lookoutAt(...threads).lookout.look();
+  await vi.advanceTimersByTimeAsync(100);
+  for (const { lookedAt, seenAt } of threads) expect([lookedAt, seenAt]).toEqual([[0, 30, 60, 90], []]);
+  const thread = new StandIn();
+  const { lookout, process } = lookoutAt(thread);
+  process.isCalm = false;
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(100);
+  expect([thread.lookedAt, thread.seenAt]).toEqual([[0, 30, 60, 90], []]);
+});
+
+it('Lookout samples all threads every 250 ms while something runs, and a little sooner where one is asked anyhow', async () => {
+  const threads = [new StandIn(), new StandIn()] as const;
+  threads[1].isWatched = false;
+  threads[0].calmUntil = -Infinity;
+  const { lookout, reportedAt } = lookoutAt(...threads);
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(470);
+  expect(threads.map(({ sampledAt }) => sampledAt)).toEqual([[270], [270]]);
+  threads[0].isDue = true;
+  await vi.advanceTimersByTimeAsync(30);
+  threads[0].isDue = false;
+  await vi.advanceTimersByTimeAsync(300);
+  expect(threads.map(({ sampledAt }) => sampledAt.slice(1))).toEqual([
+    [480, 750],
+    [480, 750],
+  ]);
+  expect(reportedAt).toEqual([0, 270, 480, 750]);
+});
+
+it('Lookout reports a peak once, and looks no sooner than all are due when nothing is watched any longer', async () => {
+  const thread = new StandIn();
+  const { lookout, reportedAt } = lookoutAt(thread);
+  thread.isAtPeak = true;
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(40);
+  expect(reportedAt).toEqual([0]);
+  thread.isWatched = false;
+  lookout.onRequestOver();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(thread.lookedAt).toEqual([0]);
+  expect(thread.sampledAt.length).toBeGreaterThanOrEqual(3);
+});
