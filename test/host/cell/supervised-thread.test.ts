@@ -179,7 +179,7 @@ describe('SupervisedThread', () => {
   it('SupervisedThread has to be asked when it can have used up its CPU time, and now and then', async () => {
     for (const [cpuMaxMs, dueAfterMs] of [
       [30, 30],
-      [10_000, 121],
+      [10_000, 126],
     ] as const) {
       thread.watch(cpuMaxMs);
       await thread.sample(100 * MB);
@@ -199,7 +199,7 @@ describe('SupervisedThread', () => {
     await answered;
     expect([thread.isAtPeak, thread.calmUntil]).toEqual([true, -Infinity]);
     thread.tell();
-    expect(thread.calmUntil).toBe(nowMs + 120);
+    expect(thread.calmUntil).toBe(nowMs + 125);
     expect(thread.calmMs).toBe(50);
     // Another works, and may give back what this one takes.
     thread.look(100 * MB, Infinity);

@@ -2,6 +2,8 @@
 export const CALM_BYTES: number = 1 << 20;
 /** What is due is not seen to sooner. */
 const LOOK_MIN_MS = 10;
+/** The look before that waits for it so much longer than others do. */
+const LAST_LOOK_SHARE = 4 / 3;
 
 /** What matters of a thread that is watched. */
 export interface CalmThread {
@@ -47,6 +49,7 @@ export class Calm {
       return null;
     }
     thread.see(rssBytes);
-    return Math.min(this.#lookMs, Math.max(LOOK_MIN_MS, this.#until - now));
+    const leftMs = this.#until - now;
+    return leftMs > this.#lookMs * LAST_LOOK_SHARE ? this.#lookMs : Math.max(LOOK_MIN_MS, leftMs);
   }
 }

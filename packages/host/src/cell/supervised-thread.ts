@@ -44,8 +44,8 @@ const NEWS_BYTES = 1 << 20;
 /** So often at most, unless that is such a share of the room that it has left. */
 const NEWS_EVERY_MS = 50;
 const NEWS_ROOM_SHARE = 1 / 4;
-/** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. */
-const ASK_AGAIN_MS = 120;
+/** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. Each second time all are asked. */
+const ASK_AGAIN_MS = 125;
 /**
  * No more of a heap is taken for pages that V8 has given back and counts, as they excuse as much of something else. A large heap that is
  * free in many places may have more, and is charged with that when it comes again.
