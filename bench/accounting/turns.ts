@@ -1,5 +1,5 @@
 import { get } from '../support/client.ts';
-import { threadTimes } from '../support/proc.ts';
+import { numberInName, threadTimes } from '../support/proc.ts';
 import { errorOf, leastHalf, meanOf, pause } from '../support/rounds.ts';
 import type { Server } from '../support/server.ts';
 import type { Kind } from './kinds.ts';
@@ -17,6 +17,8 @@ interface Used {
   servlet: number;
   /** How often acceptor or supervisor was given the processor. */
   wakes: number;
+  /** How often threads were asked what they hold. */
+  asks: number;
 }
 
 /** A cost, and what it may be off by. */
@@ -30,8 +32,9 @@ export interface Comparison {
   watchers: Figure;
   /** In percent of what its thread and its helpers take. */
   servlet: Figure;
-  /** How much more often a watched request wakes acceptor or supervisor. */
+  /** How much more often a watched request wakes acceptor or supervisor, and has its thread asked. */
   wakes: number;
+  asks: number;
   /** Of all turns. */
   ofAll: Figure;
   /** That of two kinds of turns neither of which is watched: what the measure itself makes of nothing. */
@@ -86,6 +89,7 @@ export async function compare(
     watchers: figureOf([watched, free], leastUsed, (used) => used.watchers),
     servlet: figureOf([watched, free], leastUsed, servletOf, servletOf),
     wakes: (meanOf(watched.map(wakesOf)) - meanOf(free.map(wakesOf))) / requests,
+    asks: (meanOf(watched.map(asksOf)) - meanOf(free.map(asksOf))) / requests,
     ofAll: figureOf([watched, free], (turns) => turns, sum),
     nothing: figureOf([after, before], leastUsed, sum),
     waiting: meanOf(leastUsed(watched).map((used) => used.clock / sum(used))),
@@ -131,14 +135,16 @@ export async function usedInTurn(
     watchers: after.watchers - before.watchers,
     servlet: after.servlet - before.servlet,
     wakes: after.wakes - before.wakes,
+    asks: after.asks - before.asks,
   };
 }
 
 function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
-  const used = { watchers: 0, servlet: 0, wakes: 0 };
+  const used = { watchers: 0, servlet: 0, wakes: 0, asks: 0 };
   for (const { pid, isMain, ns, turns } of threadTimes(host)) {
     used[isMain || pid === host ? 'watchers' : 'servlet'] += ns;
     if (isMain) used.wakes += turns;
+    if (isMain && pid !== host) used.asks += numberInName(pid);
   }
   return used;
 }
@@ -146,3 +152,4 @@ function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
 const sum = ({ watchers, servlet }: Used): number => watchers + servlet;
 const servletOf = ({ servlet }: Used): number => servlet;
 const wakesOf = ({ wakes }: Used): number => wakes;
+const asksOf = ({ asks }: Used): number => asks;

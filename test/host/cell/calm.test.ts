@@ -31,15 +31,17 @@ function calmWith(thread: Partial<StandIn>, until = 300): { calm: Calm; thread: 
 it('Calm lasts until the first thing is due, and looks again in time for that', () => {
   expect(new Calm().nextMs(100 * MB, 0)).toBeNull();
   for (const { calm } of [calmWith({ calmUntil: 200 }, 300), calmWith({ calmUntil: 300 }, 200)])
-    expect([0, 159, 161, 180, 195, 200, 0].map((now) => calm.nextMs(100 * MB, now))).toEqual([
+    expect([0, 160, 161, 170.4, 195, 200, 0].map((now) => calm.nextMs(100 * MB, now))).toEqual([
       30,
       30,
-      39,
-      20,
+      40,
+      31,
       10,
       null,
       null,
     ]);
+  const slow = calmWith({ calmMs: 50 }).calm;
+  expect([0, 149, 152].map((now) => slow.nextMs(100 * MB, now))).toEqual([50, 50, 49]);
   expect(calmWith({ calmUntil: -Infinity }).calm.nextMs(100 * MB, 0)).toBeNull();
 });
 

@@ -51,6 +51,19 @@ describe('LookTimer', () => {
     expect(advanced(looksOf(putOff))).toEqual([250]);
   });
 
+  it('LookTimer is not early by parts of a millisecond', () => {
+    expect(advanced(looksOf(set(30.2), set(30.6), within(9.01)))).toEqual([31, 62, 72]);
+  });
+
+  it('LookTimer forgets when it was to look, where it is looked before', () => {
+    const lookNow = (timer: LookTimer): void => {
+      timer.within(20);
+      timer.forget();
+      timer.within(60);
+    };
+    expect(advanced(looksOf(lookNow))).toEqual([60]);
+  });
+
   it('LookTimer goes on after a look that has failed', () => {
     let count = 0;
     const timer = new LookTimer(() => {

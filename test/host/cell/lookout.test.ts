@@ -55,22 +55,28 @@ function lookoutAt(...threads: StandIn[]): {
   lookout: Lookout;
   process: { mb: number; isCalm: boolean };
   reportedAt: number[];
+  /** Looks of any kind. */
+  wokenAt: number[];
 } {
   from = performance.now();
   const process = { mb: 100, isCalm: true };
   const reportedAt: number[] = [];
+  const wokenAt: number[] = [];
   const lookout = new Lookout(
     new Map(threads.map((thread, lease) => [lease, thread as unknown as SupervisedThread])),
     {
       memory: { look: () => {}, isCalmAt: () => process.isCalm },
       keptHeaps: { bytes: 0 },
       cpuMs: () => 0,
-      rssBytes: () => process.mb * MB,
+      rssBytes() {
+        wokenAt.push(performance.now() - from);
+        return process.mb * MB;
+      },
     },
     () => reportedAt.push(performance.now() - from),
   );
   lookout.setActive(true);
-  return { lookout, process, reportedAt };
+  return { lookout, process, reportedAt, wokenAt };
 }
 
 it('Lookout looks at a thread as a whole again when its calm is over: all are due, the process has more, or there is news', async () => {
@@ -98,7 +104,7 @@ it('Lookout is there when a thread has used up its CPU time, however calm it is'
   await vi.advanceTimersByTimeAsync(80);
   expect([thread.seenAt, thread.lookedAt]).toEqual([
     [30, 60],
-    [0, 75],
+    [0, 76],
   ]);
 });
 
@@ -134,16 +140,56 @@ it('Lookout samples all threads every 250 ms while something runs, and a little 
   expect(reportedAt).toEqual([0, 270, 480, 750]);
 });
 
-it('Lookout reports a peak once, and looks no sooner than all are due when nothing is watched any longer', async () => {
+it('Lookout reports a peak once', async () => {
   const thread = new StandIn();
   const { lookout, reportedAt } = lookoutAt(thread);
   thread.isAtPeak = true;
   lookout.look();
-  await vi.advanceTimersByTimeAsync(40);
+  await vi.advanceTimersByTimeAsync(200);
   expect(reportedAt).toEqual([0]);
-  thread.isWatched = false;
-  lookout.onRequestOver();
-  await vi.advanceTimersByTimeAsync(1000);
-  expect(thread.lookedAt).toEqual([0]);
-  expect(thread.sampledAt.length).toBeGreaterThanOrEqual(3);
+});
+
+it('Lookout looks no sooner than all are due when nothing is watched any longer, unless one has just started', async () => {
+  for (const hasStarted of [false, true]) {
+    const thread = new StandIn();
+    const { lookout, wokenAt } = lookoutAt(thread);
+    lookout.look();
+    await vi.advanceTimersByTimeAsync(265);
+    wokenAt.length = 0;
+    thread.isWatched = false;
+    lookout.onNews();
+    if (hasStarted) lookout.onStarted();
+    lookout.onRequestOver();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(wokenAt).toEqual(hasStarted ? [275, 502] : [502]);
+    expect(thread.sampledAt.slice(-2)).toEqual([251, 502]);
+  }
+});
+
+it('Lookout tells of the others, and again and again, while one does not answer, and is not calm', async () => {
+  const thread = new StandIn();
+  const { lookout, reportedAt } = lookoutAt(thread);
+  const answer = Promise.withResolvers<void>();
+  Object.assign(thread, { isDue: true, sample: () => ((thread.isAsked = true), answer.promise) });
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(700);
+  expect(thread.seenAt).toEqual([]);
+  expect(reportedAt.map(Math.round)).toEqual([0, 210, 420, 630]);
+  thread.isDue = false;
+  thread.isAsked = false;
+  answer.resolve();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(thread.seenAt.length).toBeGreaterThan(1);
+});
+
+it('Lookout reports at once that the process has grown by 16 MB', async () => {
+  const thread = new StandIn();
+  const { lookout, process, reportedAt } = lookoutAt(thread);
+  lookout.look();
+  await vi.advanceTimersByTimeAsync(10);
+  process.mb += 15;
+  await vi.advanceTimersByTimeAsync(30);
+  process.mb += 2;
+  await vi.advanceTimersByTimeAsync(40);
+  expect(reportedAt).toEqual([0, 60]);
 });

@@ -74,3 +74,24 @@ test('Watchdog sweeps once for each thing that is due, though timers know no par
   expect(sweptMs).toEqual([5, 19]);
   watchdog.close();
 });
+
+/** When it is swept beside a lease like that, whose request began at 0. */
+function sweptBeside(state: object, forMs: number): number[] {
+  const watchdog = new Watchdog(() => {});
+  const { lease, sweptMs } = leaseOf({ takesRoom: false });
+  Object.assign(lease, { exchanges: new Map(), revoke: () => {}, end: () => {}, isWatched: true }, state);
+  lease.cell.memory.pace.nextMs = () => Infinity;
+  watchdog.follow(lease, { ...watched, limits: resolveLimits({ wallMs: 450, loadTimeoutMs: 450 }) });
+  vi.advanceTimersByTime(forMs);
+  watchdog.close();
+  return sweptMs;
+}
+
+test('Watchdog sweeps every 200 ms beside what takes its time, and when that is late', () => {
+  const from = performance.now();
+  const running = { isHeadSent: false, isDone: false, hasBody: false, startedAt: from, progressAt: from };
+  const ofFour = (state: object): number[] => sweptBeside(state, 900).slice(0, 4);
+  expect(ofFour({ state: 'stalled', oldest: running })).toEqual([10, 210, 410, 449]);
+  expect(ofFour({ state: 'stalled', oldest: { ...running, isHeadSent: true } })).toEqual([10, 210, 410, 610]);
+  expect(ofFour({ state: 'starting', startedAt: performance.now() })).toEqual([10, 210, 410, 449]);
+});

@@ -2,8 +2,8 @@
 export const CALM_BYTES: number = 1 << 20;
 /** What is due is not seen to sooner. */
 const LOOK_MIN_MS = 10;
-/** The look before that waits for it so much longer than others do. */
-const LAST_LOOK_SHARE = 4 / 3;
+/** The last look before that may wait for it so long: one less. */
+const LAST_LOOK_MS = 40;
 
 /** What matters of a thread that is watched. */
 export interface CalmThread {
@@ -49,7 +49,8 @@ export class Calm {
       return null;
     }
     thread.see(rssBytes);
-    const leftMs = this.#until - now;
-    return leftMs > this.#lookMs * LAST_LOOK_SHARE ? this.#lookMs : Math.max(LOOK_MIN_MS, leftMs);
+    // A timer may go off up to 1 ms before its time, and who was not quite due then would need another look.
+    const leftMs = Math.ceil(this.#until - now) + 1;
+    return leftMs > Math.max(this.#lookMs, LAST_LOOK_MS) ? this.#lookMs : Math.max(LOOK_MIN_MS, leftMs);
   }
 }

@@ -12,13 +12,19 @@ export class LookTimer {
     };
   }
 
+  /** It is looked now: when that was to be is forgotten. */
+  forget(): void {
+    this.#at = Infinity;
+  }
+
   /** The next look is in so many ms, or before: a timer that is put off wakes the process all the same. */
   within(ms: number): void {
     if (performance.now() + ms < this.#at) this.set(ms);
   }
 
-  /** The next look is in so many ms. */
-  set(ms: number): void {
+  /** The next look is in so many ms; parts of one are not known to timers. */
+  set(exactMs: number): void {
+    const ms = Math.ceil(exactMs);
     this.#at = performance.now() + ms;
     if (this.#timer !== null && this.#ms === ms) {
       this.#timer.refresh();

@@ -56,12 +56,17 @@ export class Lookout {
   readonly #reportable = new Set<SupervisedThread>();
   /** Looks whose threads have not all answered. */
   #pending = 0;
+  /** A thread's servlet was loaded since it was looked last. */
+  #hasStarted = false;
 
   constructor(threads: ReadonlyMap<number, SupervisedThread>, sights: Sights, report: Report) {
     this.#threads = threads;
     this.#sights = sights;
     this.#rssBytes = sights.rssBytes ?? residentBytes;
     this.#report = report;
+  }
+
+  begin(): void {
     this.#timer.within(IDLE_MS);
   }
 
@@ -78,13 +83,15 @@ export class Lookout {
 
   /** A thread's servlet is loaded. */
   onStarted(): void {
+    this.#hasStarted = true;
     this.#timer.within(STARTED_MS);
   }
 
   /** A request that was watched is over. */
   onRequestOver(): void {
-    if (this.#watched().length > 0) return;
-    this.#timer.set(Math.max(STARTED_MS, this.#sampledAllAt + this.#restMs - performance.now()));
+    // There was to be a look soon, for it; where nobody is watched, one is needed only when all are sampled.
+    if (this.#watched().length > 0 || this.#hasStarted) return;
+    this.#timer.set(this.#allDueMs);
   }
 
   /** Of all that is to be told in a turn, one report is made: each wakes the acceptor. */
@@ -104,6 +111,8 @@ export class Lookout {
 
   #lookWhole(rssBytes: number, now: number): void {
     const { memory, keptHeaps, cpuMs } = this.#sights;
+    this.#timer.forget();
+    this.#hasStarted = false;
     const watched = this.#watched();
     // One that does not answer keeps nothing back of the others.
     if (now - this.#reportedAt >= UNANSWERED_REPORT_MS && this.#pending > 0) this.report(watched);
@@ -133,7 +142,7 @@ export class Lookout {
         this.#onSampled(asked, isOfAll);
       });
     }
-    if (watched.length === 0) this.#timer.within(this.#restMs);
+    if (watched.length === 0) this.#timer.within(this.#allDueMs);
     else this.#lookAgainAt(watched);
   }
 
@@ -167,7 +176,12 @@ export class Lookout {
     this.#reportable.clear();
   }
 
-  /** How often all are sampled. */
+  /** In how many ms all are to be sampled; a timer may be early by one. */
+  get #allDueMs(): number {
+    return Math.max(0, this.#sampledAllAt + this.#restMs - performance.now()) + 1;
+  }
+
+  /** How often they are. */
   get #restMs(): number {
     return this.#isActive ? ACTIVE_MS : IDLE_MS;
   }

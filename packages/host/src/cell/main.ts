@@ -293,6 +293,7 @@ async function writeHeapSnapshot(lease: number, file: string): Promise<void> {
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
   }
+  lookout.onNews();
   send({ type: 'heap-snapshot', lease, problem });
 }
 
@@ -340,3 +341,4 @@ setImmediate(() => {
   flushCompileCache();
   meter = new CpuMeter();
 });
+lookout.begin();

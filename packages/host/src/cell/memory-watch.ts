@@ -47,7 +47,7 @@ export class MemoryWatch {
   #restedAt = -Infinity;
   /** Somebody is watched, and it was not read since whose memory there is. */
   #isNew = false;
-  /** At the last look at which somebody worked who is watched. */
+  /** At the last whole look at which somebody worked who is watched; less than 1 MB has come or gone at those that were calm. */
   #seenRssBytes = 0;
   #readAt = 0;
   /** How it was when nobody worked any longer. The threads have not been asked since. */

@@ -14,7 +14,7 @@ import {
 } from '@custodian/protocol';
 import { CALM_BYTES } from './calm.ts';
 import { HeapCap } from './heap-cap.ts';
-import { LookPace } from './look-pace.ts';
+import { OutsideView } from './outside-view.ts';
 import { residentBytes } from './resident-bytes.ts';
 import { Silence } from './silence.ts';
 import { TaskStat } from './task-stat.ts';
@@ -39,20 +39,13 @@ const PEAK_SHARE = 1 / 32;
 const PEAK_EVERY_MS = 50;
 const PEAK_ROOM_SHARE = 1 / 4;
 
-/** Before it has to be, a thread is asked when its process has so much more than it ever had when it was; or that share of what it holds. */
-const NEWS_BYTES = 1 << 20;
-/** So often at most, unless that is such a share of the room that it has left. */
-const NEWS_EVERY_MS = 50;
-const NEWS_ROOM_SHARE = 1 / 4;
-/** As long as its process does not grow, a thread is asked again after so long: there were free pages in its heap. Each second time all are asked. */
-const ASK_AGAIN_MS = 125;
 /**
  * No more of a heap is taken for pages that V8 has given back and counts, as they excuse as much of something else. A large heap that is
  * free in many places may have more, and is charged with that when it comes again.
  */
 const FREE_MAX_BYTES = 8 << 20;
-/** CPU time that may be over before it is noticed. */
-const CPU_LATE_MS = 10;
+/** CPU time that may be over before it is noticed, and how late a thread may be asked. */
+const LATE_MS = 10;
 
 /** A thread of this cell, as its supervisor sees and ends it. */
 export class SupervisedThread {
@@ -89,17 +82,7 @@ export class SupervisedThread {
   /** Since it was asked for a sample. */
   readonly #silence: Silence;
   readonly #now: () => number;
-  readonly #pace: LookPace;
-  /** By what it says itself. */
-  readonly #ownPace: LookPace;
-  /** Of the process, when it was looked at last, and whether by that the thread can't be over its cap. */
-  #rssBytes = 0;
-  #isBounded = true;
-  /** When it was asked for the last sample, and what the process had then. */
-  #sampledAt = -Infinity;
-  #sampledRssBytes = 0;
-  /** The most that the process had when it was asked, since it is watched. */
-  #highRssBytes = 0;
+  readonly #view: OutsideView;
   #watchedCpuMaxMs = Infinity;
   #watchedFromCpuMs = 0;
 
@@ -118,8 +101,7 @@ export class SupervisedThread {
     this.order = order;
     this.#now = now;
     this.#silence = new Silence(now);
-    this.#pace = new LookPace(now);
-    this.#ownPace = new LookPace(now);
+    this.#view = new OutsideView(now);
     this.#onBreach = onBreach;
     this.#onExit = onExit;
     this.lastSample = {
@@ -257,7 +239,7 @@ export class SupervisedThread {
     this.#isKnown = false;
     this.#toldBytes = 0;
     this.#toldAt = -Infinity;
-    this.#highRssBytes = 0;
+    this.#view.begin();
   }
 
   unwatch(): void {
@@ -334,26 +316,21 @@ export class SupervisedThread {
 
   /** In how many ms it is to be looked at again; it is watched. */
   get lookAgainMs(): number {
-    const roomBytes = this.#isKnown ? this.roomBytes - this.#grownBytes : 0;
-    const pacedMs = Math.min(
-      this.#pace.nextMs(roomBytes),
-      this.#isBounded ? Infinity : this.#ownPace.nextMs(roomBytes),
-    );
-    const ms = Math.min(pacedMs, Math.max(CPU_LATE_MS, this.#cpuLeftMs));
+    const roomBytes = this.#isKnown ? this.#view.roomOf(this.roomBytes) : 0;
+    const dueMs = Math.min(this.#cpuLeftMs, this.#view.askAgainAt + 1 - this.#now());
+    const ms = Math.min(this.#view.nextMs(roomBytes), Math.max(LATE_MS, dueMs));
     // What it answers decides that anew; who may be over its cap is not waited for.
     return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#silence.since + AWAITED_MS - this.#now()) : ms;
   }
 
   /** Memory of the process has come or gone that was not this thread's: how much there is says nothing of it, until it is asked. */
   onOthersMemory(): void {
-    this.#isBounded = false;
-    this.#sampledAt = -Infinity;
+    this.#view.onOthersMemory();
   }
 
   /** Its process has so much memory. */
   see(rssBytes: number): void {
-    this.#rssBytes = rssBytes;
-    this.#pace.see(rssBytes);
+    this.#view.see(rssBytes);
   }
 
   /**
@@ -361,48 +338,33 @@ export class SupervisedThread {
    * that ended threads have left, or where another one works, which may have given back as much; `true`: it has to be asked, which costs more.
    */
   look(rssBytes: number, hiddenBytes: number): boolean {
-    this.see(rssBytes);
-    this.#isBounded = hiddenBytes <= this.roomBytes - this.#grownBytes;
-    return (
-      !this.#isKnown ||
-      !this.#isBounded ||
-      this.#cap.isPending ||
-      this.#hasNews ||
-      this.#now() - this.#sampledAt > ASK_AGAIN_MS ||
-      this.#cpuLeftMs <= 0
-    );
+    this.#view.see(rssBytes);
+    this.#view.bound(hiddenBytes, this.roomBytes);
+    return this.#isOpen || this.#now() > this.#view.askAgainAt || this.#cpuLeftMs <= 0;
   }
 
   /** In how many ms it is to be looked at again as long as its process does not grow. */
   get calmMs(): number {
-    return this.#pace.quietMs(this.roomBytes - this.#grownBytes);
+    return this.#view.quietMs(this.#view.roomOf(this.roomBytes));
   }
 
   /** Until when there is nothing to find in it, if its process neither grows nor shrinks and it goes on with its request; -Infinity: there may be. */
   get calmUntil(): number {
-    const isHeard = this.#isKnown && !this.isAsked && !this.isEnding;
-    const isBelow = this.#isBounded && this.roomBytes - this.#grownBytes > CALM_BYTES;
-    if (!isHeard || !isBelow || this.#cap.isPending || this.#isUntold || this.#hasNews) return -Infinity;
-    return Math.min(this.#sampledAt + ASK_AGAIN_MS, this.#now() + this.#cpuLeftMs);
+    const hasRoom = this.#view.roomOf(this.roomBytes) > CALM_BYTES;
+    if (this.#isOpen || this.isAsked || this.isEnding || this.#isUntold || !hasRoom) return -Infinity;
+    return Math.min(this.#view.askAgainAt, this.#now() + this.#cpuLeftMs);
   }
 
-  /** Has the process so much more that the thread's peak may be another? */
-  get #hasNews(): boolean {
-    const moreBytes = this.#rssBytes - this.#highRssBytes;
-    if (moreBytes <= Math.max(NEWS_BYTES, this.#heldBytes * PEAK_SHARE)) return false;
-    const isMuch = moreBytes > this.roomBytes * NEWS_ROOM_SHARE;
-    return isMuch || this.#now() - this.#sampledAt >= NEWS_EVERY_MS;
-  }
-
-  /** By how much the process has grown since it was asked. */
-  get #grownBytes(): number {
-    return Math.max(0, this.#rssBytes - this.#sampledRssBytes);
+  /** May it hold something else than it is known to? */
+  get #isOpen(): boolean {
+    const { isBounded } = this.#view;
+    return !this.#isKnown || !isBounded || this.#cap.isPending || this.#view.hasNews(this.#heldBytes, this.roomBytes);
   }
 
   /** How long it can go on before it has used up its CPU time. */
   get #cpuLeftMs(): number {
     const usedMs = this.lastSample.cpuMs - this.#watchedFromCpuMs;
-    return this.#watchedCpuMaxMs - usedMs - (this.#now() - this.#sampledAt);
+    return this.#watchedCpuMaxMs - usedMs - this.#view.agoMs;
   }
 
   /** As it was sampled last. */
@@ -442,10 +404,9 @@ export class SupervisedThread {
       const own = this.#task === null ? cpuMsOf(worker) : null;
       const [heap, ownCpuMs] = await Promise.all([worker.getHeapStatistics(), own]);
       const cpuMs = ownCpuMs ?? this.#kernelCpuMs() ?? (await cpuMsOf(worker));
-      this.#sampledRssBytes = rssBytes;
-      this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
-      this.#sampledAt = askedAt;
-      this.#judge(heap, cpuMs);
+      this.#know(heap, cpuMs);
+      this.#view.onAnswer(this.#statedBytes, askedAt, rssBytes);
+      this.#judge(cpuMs);
     } catch {
       // The thread is ending; its exit will say so.
     } finally {
@@ -455,7 +416,7 @@ export class SupervisedThread {
     }
   }
 
-  #judge(heap: HeapInfo, cpuMs: number): void {
+  #know(heap: HeapInfo, cpuMs: number): void {
     const { lastSample } = this;
     const committedBytes = this.#committedBytes;
     lastSample.cpuMs = cpuMs;
@@ -463,8 +424,10 @@ export class SupervisedThread {
     lastSample.offHeapBytes = heap.external_memory + heap.malloced_memory;
     this.#committedBytes = heap.total_physical_size + lastSample.offHeapBytes;
     this.#freeHeapBytes = Math.min(FREE_MAX_BYTES, Math.max(0, heap.total_physical_size - heap.used_heap_size));
-    this.#ownPace.see(this.#statedBytes);
     if (this.#chargedUnheard) this.#explain(this.#committedBytes - committedBytes);
+  }
+
+  #judge(cpuMs: number): void {
     const overBytes = this.#cap.breachedBy(this.#statedBytes, cpuMs);
     if (overBytes !== null) this.#onOver(overBytes);
     else if (this.isWatched) this.#holdToCpu(cpuMs);

@@ -148,10 +148,13 @@ function leftMs(lease: Lease, { wallMs, loadTimeoutMs }: Limits, now: number): n
     const running = Array.from(lease.exchanges.values()).filter((exchange) => !exchange.isHeadSent && !exchange.isDone);
     return Math.min(...running.map((exchange) => wallMs - runningMs(exchange, 0, now)));
   }
-  const waitingMs = now - lease.progressAt;
+  const { oldest, progressAt } = lease;
+  const waitingMs = now - progressAt;
   // Nothing is behind it yet.
-  if (lease.state === 'ready') return Math.min(LEFTOVER_MS, wallMs) - waitingMs;
-  return wallMs - waitingMs;
+  const leftoverMs = lease.state === 'ready' ? LEFTOVER_MS - waitingMs : Infinity;
+  if (oldest === null) return Math.min(leftoverMs, wallMs - waitingMs);
+  if (oldest.isDone) return Math.min(leftoverMs, wallMs - (now - oldest.doneAt));
+  return oldest.isHeadSent ? leftoverMs : Math.min(leftoverMs, wallMs - runningMs(oldest, progressAt, now));
 }
 
 /** Has a request had more than its time: to begin its answer, or to end when nobody is left to read it? */
