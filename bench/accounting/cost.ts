@@ -23,16 +23,19 @@ const PIECES_PER_MB = 2;
 const CALM_MS = 1100;
 const COUNTED_REQUESTS = 4;
 
-/** What is taken of the thread itself is measured where its supervisor has a clock that goes so much faster. It is asked less often than that: each answer takes its time. */
+/**
+ * What is taken of the thread itself is measured where its supervisor has a clock that goes so much faster. It looks less often than that: it waits for answers. Most of it
+ * is what a wake on the same core takes from the thread's caches, some 40 us; to answer a question takes some 50 beside its two wakes. So wakes are what it goes by.
+ */
 const TIMES = 40;
 
 interface Cost {
   kind: Kind;
   capMb: number;
   known: Comparison;
-  /** What is taken of the thread, and how much more often it was asked to find that out. */
+  /** What is taken of the thread, and by how much more often those who watch were woken to find that out. */
   thread: Figure;
-  moreAsks: number;
+  moreWakes: number;
   together: Figure;
   held: Comparison;
   /** On average in a request, watched and not. */
@@ -49,14 +52,14 @@ interface Cost {
  * all threads of host and cell, which share one core, so that whatever is done meanwhile is paid for.
  *
  * To know: in a cell that asks nobody to collect, of a servlet that collects its garbage itself, watched or not. What looks take of its thread is less than
- * what its requests differ by, and is measured where its supervisor's clock goes so much faster, and where V8 collects in the thread alone: how it shares that with its helpers is most of what requests differ by. To hold: what one that does not
+ * what its requests differ by, and is measured where a supervisor's clock goes so much faster, and where V8 collects in the thread alone: how it shares that with its helpers is most of what requests differ by. To hold: what one that does not
  * costs with its cap, against the same without one. Looks go by the clock: on a busy machine, where the same work takes longer, there are more of them.
  */
 export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Table> {
   const costs: Cost[] = [];
   for (const capMb of capsMb) for (const kind of kinds) costs.push(await costOf(kind, capMb, rounds));
   return {
-    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread, which is lost in noise if it is measured directly, is measured where it is asked what it holds several times as often and V8 collects on one thread, and divided by that: by asks, which are all that looks do in it, so that what the wakes of others cost it beside is rather too much than too little. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
+    title: `What accounting costs: CPU time that requests, which compute for ${REQUEST_MS} ms and replace what they hold, and ${PAUSE_MS} ms after each take more when they are watched, on one core with all that watches them, in percent of the whole; warm; mean of the half of the turns that took least, ± what it may be off by. To know: where nobody is asked to collect; what is taken of the thread, which is lost in noise if it is measured directly, is measured where acceptor and supervisor wake up several times as often and V8 collects on one thread, and divided by that, as most of it is what wakes take from the thread's caches. To hold: with a cap against none, knowing included, of all turns, as V8 collects in some of them only. Controls compare what is not watched with what is not`,
     columns: [
       '',
       'cap MB',
@@ -64,7 +67,6 @@ export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Ta
       'thread, directly %',
       'thread %',
       'wakes',
-      'asks',
       'to know %',
       `at most ${COST_MAX_PERCENT} %`,
       'of all turns %',
@@ -83,8 +85,7 @@ export async function cost(rounds: number, { kinds, capsMb }: Scope): Promise<Ta
       withError(cost.known.watchers),
       withError(cost.known.servlet),
       withError(cost.thread),
-      cost.known.wakes,
-      `${cost.known.asks.toFixed(1)} × ${cost.moreAsks.toFixed(1)}`,
+      `${cost.known.wakes.toFixed(0)} × ${cost.moreWakes.toFixed(1)}`,
       withError(cost.together),
       verdictOn(cost),
       withError(cost.known.ofAll),
@@ -122,9 +123,9 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
     { count: KNOWN_TURNS * rounds, requests: 1 },
   );
   const { watchers } = known.comparison;
-  const moreAsks = hurried.asks / known.comparison.asks;
+  const moreWakes = hurried.wakes / known.comparison.wakes;
   const { percent, error } = hurried.servlet;
-  const thread = { percent: percent / moreAsks, error: error / moreAsks };
+  const thread = { percent: percent / moreWakes, error: error / moreWakes };
   // V8 collects when it likes, so that in a short turn once more or less is much.
   const held = await measured(
     { capMb, isHeld: true, query: { of: kind } },
@@ -135,7 +136,7 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
     capMb,
     known: known.comparison,
     thread,
-    moreAsks,
+    moreWakes,
     together: { percent: watchers.percent + thread.percent, error: Math.hypot(watchers.error, thread.error) },
     knownCollections: known.watched,
     unknownCollections: known.free,

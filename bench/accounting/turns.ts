@@ -1,5 +1,5 @@
 import { get } from '../support/client.ts';
-import { numberInName, threadTimes } from '../support/proc.ts';
+import { threadTimes } from '../support/proc.ts';
 import { errorOf, leastHalf, meanOf, pause } from '../support/rounds.ts';
 import type { Server } from '../support/server.ts';
 import type { Kind } from './kinds.ts';
@@ -17,8 +17,6 @@ interface Used {
   servlet: number;
   /** How often acceptor or supervisor was given the processor. */
   wakes: number;
-  /** How often threads were asked what they hold. */
-  asks: number;
 }
 
 /** A cost, and what it may be off by. */
@@ -32,9 +30,8 @@ export interface Comparison {
   watchers: Figure;
   /** In percent of what its thread and its helpers take. */
   servlet: Figure;
-  /** How much more often a watched request wakes acceptor or supervisor, and has its thread asked. */
+  /** How much more often a watched request wakes acceptor or supervisor. */
   wakes: number;
-  asks: number;
   /** Of all turns. */
   ofAll: Figure;
   /** That of two kinds of turns neither of which is watched: what the measure itself makes of nothing. */
@@ -89,7 +86,6 @@ export async function compare(
     watchers: figureOf([watched, free], leastUsed, (used) => used.watchers),
     servlet: figureOf([watched, free], leastUsed, servletOf, servletOf),
     wakes: (meanOf(watched.map(wakesOf)) - meanOf(free.map(wakesOf))) / requests,
-    asks: (meanOf(watched.map(asksOf)) - meanOf(free.map(asksOf))) / requests,
     ofAll: figureOf([watched, free], (turns) => turns, sum),
     nothing: figureOf([after, before], leastUsed, sum),
     waiting: meanOf(leastUsed(watched).map((used) => used.clock / sum(used))),
@@ -135,16 +131,14 @@ export async function usedInTurn(
     watchers: after.watchers - before.watchers,
     servlet: after.servlet - before.servlet,
     wakes: after.wakes - before.wakes,
-    asks: after.asks - before.asks,
   };
 }
 
 function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
-  const used = { watchers: 0, servlet: 0, wakes: 0, asks: 0 };
+  const used = { watchers: 0, servlet: 0, wakes: 0 };
   for (const { pid, isMain, ns, turns } of threadTimes(host)) {
     used[isMain || pid === host ? 'watchers' : 'servlet'] += ns;
     if (isMain) used.wakes += turns;
-    if (isMain && pid !== host) used.asks += numberInName(pid);
   }
   return used;
 }
@@ -152,4 +146,3 @@ function usedBy({ pid: host }: Server): Omit<Used, 'clock'> {
 const sum = ({ watchers, servlet }: Used): number => watchers + servlet;
 const servletOf = ({ servlet }: Used): number => servlet;
 const wakesOf = ({ wakes }: Used): number => wakes;
-const asksOf = ({ asks }: Used): number => asks;

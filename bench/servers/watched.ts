@@ -20,13 +20,15 @@ Watchdog.prototype.follow = function (this: Watchdog, ...args: Parameters<Watchd
 const NO_CAP_MB = 4096;
 
 const { isHeld, times = 1, ...options } = givenOptions<ServeOptions & { isHeld: boolean; times?: number }>();
-const imported = ['asks.ts', ...(isHeld ? [] : ['unheld.ts']), ...(times > 1 ? [`hurried.ts?times=${times}`] : [])];
-const { spawn } = childProcess;
-const alone = times > 1 ? ['--single-threaded-gc'] : [];
-const extra = [...alone, ...imported.flatMap((file) => ['--import', new URL(file, import.meta.url).href])];
-childProcess.spawn = ((program: string, args: string[], how: childProcess.SpawnOptions) =>
-  spawn(program, [...extra, ...args], how)) as typeof spawn;
-syncBuiltinESMExports();
+const imported = [...(isHeld ? [] : ['unheld.ts']), ...(times > 1 ? [`hurried.ts?times=${times}`] : [])];
+if (imported.length > 0) {
+  const { spawn } = childProcess;
+  const alone = times > 1 ? ['--single-threaded-gc'] : [];
+  const extra = [...alone, ...imported.flatMap((file) => ['--import', new URL(file, import.meta.url).href])];
+  childProcess.spawn = ((program: string, args: string[], how: childProcess.SpawnOptions) =>
+    spawn(program, [...extra, ...args], how)) as typeof spawn;
+  syncBuiltinESMExports();
+}
 const host = await serve({ log: false, ...options });
 const { name, limits } = host.servlets[0] as ServletStatus;
 const { heapMb } = limits;

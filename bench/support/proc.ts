@@ -71,11 +71,6 @@ export async function untilIdle(pid: number): Promise<void> {
   throw new Error('The server does not come to rest');
 }
 
-/** The number at the end of the process's name; 0 where it has none. */
-export function numberInName(pid: number): number {
-  return Number(/\d+$/.exec(read(`/proc/${pid}/comm`).trim())?.[0] ?? 0);
-}
-
 /** A thread of a process, the CPU time that it has used, and how often it was given a processor. */
 export interface ThreadTime {
   pid: number;
