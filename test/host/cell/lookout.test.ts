@@ -22,6 +22,7 @@ class StandIn {
   isDue = false;
   calmMs = 30;
   calmUntil = Infinity;
+  calmBytes = 101 * MB;
   lookAgainMs = 30;
   /** When, in ms. */
   readonly lookedAt: number[] = [];
@@ -65,7 +66,7 @@ function lookoutAt(...threads: StandIn[]): {
   const lookout = new Lookout(
     new Map(threads.map((thread, lease) => [lease, thread as unknown as SupervisedThread])),
     {
-      memory: { look: () => {}, isCalmAt: () => process.isCalm },
+      memory: { look: () => {}, see: () => {}, isCalmAt: () => process.isCalm },
       keptHeaps: { bytes: 0 },
       cpuMs: () => 0,
       rssBytes() {

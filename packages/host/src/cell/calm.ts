@@ -1,15 +1,15 @@
-/** So much may come or go without anything being new. */
+/** So much may come without anything being new. */
 export const CALM_BYTES: number = 1 << 20;
 /** What is due is not seen to sooner. */
 const LOOK_MIN_MS = 10;
-/** The last look before that may wait for it so long: one less. */
-const LAST_LOOK_MS = 40;
+/** Of what does not grow, the last look before that may wait for it so long: one less. */
+const [QUIET_MS, LAST_LOOK_MS] = [30, 40];
 
 /** What matters of a thread that is watched. */
 export interface CalmThread {
   /** It is at another request than was told. */
   readonly hasMoved: boolean;
-  /** In how many ms to look again at what does not grow. */
+  /** In how many ms to look again, by how fast its process grows. */
   readonly calmMs: number;
   /** Until when there is nothing to do about it; -Infinity: there is. */
   readonly calmUntil: number;
@@ -18,21 +18,19 @@ export interface CalmThread {
 }
 
 /**
- * A time in which a look finds nothing to do, as long as the process has what it had and the one thread that is watched is at what it was at. Most looks
+ * A time in which a look finds nothing to do, as long as the process has no more than it may and the one thread that is watched is at what it was at. Most looks
  * are of that kind. What they cost is not the little that they reckon, but how much code and memory a process fetches for it that wakes up now and then.
  */
 export class Calm {
   #thread: CalmThread | null = null;
-  #rssBytes = 0;
+  #maxBytes = 0;
   #until = 0;
-  #lookMs = 0;
 
-  /** The process has so much. `until`: when something is due that is not the thread's. */
-  begin(thread: CalmThread, rssBytes: number, until: number): void {
+  /** The process may have so much. `until`: when something is due that is not the thread's. */
+  begin(thread: CalmThread, maxBytes: number, until: number): void {
     this.#thread = thread;
-    this.#rssBytes = rssBytes;
+    this.#maxBytes = maxBytes;
     this.#until = Math.min(until, thread.calmUntil);
-    this.#lookMs = thread.calmMs;
   }
 
   end(): void {
@@ -43,7 +41,7 @@ export class Calm {
   nextMs(rssBytes: number, now: number): number | null {
     const thread = this.#thread;
     if (thread === null) return null;
-    const isOver = now >= this.#until || Math.abs(rssBytes - this.#rssBytes) > CALM_BYTES || thread.hasMoved;
+    const isOver = now >= this.#until || rssBytes > this.#maxBytes || thread.hasMoved;
     if (isOver) {
       this.#thread = null;
       return null;
@@ -51,6 +49,8 @@ export class Calm {
     thread.see(rssBytes);
     // A timer may go off up to 1 ms before its time, and who was not quite due then would need another look.
     const leftMs = Math.ceil(this.#until - now) + 1;
-    return leftMs > Math.max(this.#lookMs, LAST_LOOK_MS) ? this.#lookMs : Math.max(LOOK_MIN_MS, leftMs);
+    const lookMs = thread.calmMs;
+    const isLast = leftMs < lookMs || (leftMs <= LAST_LOOK_MS && lookMs >= QUIET_MS);
+    return isLast ? Math.max(LOOK_MIN_MS, leftMs) : lookMs;
   }
 }

@@ -48,18 +48,11 @@ export class LookPace {
 
   /** In how many ms to look again at what has so much room left. */
   nextMs(roomBytes: number): number {
-    if (roomBytes <= 0 || this.#bytesPerMs === null) return Math.max(LOOK_MIN_MS, this.#soonestMs(roomBytes));
+    const { quietMs, maxMs } = this.#times;
+    const soonestMs = Math.min(maxMs, roomBytes / BYTES_PER_MS);
+    if (roomBytes <= 0 || this.#bytesPerMs === null) return Math.max(LOOK_MIN_MS, soonestMs);
     // It may double its speed until then.
     const expectedMs = roomBytes / (2 * this.#bytesPerMs);
-    return Math.max(LOOK_MIN_MS, Math.min(expectedMs, this.quietMs(roomBytes)));
-  }
-
-  /** The same of what does not grow. */
-  quietMs(roomBytes: number): number {
-    return Math.max(this.#times.quietMs, this.#soonestMs(roomBytes));
-  }
-
-  #soonestMs(roomBytes: number): number {
-    return Math.min(this.#times.maxMs, roomBytes / BYTES_PER_MS);
+    return Math.max(LOOK_MIN_MS, Math.min(expectedMs, Math.max(quietMs, soonestMs)));
   }
 }

@@ -1,5 +1,5 @@
 import type { ThreadSample } from '@custodian/protocol';
-import { Calm } from './calm.ts';
+import { Calm, CALM_BYTES } from './calm.ts';
 import type { KeptHeaps } from './kept-heap.ts';
 import { LookTimer } from './look-timer.ts';
 import type { MemoryWatch } from './memory-watch.ts';
@@ -25,7 +25,7 @@ export type Report = (threads: ThreadSample[], samplingMs: number) => void;
 
 /** What it looks at, beside the threads. */
 export interface Sights {
-  memory: Pick<MemoryWatch, 'look' | 'isCalmAt'>;
+  memory: Pick<MemoryWatch, 'look' | 'see' | 'isCalmAt'>;
   keptHeaps: Pick<KeptHeaps, 'bytes'>;
   /** What supervising has used so far. */
   cpuMs: () => number;
@@ -105,8 +105,9 @@ export class Lookout {
     const now = performance.now();
     const rssBytes = (this.#seenRssBytes = this.#rssBytes());
     const calmMs = this.#calm.nextMs(rssBytes, now);
-    if (calmMs === null) this.#lookWhole(rssBytes, now);
-    else this.#timer.set(calmMs);
+    if (calmMs === null) return this.#lookWhole(rssBytes, now);
+    this.#sights.memory.see(rssBytes);
+    this.#timer.set(calmMs);
   }
 
   #lookWhole(rssBytes: number, now: number): void {
@@ -162,8 +163,12 @@ export class Lookout {
   }
 
   #calmDown(thread: SupervisedThread): void {
-    if (this.#pending > 0 || thread.hasMoved || !this.#sights.memory.isCalmAt(this.#seenRssBytes)) return;
-    this.#calm.begin(thread, this.#seenRssBytes, this.#sampledAllAt + this.#restMs);
+    if (this.#pending > 0 || thread.hasMoved) return;
+    const [seenBytes, { memory }] = [this.#seenRssBytes, this.#sights];
+    const maxBytes = [thread.calmBytes, seenBytes + CALM_BYTES].find(
+      (bytes) => bytes >= seenBytes && memory.isCalmAt(bytes),
+    );
+    if (maxBytes !== undefined) this.#calm.begin(thread, maxBytes, this.#sampledAllAt + this.#restMs);
   }
 
   #sendReport(): void {

@@ -47,7 +47,7 @@ export class MemoryWatch {
   #restedAt = -Infinity;
   /** Somebody is watched, and it was not read since whose memory there is. */
   #isNew = false;
-  /** At the last whole look at which somebody worked who is watched; less than 1 MB has come or gone at those that were calm. */
+  /** At the last look at which somebody worked who is watched. */
   #seenRssBytes = 0;
   #readAt = 0;
   /** How it was when nobody worked any longer. The threads have not been asked since. */
@@ -149,7 +149,12 @@ export class MemoryWatch {
     if (isLong || (this.#memory.isOpen && this.#hasNews(othersBytes))) this.#read(rssBytes, asked);
   }
 
-  /** Would a look find nothing, now and as long as the process has so much and each goes on with what it does? */
+  /** A calm look: the process has so much. */
+  see(rssBytes: number): void {
+    this.#seenRssBytes = rssBytes - this.#own.glance();
+  }
+
+  /** Would a look find nothing, now and as long as the process has no more than so much and each goes on with what it does? */
   isCalmAt(rssBytes: number): boolean {
     if (!this.#memory.isOpen || this.#isReading || this.#isNew || this.#ended !== null) return false;
     const suspects = this.#suspects();

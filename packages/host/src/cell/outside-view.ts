@@ -19,7 +19,7 @@ export class OutsideView {
   #rssBytes = 0;
   /** When it was asked last for what it has answered, and what the process had then. */
   #askedAt = -Infinity;
-  #askedRssBytes = 0;
+  askedRssBytes = 0;
   /** The most that the process had when it was asked, since it is watched. */
   #highRssBytes = 0;
   /** By all that it can have taken it is not over its cap. */
@@ -50,7 +50,7 @@ export class OutsideView {
   /** It holds so much by its statistics, as it was asked at `askedAt`, when its process had `rssBytes`. */
   onAnswer(statedBytes: number, askedAt: number, rssBytes: number): void {
     this.#askedAt = askedAt;
-    this.#askedRssBytes = rssBytes;
+    this.askedRssBytes = rssBytes;
     this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
     this.#ownPace.see(statedBytes);
   }
@@ -63,7 +63,7 @@ export class OutsideView {
 
   /** What is left of the room that it had by what it said, if it has taken all that its process has grown by since. */
   roomOf(roomBytes: number): number {
-    return roomBytes - Math.max(0, this.#rssBytes - this.#askedRssBytes);
+    return roomBytes - Math.max(0, this.#rssBytes - this.askedRssBytes);
   }
 
   /** ms since it was asked. */
@@ -76,6 +76,11 @@ export class OutsideView {
     return this.#askedAt + ASK_AGAIN_MS;
   }
 
+  /** So much its process may have before it is to be asked: no more than when it was, or little more. */
+  get calmBytes(): number {
+    return this.#highRssBytes + NEWS_BYTES;
+  }
+
   /** Has the process so much more that its peak may be another? It held so much, and had so much room. */
   hasNews(heldBytes: number, roomBytes: number): boolean {
     const moreBytes = this.#rssBytes - this.#highRssBytes;
@@ -86,10 +91,5 @@ export class OutsideView {
   /** In how many ms to look again at what has so much room left, see {@link roomOf}. */
   nextMs(roomBytes: number): number {
     return Math.min(this.#pace.nextMs(roomBytes), this.isBounded ? Infinity : this.#ownPace.nextMs(roomBytes));
-  }
-
-  /** The same of what does not grow. */
-  quietMs(roomBytes: number): number {
-    return this.#pace.quietMs(roomBytes);
   }
 }

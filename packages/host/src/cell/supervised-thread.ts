@@ -343,12 +343,18 @@ export class SupervisedThread {
     return this.#isOpen || this.#now() > this.#view.askAgainAt || this.#cpuLeftMs <= 0;
   }
 
-  /** In how many ms it is to be looked at again as long as its process does not grow. */
+  /** In how many ms it is to be looked at again, as long as nothing is due. */
   get calmMs(): number {
-    return this.#view.quietMs(this.#view.roomOf(this.roomBytes));
+    return this.#view.nextMs(this.#view.roomOf(this.roomBytes));
   }
 
-  /** Until when there is nothing to find in it, if its process neither grows nor shrinks and it goes on with its request; -Infinity: there may be. */
+  /** What its process may have without anything to be found in it: what it had when it was asked, or little more, if it is below its cap with all of that. */
+  get calmBytes(): number {
+    const { calmBytes, askedRssBytes } = this.#view;
+    return Math.min(calmBytes, askedRssBytes + this.roomBytes - CALM_BYTES);
+  }
+
+  /** Until when there is nothing to find in it, if its process does not grow beyond that and it goes on with its request; -Infinity: there may be. */
   get calmUntil(): number {
     const hasRoom = this.#view.roomOf(this.roomBytes) > CALM_BYTES;
     if (this.#isOpen || this.isAsked || this.isEnding || this.#isUntold || !hasRoom) return -Infinity;
