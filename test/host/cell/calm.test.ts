@@ -5,6 +5,7 @@ const MB = 1 << 20;
 
 interface StandIn {
   hasMoved: boolean;
+  isEnding: boolean;
   calmMs: number;
   calmUntil: number;
   seenMb: number[];
@@ -15,6 +16,7 @@ interface StandIn {
 function calmWith(thread: Partial<StandIn>, until = 300): { calm: Calm; thread: StandIn } {
   const standIn: StandIn = {
     hasMoved: false,
+    isEnding: false,
     calmMs: 30,
     calmUntil: 200,
     seenMb: [],
@@ -43,7 +45,7 @@ it('Calm lasts until the first thing is due, and looks again in time for that', 
   const slow = calmWith({ calmMs: 50 }).calm;
   expect([0, 149, 152].map((now) => slow.nextMs(100 * MB, now))).toEqual([50, 50, 49]);
   const fast = calmWith({ calmMs: 12 }).calm;
-  expect([0, 165, 190].map((now) => fast.nextMs(100 * MB, now))).toEqual([12, 12, 11]);
+  expect([0, 165, 181, 190].map((now) => fast.nextMs(100 * MB, now))).toEqual([12, 12, 20, 11]);
   expect(calmWith({ calmUntil: -Infinity }).calm.nextMs(100 * MB, 0)).toBeNull();
 });
 
@@ -55,6 +57,7 @@ it('Calm is over when the process has more than it may, or the thread is at some
   expect([101.1, 100].map((mb) => other.nextMs(mb * MB, 0))).toEqual([null, null]);
   thread.hasMoved = true;
   expect(calm.nextMs(100 * MB, 0)).toBeNull();
+  expect(calmWith({ isEnding: true }).calm.nextMs(100 * MB, 0)).toBeNull();
 });
 
 it('Calm that is ended has to begin again', () => {

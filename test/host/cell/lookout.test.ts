@@ -18,6 +18,7 @@ class StandIn {
   isWatched = true;
   isAsked = false;
   hasMoved = false;
+  isEnding = false;
   isAtPeak = false;
   isDue = false;
   calmMs = 30;

@@ -202,6 +202,10 @@ describe('SupervisedThread', () => {
     expect(thread.calmUntil).toBe(nowMs + 125);
     expect(thread.calmMs).toBe(50);
     expect(thread.calmBytes).toBe(101 * MB);
+    // An ended thread has left as much as it has room, but for half a MB.
+    thread.look(100 * MB, thread.roomBytes - 0.5 * MB);
+    expect(thread.calmBytes).toBe(100.5 * MB);
+    thread.look(100 * MB, 0);
     // Another works, and may give back what this one takes.
     thread.look(100 * MB, Infinity);
     expect(thread.calmUntil).toBe(-Infinity);

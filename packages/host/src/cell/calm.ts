@@ -2,13 +2,15 @@
 export const CALM_BYTES: number = 1 << 20;
 /** What is due is not seen to sooner. */
 const LOOK_MIN_MS = 10;
-/** Of what does not grow, the last look before that may wait for it so long: one less. */
-const [QUIET_MS, LAST_LOOK_MS] = [30, 40];
+/** The last look before that may wait so much longer for it, but no longer than this: one less. */
+const LAST_LOOK_MORE_MS = 10;
+const LAST_LOOK_MAX_MS = 40;
 
 /** What matters of a thread that is watched. */
 export interface CalmThread {
   /** It is at another request than was told. */
   readonly hasMoved: boolean;
+  readonly isEnding: boolean;
   /** In how many ms to look again, by how fast its process grows. */
   readonly calmMs: number;
   /** Until when there is nothing to do about it; -Infinity: there is. */
@@ -41,7 +43,7 @@ export class Calm {
   nextMs(rssBytes: number, now: number): number | null {
     const thread = this.#thread;
     if (thread === null) return null;
-    const isOver = now >= this.#until || rssBytes > this.#maxBytes || thread.hasMoved;
+    const isOver = now >= this.#until || rssBytes > this.#maxBytes || thread.hasMoved || thread.isEnding;
     if (isOver) {
       this.#thread = null;
       return null;
@@ -50,7 +52,7 @@ export class Calm {
     // A timer may go off up to 1 ms before its time, and who was not quite due then would need another look.
     const leftMs = Math.ceil(this.#until - now) + 1;
     const lookMs = thread.calmMs;
-    const isLast = leftMs < lookMs || (leftMs <= LAST_LOOK_MS && lookMs >= QUIET_MS);
-    return isLast ? Math.max(LOOK_MIN_MS, leftMs) : lookMs;
+    const lastMs = Math.max(lookMs, Math.min(lookMs + LAST_LOOK_MORE_MS, LAST_LOOK_MAX_MS));
+    return leftMs <= lastMs ? Math.max(LOOK_MIN_MS, leftMs) : lookMs;
   }
 }

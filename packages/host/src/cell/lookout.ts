@@ -165,9 +165,8 @@ export class Lookout {
   #calmDown(thread: SupervisedThread): void {
     if (this.#pending > 0 || thread.hasMoved) return;
     const [seenBytes, { memory }] = [this.#seenRssBytes, this.#sights];
-    const maxBytes = [thread.calmBytes, seenBytes + CALM_BYTES].find(
-      (bytes) => bytes >= seenBytes && memory.isCalmAt(bytes),
-    );
+    const peakBytes = Math.min(thread.calmBytes, this.#reportedRssBytes + GROWN_BYTES);
+    const maxBytes = [peakBytes, seenBytes + CALM_BYTES].find((bytes) => bytes >= seenBytes && memory.isCalmAt(bytes));
     if (maxBytes !== undefined) this.#calm.begin(thread, maxBytes, this.#sampledAllAt + this.#restMs);
   }
 

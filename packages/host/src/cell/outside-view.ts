@@ -19,11 +19,13 @@ export class OutsideView {
   #rssBytes = 0;
   /** When it was asked last for what it has answered, and what the process had then. */
   #askedAt = -Infinity;
-  askedRssBytes = 0;
+  #askedRssBytes = 0;
   /** The most that the process had when it was asked, since it is watched. */
   #highRssBytes = 0;
   /** By all that it can have taken it is not over its cap. */
   isBounded = true;
+  /** What it could have taken unseen, when it was looked at last. */
+  #hiddenBytes = 0;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -44,13 +46,14 @@ export class OutsideView {
 
   /** It has so much room by what it said last, and can have taken `hiddenBytes` without any growth of its process. */
   bound(hiddenBytes: number, roomBytes: number): void {
+    this.#hiddenBytes = hiddenBytes;
     this.isBounded = hiddenBytes <= this.roomOf(roomBytes);
   }
 
   /** It holds so much by its statistics, as it was asked at `askedAt`, when its process had `rssBytes`. */
   onAnswer(statedBytes: number, askedAt: number, rssBytes: number): void {
     this.#askedAt = askedAt;
-    this.askedRssBytes = rssBytes;
+    this.#askedRssBytes = rssBytes;
     this.#highRssBytes = Math.max(this.#highRssBytes, rssBytes);
     this.#ownPace.see(statedBytes);
   }
@@ -63,7 +66,7 @@ export class OutsideView {
 
   /** What is left of the room that it had by what it said, if it has taken all that its process has grown by since. */
   roomOf(roomBytes: number): number {
-    return roomBytes - Math.max(0, this.#rssBytes - this.askedRssBytes);
+    return roomBytes - Math.max(0, this.#rssBytes - this.#askedRssBytes);
   }
 
   /** ms since it was asked. */
@@ -76,9 +79,10 @@ export class OutsideView {
     return this.#askedAt + ASK_AGAIN_MS;
   }
 
-  /** So much its process may have before it is to be asked: no more than when it was, or little more. */
-  get calmBytes(): number {
-    return this.#highRssBytes + NEWS_BYTES;
+  /** So much its process may have before it is to be asked: little more than when it was, and not so much that it can have no more than `leastBytes` left of its room. */
+  calmBytesIn(roomBytes: number, leastBytes: number): number {
+    const boundBytes = this.#askedRssBytes + roomBytes - Math.max(this.#hiddenBytes, leastBytes);
+    return Math.min(this.#highRssBytes + NEWS_BYTES, boundBytes);
   }
 
   /** Has the process so much more that its peak may be another? It held so much, and had so much room. */

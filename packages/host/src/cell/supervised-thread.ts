@@ -350,8 +350,7 @@ export class SupervisedThread {
 
   /** What its process may have without anything to be found in it: what it had when it was asked, or little more, if it is below its cap with all of that. */
   get calmBytes(): number {
-    const { calmBytes, askedRssBytes } = this.#view;
-    return Math.min(calmBytes, askedRssBytes + this.roomBytes - CALM_BYTES);
+    return this.#view.calmBytesIn(this.roomBytes, CALM_BYTES);
   }
 
   /** Until when there is nothing to find in it, if its process does not grow beyond that and it goes on with its request; -Infinity: there may be. */
