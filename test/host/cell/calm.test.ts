@@ -12,7 +12,7 @@ interface StandIn {
   see(bytes: number): void;
 }
 
-/** Of a thread, and a calm time that has begun with 100 MB and lasts until `until` as far as others go. */
+/** Of a thread, and a calm time in which its process may have 101 MB, and which lasts until `until` as far as others go. */
 function calmWith(thread: Partial<StandIn>, until = 300): { calm: Calm; thread: StandIn } {
   const standIn: StandIn = {
     hasMoved: false,

@@ -1,7 +1,7 @@
+import { LOOK_MIN_MS } from './look-pace.ts';
+
 /** So much may come without anything being new. */
 export const CALM_BYTES: number = 1 << 20;
-/** What is due is not seen to sooner. */
-const LOOK_MIN_MS = 10;
 /** The last look before that may wait so much longer for it, but no longer than this: one less. */
 const LAST_LOOK_MORE_MS = 10;
 const LAST_LOOK_MAX_MS = 40;

@@ -1,5 +1,5 @@
 /** While somebody works, memory is looked at this often at most. */
-const LOOK_MIN_MS = 10;
+export const LOOK_MIN_MS = 10;
 /** Hardly a thread fills memory faster, page by page: the kernel has to clear each of them first. */
 const BYTES_PER_MS = 4 << 20;
 /** How much of a peak is forgotten at each look, so that what falls and rises again is not taken for growth. */
