@@ -143,7 +143,9 @@ describe('cells', () => {
   it('a thread that could not start for want of descriptors takes nobody along', async () => {
     const greedy = `
       import { openSync } from 'node:fs';
-      export default (request) => {
+      import { setTimeout } from 'node:timers/promises';
+      export default async (request) => {
+        if (request.url.endsWith('?slow')) await setTimeout(200);
         try { while (request.url.endsWith('?all')) openSync('/dev/null'); } catch (error) { return error.code; }
         return String(process.pid);
       };`;
@@ -151,6 +153,8 @@ describe('cells', () => {
     const visit = async (query = ''): Promise<string> => (await fetch(`${started.url}/greedy${query}`)).text();
     const pid = await visit();
     expect(await visit('?all')).toBe('EMFILE');
+    // The spare thread may have started before there were none: taken, it is to be replaced by one that cannot start.
+    await Promise.all([visit('?slow'), visit('?slow')]);
     await eventually(
       () => started.host.ledger.obituaries,
       (obituaries) => obituaries.length > 0,
