@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { CellMemory } from '../../packages/host/src/cell/cell-memory.ts';
 import { Lease } from '../../packages/host/src/cell/lease.ts';
+import { Watchdog } from '../../packages/host/src/cell/watchdog.ts';
 import { eventually } from '../support/eventually.ts';
 import { StartedHost, startTrusted } from '../support/started-host.ts';
 
@@ -196,6 +197,33 @@ describe('cells', () => {
     const found = await Promise.all(Array.from({ length: 6 }, () => who(started, '/a')));
     expect(new Set(found.map(({ thread, pid }) => `${pid} ${thread}`)).size).toBe(1);
     expect(new Set(found.map(({ count }) => count))).toEqual(new Set([1, 2, 3, 4, 5, 6]));
+  });
+
+  it('what a shared thread goes on with, when one of its requests is answered, is followed', async () => {
+    const a = `export default async (request) => {
+      if (request.url.endsWith('?long')) await new Promise((resolve) => { globalThis.go = resolve; });
+      if (request.url.endsWith('?go')) globalThis.go();
+      return 'here';
+    };`;
+    await using started = await startTrusted({ a }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
+    await started.warm('/a');
+    const followed: string[] = [];
+    const follow = vi.spyOn(Watchdog.prototype, 'follow');
+    follow.mockImplementation(({ exchanges, isWatched }) => {
+      followed.push(`${exchanges.size} ${isWatched ? 'watched' : 'new'}`);
+    });
+    try {
+      const long = fetch(`${started.url}/a?long`);
+      await eventually(
+        () => followed,
+        ({ length }) => length > 0,
+      );
+      await started.warm('/a', '/a?go');
+      await (await long).text();
+      expect(followed).toEqual(['1 new', '1 new', '1 new']);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it('a cell whose channels are used up is replaced, and nobody notices', async () => {

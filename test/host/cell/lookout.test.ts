@@ -88,6 +88,7 @@ it('Lookout looks at a thread as a whole again when its calm is over: all are du
   await vi.advanceTimersByTimeAsync(100);
   expect([thread.lookedAt, thread.seenAt]).toEqual([[0], [30, 60, 90]]);
   process.mb = 102;
+  thread.calmBytes = 103 * MB;
   await vi.advanceTimersByTimeAsync(50);
   expect([thread.lookedAt, thread.seenAt.slice(3)]).toEqual([[0, 120], [150]]);
   lookout.onNews();
@@ -119,6 +120,14 @@ it('Lookout is not calm with two threads, nor while something may be found in me
   const { lookout, process } = lookoutAt(thread);
   process.isCalm = false;
   lookout.look();
+  await vi.advanceTimersByTimeAsync(100);
+  expect([thread.lookedAt, thread.seenAt]).toEqual([[0, 30, 60, 90], []]);
+});
+
+it('Lookout is not calm in a process that has more than is known to be calm', async () => {
+  const thread = new StandIn();
+  thread.calmBytes = 99 * MB;
+  lookoutAt(thread).lookout.look();
   await vi.advanceTimersByTimeAsync(100);
   expect([thread.lookedAt, thread.seenAt]).toEqual([[0, 30, 60, 90], []]);
 });

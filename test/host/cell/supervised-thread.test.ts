@@ -143,6 +143,18 @@ describe('SupervisedThread', () => {
     await answered;
   });
 
+  it('SupervisedThread that is in a native call is looked at as seldom as another', async () => {
+    thread.watch(10_000);
+    await thread.sample(100 * MB);
+    const answered = thread.sample(100 * MB);
+    for (let look = 0; look < 3; look++) {
+      nowMs += 100;
+      thread.look(100 * MB, 0);
+    }
+    expect(thread.lookAgainMs).toBe(50);
+    await answered;
+  });
+
   it('SupervisedThread is looked at again by what it says itself, where its process need not grow for that', async () => {
     thread.watch(10_000);
     await thread.sample(100 * MB);
@@ -202,6 +214,9 @@ describe('SupervisedThread', () => {
     expect(thread.calmUntil).toBe(nowMs + 125);
     expect(thread.calmMs).toBe(50);
     expect(thread.calmBytes).toBe(101 * MB);
+    thread.onUnexplained(64 * MB);
+    expect(thread.calmBytes / MB).toBeGreaterThan(102);
+    thread.onUnexplained(0);
     // An ended thread has left as much as it has room, but for half a MB.
     thread.look(100 * MB, thread.roomBytes - 0.5 * MB);
     expect(thread.calmBytes).toBe(100.5 * MB);

@@ -39,7 +39,7 @@ function warmUpOfCell(): WarmUp {
 
 it('WarmUp compiles and runs its servlet, and then strips modules in its thread, until it is ended', async () => {
   const warmUp = warmUpOfCell();
-  await new Promise<void>((resolve) => warmUp.begin(resolve));
+  await new Promise<void>((resolve) => warmUp.begin(resolve, () => {}));
   const stripped: string[] = [];
   for (let turn = 0; turn < 3; turn++) {
     const text = `export interface A${turn} { a: string }\nexport const a: A${turn} = { a: 'é' };\n`;
@@ -63,7 +63,7 @@ it('WarmUp compiles as the thread of a servlet would, for all threads of that se
   ];
   const order = { root: new URL('.', url).href, compiledPackages: [], persistence: 'stateless' as const, modules };
   expect(await warmUp.compile(order)).toEqual([]);
-  await new Promise<void>((resolve) => warmUp.begin(resolve));
+  await new Promise<void>((resolve) => warmUp.begin(resolve, () => {}));
   const [first, second, other] = [
     warmUp.compile(order),
     warmUp.compile(structuredClone(order)),
@@ -85,12 +85,17 @@ it('WarmUp compiles as the thread of a servlet would, for all threads of that se
 it('WarmUp that is ended before it is warm says nothing more, and strips all the same', async () => {
   const warmUp = warmUpOfCell();
   let isWarm = false;
-  warmUp.begin(() => (isWarm = true));
+  warmUp.begin(
+    () => (isWarm = true),
+    () => {},
+  );
   warmUp.end();
   expect(warmUp.strip('let a: number = 1;')).toBe('let a         = 1;');
   const second = warmUpOfCell();
-  await new Promise<void>((resolve) => second.begin(resolve));
+  const gone = Promise.withResolvers<void>();
+  await new Promise<void>((resolve) => second.begin(resolve, () => gone.resolve()));
   second.end();
+  await gone.promise;
   expect(isWarm).toBe(false);
 });
 

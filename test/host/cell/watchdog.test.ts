@@ -75,6 +75,19 @@ test('Watchdog sweeps once for each thing that is due, though timers know no par
   watchdog.close();
 });
 
+test('Watchdog sweeps though requests go on to be given to a thread that takes its time', () => {
+  const watchdog = new Watchdog(() => {});
+  const { lease, sweptMs } = leaseOf({ takesRoom: false });
+  lease.isWatched = true;
+  for (let requests = 0; requests < 10; requests++) {
+    watchdog.follow(lease, watched);
+    vi.advanceTimersByTime(4);
+  }
+  expect(sweptMs[0]).toBe(10);
+  expect(sweptMs.length).toBeGreaterThan(2);
+  watchdog.close();
+});
+
 /** When it is swept beside a lease like that, whose request began at 0. */
 function sweptBeside(state: object, forMs: number): number[] {
   const watchdog = new Watchdog(() => {});

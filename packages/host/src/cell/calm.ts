@@ -2,9 +2,9 @@ import { LOOK_MIN_MS } from './look-pace.ts';
 
 /** So much may come without anything being new. */
 export const CALM_BYTES: number = 1 << 20;
-/** The last look before that may wait so much longer for it, but no longer than this: one less. */
-const LAST_LOOK_MORE_MS = 10;
-const LAST_LOOK_MAX_MS = 40;
+/** What is looked at so seldom may wait so much longer for the last look: one less. */
+const SELDOM_MS = 30;
+const LAST_LOOK_MS = 40;
 
 /** What matters of a thread that is watched. */
 export interface CalmThread {
@@ -52,7 +52,7 @@ export class Calm {
     // A timer may go off up to 1 ms before its time, and who was not quite due then would need another look.
     const leftMs = Math.ceil(this.#until - now) + 1;
     const lookMs = thread.calmMs;
-    const lastMs = Math.max(lookMs, Math.min(lookMs + LAST_LOOK_MORE_MS, LAST_LOOK_MAX_MS));
+    const lastMs = lookMs < SELDOM_MS ? lookMs : Math.max(lookMs, LAST_LOOK_MS);
     return leftMs <= lastMs ? Math.max(LOOK_MIN_MS, leftMs) : lookMs;
   }
 }

@@ -1,3 +1,6 @@
+/** After a look that has failed, as where no file can be opened. */
+const AFTER_FAILURE_MS = 50;
+
 /** When to look next. A timer that is made anew for each look costs as much as what most looks do. */
 export class LookTimer {
   readonly #look: () => void;
@@ -8,7 +11,13 @@ export class LookTimer {
   constructor(look: () => void) {
     this.#look = () => {
       this.#at = Infinity;
-      look();
+      let hasFailed = true;
+      try {
+        look();
+        hasFailed = false;
+      } finally {
+        if (hasFailed) this.within(AFTER_FAILURE_MS);
+      }
     };
   }
 

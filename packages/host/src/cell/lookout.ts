@@ -166,7 +166,9 @@ export class Lookout {
     if (this.#pending > 0 || thread.hasMoved) return;
     const [seenBytes, { memory }] = [this.#seenRssBytes, this.#sights];
     const peakBytes = Math.min(thread.calmBytes, this.#reportedRssBytes + GROWN_BYTES);
-    const maxBytes = [peakBytes, seenBytes + CALM_BYTES].find((bytes) => bytes >= seenBytes && memory.isCalmAt(bytes));
+    // Above it there is something to ask soon.
+    if (peakBytes < seenBytes) return;
+    const maxBytes = [peakBytes, Math.min(peakBytes, seenBytes + CALM_BYTES)].find((bytes) => memory.isCalmAt(bytes));
     if (maxBytes !== undefined) this.#calm.begin(thread, maxBytes, this.#sampledAllAt + this.#restMs);
   }
 

@@ -140,7 +140,12 @@ function onOrder(message: ToCell): void {
       return;
     case 'warm-up':
       try {
-        meter.apart(() => warmUp.begin(() => send({ type: 'warmed-up' })));
+        meter.apart(() =>
+          warmUp.begin(
+            () => send({ type: 'warmed-up' }),
+            () => lookout.onNews(),
+          ),
+        );
       } catch {
         // Where no thread can be had, the first servlet will say so.
       }

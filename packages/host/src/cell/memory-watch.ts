@@ -140,7 +140,7 @@ export class MemoryWatch {
   }
 
   /**
-   * At every tick, when those that were `asked` in it have answered. The process had so much memory before they were; `isLong`: it
+   * At every whole look, when those that were `asked` in it have answered. The process had so much memory before they were; `isLong`: it
    * is some time since it was looked at last.
    */
   look(rssBytes: number, isLong: boolean, asked: readonly SupervisedThread[]): void {

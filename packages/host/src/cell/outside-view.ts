@@ -79,16 +79,19 @@ export class OutsideView {
     return this.#askedAt + ASK_AGAIN_MS;
   }
 
-  /** So much its process may have before it is to be asked: little more than when it was, and not so much that it can have no more than `leastBytes` left of its room. */
-  calmBytesIn(roomBytes: number, leastBytes: number): number {
+  /**
+   * So much its process may have before it is to be asked: little more than when it was, and not so much that it can have no more than `leastBytes`
+   * left of its room. It held so much, and had so much room.
+   */
+  calmBytes(heldBytes: number, roomBytes: number, leastBytes: number): number {
     const boundBytes = this.#askedRssBytes + roomBytes - Math.max(this.#hiddenBytes, leastBytes);
-    return Math.min(this.#highRssBytes + NEWS_BYTES, boundBytes);
+    return Math.min(this.#highRssBytes + newsBytes(heldBytes), boundBytes);
   }
 
   /** Has the process so much more that its peak may be another? It held so much, and had so much room. */
   hasNews(heldBytes: number, roomBytes: number): boolean {
     const moreBytes = this.#rssBytes - this.#highRssBytes;
-    if (moreBytes <= Math.max(NEWS_BYTES, heldBytes * NEWS_SHARE)) return false;
+    if (moreBytes <= newsBytes(heldBytes)) return false;
     return moreBytes > roomBytes * NEWS_ROOM_SHARE || this.agoMs >= NEWS_EVERY_MS;
   }
 
@@ -96,4 +99,8 @@ export class OutsideView {
   nextMs(roomBytes: number): number {
     return Math.min(this.#pace.nextMs(roomBytes), this.isBounded ? Infinity : this.#ownPace.nextMs(roomBytes));
   }
+}
+
+function newsBytes(heldBytes: number): number {
+  return Math.max(NEWS_BYTES, heldBytes * NEWS_SHARE);
 }

@@ -317,7 +317,9 @@ export class SupervisedThread {
   /** In how many ms it is to be looked at again; it is watched. */
   get lookAgainMs(): number {
     const roomBytes = this.#isKnown ? this.#view.roomOf(this.roomBytes) : 0;
-    const dueMs = Math.min(this.#cpuLeftMs, this.#view.askAgainAt + 1 - this.#now());
+    // One that does not answer, or is to end, is not asked once more.
+    const askMs = this.isAsked || this.isEnding ? Infinity : this.#view.askAgainAt + 1 - this.#now();
+    const dueMs = Math.min(this.#cpuLeftMs, askMs);
     const ms = Math.min(this.#view.nextMs(roomBytes), Math.max(LATE_MS, dueMs));
     // What it answers decides that anew; who may be over its cap is not waited for.
     return roomBytes > 0 && this.isAsked ? Math.max(ms, this.#silence.since + AWAITED_MS - this.#now()) : ms;
@@ -350,7 +352,7 @@ export class SupervisedThread {
 
   /** What its process may have without anything to be found in it: what it had when it was asked, or little more, if it is below its cap with all of that. */
   get calmBytes(): number {
-    return this.#view.calmBytesIn(this.roomBytes, CALM_BYTES);
+    return this.#view.calmBytes(this.#heldBytes, this.roomBytes, CALM_BYTES);
   }
 
   /** Until when there is nothing to find in it, if its process does not grow beyond that and it goes on with its request; -Infinity: there may be. */

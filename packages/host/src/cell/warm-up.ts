@@ -63,7 +63,7 @@ export class WarmUp {
   }
 
   /** Only once, and only before there is a servlet. */
-  begin(onWarm: () => void): void {
+  begin(onWarm: () => void, onGone: () => void): void {
     const { boot, resourceLimits, directory, data } = this.#site;
     const { port1, port2 } = new MessageChannel();
     const servlet = { root: pathToFileURL(join(directory, '/')).href, text: WARM_UP_SERVLET };
@@ -89,6 +89,7 @@ export class WarmUp {
       this.#stat?.close();
       this.#stat = null;
       port1.close();
+      onGone();
     });
   }
 

@@ -37,8 +37,8 @@ export class Watchdog {
   readonly #onIdleSweep: () => void;
   #timer: NodeJS.Timeout | null = null;
   #lastIdleSweep = 0;
-  /** The next sweep is later than a request that begins can wait for. */
-  #isCalm = true;
+  /** In so many ms from when that was said. */
+  #nextMs = Infinity;
   #isShut = false;
 
   constructor(onIdleSweep: () => void) {
@@ -48,7 +48,9 @@ export class Watchdog {
 
   /** Something has begun on a lease: its start, or a request. */
   follow(lease: Lease, pool: Watched): void {
-    if (this.#isCalm) this.#schedule(lease.isWatched ? SWEEP_MS : BURST_MS);
+    const ms = lease.isWatched ? SWEEP_MS : BURST_MS;
+    // What was set to no more than that is not put off by one request after another.
+    if (ms < this.#nextMs) this.#schedule(ms);
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
@@ -64,7 +66,7 @@ export class Watchdog {
     if (this.#isShut) return;
     // Node goes on to wake up for one that does not keep the process alive.
     if (this.#timer !== null) clearTimeout(this.#timer.ref());
-    this.#isCalm = ms > BURST_MS;
+    this.#nextMs = ms;
     // Node cuts off what is less than 1 ms, and who is not quite due would need another sweep.
     this.#timer = setTimeout(() => this.#sweep(), Math.ceil(ms));
     this.#timer.unref();
