@@ -15,6 +15,8 @@ const REQUEST_MS = 300;
 const WARM_TURNS = 24;
 /** Watched turns of each comparison in a round of the bench. */
 const KNOWN_TURNS = 24;
+/** What is taken of the thread is the least certain. */
+const HURRIED_TURNS = 48;
 const HELD_TURNS = 4;
 /** Who is not held to its cap collects its own garbage whenever that is such a share of it, so that it is looked at as one below its cap is. */
 const OWN_GARBAGE_SHARE = 0.15;
@@ -120,7 +122,7 @@ async function costOf(kind: Kind, capMb: number, rounds: number): Promise<Cost> 
   );
   const { comparison: hurried } = await measured(
     { capMb, isHeld: false, query: { of: kind, every }, times: TIMES },
-    { count: KNOWN_TURNS * rounds, requests: 1 },
+    { count: HURRIED_TURNS * rounds, requests: 1 },
   );
   const { watchers } = known.comparison;
   const moreWakes = hurried.wakes / known.comparison.wakes;

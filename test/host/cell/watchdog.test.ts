@@ -88,6 +88,14 @@ test('Watchdog sweeps though requests go on to be given to a thread that takes i
   watchdog.close();
 });
 
+test('Watchdog sweeps soon for what an idle sweep has begun', () => {
+  const { lease, sweptMs } = leaseOf({ takesRoom: false });
+  const watchdog: Watchdog = new Watchdog(() => watchdog.follow(lease, watched));
+  vi.advanceTimersByTime(1010);
+  expect(sweptMs).toEqual([1005]);
+  watchdog.close();
+});
+
 /** When it is swept beside a lease like that, whose request began at 0. */
 function sweptBeside(state: object, forMs: number): number[] {
   const watchdog = new Watchdog(() => {});

@@ -37,20 +37,18 @@ export class Watchdog {
   readonly #onIdleSweep: () => void;
   #timer: NodeJS.Timeout | null = null;
   #lastIdleSweep = 0;
-  /** In so many ms from when that was said. */
+  /** In so many ms from when that was said; Infinity: none has been since the last sweep began. */
   #nextMs = Infinity;
   #isShut = false;
 
   constructor(onIdleSweep: () => void) {
     this.#onIdleSweep = onIdleSweep;
-    this.#schedule(IDLE_SWEEP_MS);
+    this.#sweepWithin(IDLE_SWEEP_MS);
   }
 
   /** Something has begun on a lease: its start, or a request. */
   follow(lease: Lease, pool: Watched): void {
-    const ms = lease.isWatched ? SWEEP_MS : BURST_MS;
-    // What was set to no more than that is not put off by one request after another.
-    if (ms < this.#nextMs) this.#schedule(ms);
+    this.#sweepWithin(lease.isWatched ? SWEEP_MS : BURST_MS);
     if (this.#pools.has(lease)) return;
     this.#pools.set(lease, pool);
     this.#cells.add(lease.cell);
@@ -62,8 +60,9 @@ export class Watchdog {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  #schedule(ms: number): void {
-    if (this.#isShut) return;
+  /** What was set to no more than that is not put off by one request after another. */
+  #sweepWithin(ms: number): void {
+    if (this.#isShut || ms >= this.#nextMs) return;
     // Node goes on to wake up for one that does not keep the process alive.
     if (this.#timer !== null) clearTimeout(this.#timer.ref());
     this.#nextMs = ms;
@@ -73,6 +72,7 @@ export class Watchdog {
   }
 
   #sweep(): void {
+    this.#nextMs = Infinity;
     const now = performance.now() + TIMER_EARLY_MS;
     const pressed = new Set<Cell>();
     // Short requests right behind one another fill memory as well.
@@ -101,7 +101,7 @@ export class Watchdog {
       }
       this.#onIdleSweep();
     }
-    this.#schedule(nextMs);
+    this.#sweepWithin(nextMs);
   }
 
   /** Looks at a lease's clocks. `true`: it takes its time, so its cell's memory is looked at as well. */
