@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { Cell } from '../../packages/host/src/cell/cell.ts';
 import { CellMemory } from '../../packages/host/src/cell/cell-memory.ts';
 import { Lease } from '../../packages/host/src/cell/lease.ts';
 import { Watchdog } from '../../packages/host/src/cell/watchdog.ts';
@@ -223,6 +224,31 @@ describe('cells', () => {
       await started.warm('/a', '/a?go');
       await (await long).text();
       expect(followed).toEqual(['1 new', '1 new', '1 new']);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('a request that takes its time is watched on, and refused when it is late, in a shared thread that goes on answering', async () => {
+    const a = `export default async (request) => {
+      if (request.url.endsWith('?long')) await new Promise(() => {});
+      for (const until = performance.now() + 5; performance.now() < until;);
+      return 'here';
+    };`;
+    const limits = { wallMs: 600, cpuMs: 200 };
+    await using started = await startTrusted({ a }, { limits }, { a: { unit: 'servlet', spareThreads: 0 } });
+    await started.warm('/a');
+    const send = vi.spyOn(Cell.prototype, 'send');
+    try {
+      const long = fetch(`${started.url}/a?long`);
+      let status = 0;
+      void long.then((answer) => (status = answer.status));
+      const others: number[] = [];
+      while (status === 0 && others.length < 2000) others.push((await fetch(`${started.url}/a`)).status);
+      expect([status, new Set(others)]).toEqual([504, new Set([200])]);
+      const sent = send.mock.calls.map(([{ type }]) => type);
+      expect(sent.filter((type) => type === 'watch')).toHaveLength(1);
+      expect(sent).toContain('renew');
     } finally {
       vi.restoreAllMocks();
     }

@@ -9,6 +9,8 @@ export type ToCell =
    * last before the request; 0: not known.
    */
   | { type: 'watch'; lease: number; cpuMs: number; beforeBytes: number }
+  /** It is watched still, and has so much CPU time from now on: another request that it had was answered. */
+  | { type: 'renew'; lease: number; cpuMs: number }
   /** That request is over. */
   | { type: 'unwatch'; lease: number }
   /** The thread is stalled: let it start no further request, and say which one it claimed last. */

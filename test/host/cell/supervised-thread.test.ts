@@ -202,6 +202,19 @@ describe('SupervisedThread', () => {
     }
   });
 
+  it('SupervisedThread whose CPU time is renewed has all of it from then on', async () => {
+    thread.watch(30);
+    await thread.sample(100 * MB);
+    nowMs += 29;
+    thread.renew(40);
+    expect(thread.look(100 * MB, 0)).toBe(true);
+    await thread.sample(100 * MB);
+    nowMs += 39;
+    expect(thread.look(100 * MB, 0)).toBe(false);
+    nowMs++;
+    expect(thread.look(100 * MB, 0)).toBe(true);
+  });
+
   it('SupervisedThread is calm until it has to be asked, from when it has answered and that has been told', async () => {
     thread.watch(10_000);
     expect(thread.calmUntil).toBe(-Infinity);

@@ -29,6 +29,7 @@ function leaseOf({ takesRoom, agoMs = 0 }: { takesRoom: boolean; agoMs?: number 
     isSequential: true,
     isWatched: false,
     progressAt: from - agoMs,
+    busySince: from - agoMs,
     exchanges: { size: 2 },
     oldest: null,
     cell: {

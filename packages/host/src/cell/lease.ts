@@ -77,6 +77,11 @@ export interface LeaseFollower {
   onGone(lease: Lease, running: number): void;
 }
 
+/** A request that runs for longer is watched, and what waits behind it is taken back. */
+export const GLANCE_MS = 20;
+/** CPU time that the thread may use is not renewed before such a share of it may be over. */
+const RENEWED_SHARE = 1 / 4;
+
 /** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
 export class Lease implements Carrier, Closable, Holder, Recallable {
   readonly number: number;
@@ -104,6 +109,9 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   /** Its supervisor found it over one of its own limits. */
   isBreached = false;
   isWatched = false;
+  /** Since when its CPU time counts, and whether it has answered something since. */
+  #cpuFrom = 0;
+  #isCpuOld = false;
   /** The request that its supervisor saw it at, last. */
   seenRunning = 0;
   /** Its servlet is there. */
@@ -196,6 +204,11 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     return this.exchanges.oldest ?? null;
   }
 
+  /** Since when it is at what it is at; of requests that share it, at the oldest. */
+  get busySince(): number {
+    return this.isSequential ? this.progressAt : (this.oldest?.startedAt ?? this.progressAt);
+  }
+
   run(exchange: Exchange): void {
     const id = this.#nextId;
     this.#nextId = id === RunningRequest.ID_MAX ? 1 : id + 1;
@@ -268,10 +281,17 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
 
   // -- What the watchdog does ----------------------------------------------------------------------------------------
 
-  watch(cpuMaxMs: number): void {
-    if (this.isWatched) return;
+  /** It may use so much CPU time from now on. Where it is watched already, that counts if it has answered something meanwhile. */
+  watch(cpuMs: number): void {
+    const { isWatched, number: lease } = this;
+    const now = performance.now();
+    if (isWatched && (!this.#isCpuOld || now - this.#cpuFrom < cpuMs * RENEWED_SHARE)) return;
+    this.cell.send(
+      isWatched ? { type: 'renew', lease, cpuMs } : { type: 'watch', lease, cpuMs, beforeBytes: this.#beforeBytes },
+    );
     this.isWatched = true;
-    this.cell.send({ type: 'watch', lease: this.number, cpuMs: cpuMaxMs, beforeBytes: this.#beforeBytes });
+    this.#cpuFrom = now;
+    this.#isCpuOld = false;
   }
 
   /** Had its cell grown by a good part of what its cap leaves, when it was looked at last? Or may the thread take the rest of it without any growth? */
@@ -429,10 +449,16 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
     this.#asks?.onRequestOver(exchange.requestId);
     this.answeredCount++;
     this.cell.answeredCount++;
-    if (this.isWatched) this.#unwatch();
+    this.#isCpuOld = true;
+    if (this.isWatched && !this.#isBusyStill) this.#unwatch();
     this.#recall.restoreWhenBack();
     this.#follower.onAnswered(this, exchange, usage, failure);
     this.#beginRequest(performance.now());
+  }
+
+  /** Another request, which shares the thread with the one that was answered, takes its time. */
+  get #isBusyStill(): boolean {
+    return !this.isSequential && this.exchanges.size > 0 && performance.now() - this.busySince >= GLANCE_MS;
   }
 
   /** What the oldest request uses is counted from now on. */

@@ -99,6 +99,9 @@ function onOrder(message: ToCell): void {
       lookout.look();
       return;
     }
+    case 'renew':
+      threads.get(message.lease)?.renew(message.cpuMs);
+      return;
     case 'unwatch': {
       const thread = threads.get(message.lease);
       if (thread === undefined) return;

@@ -242,6 +242,12 @@ export class SupervisedThread {
     this.#view.begin();
   }
 
+  /** It may use so much CPU time from now on. */
+  renew(cpuMaxMs: number): void {
+    this.#watchedCpuMaxMs = cpuMaxMs;
+    this.#watchedFromCpuMs = this.#kernelCpuMs() ?? -1;
+  }
+
   unwatch(): void {
     this.isWatched = false;
     this.beforeBytes = 0;

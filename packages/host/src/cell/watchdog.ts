@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.ts';
 import type { Limits } from '../limits.ts';
 import type { Cell } from './cell.ts';
-import type { Lease } from './lease.ts';
+import { GLANCE_MS, type Lease } from './lease.ts';
 
 const SWEEP_MS = 10;
 /** Nothing is to be done about any lease sooner. */
@@ -9,8 +9,6 @@ const CALM_SWEEP_MS = 200;
 const IDLE_SWEEP_MS = 1000;
 /** One that takes memory as fast as it can has some 10 MB by then: its cell is looked at, which costs a few microseconds. */
 const BURST_MS = 5;
-/** A request that runs for longer is watched, and what waits behind it is taken back. */
-const GLANCE_MS = 20;
 /** A timer may go off so much before its time; who was not quite due then would need another one. */
 const TIMER_EARLY_MS = 1;
 /** After so long it is asked whether the only request of a thread has begun at all. */
@@ -111,10 +109,10 @@ export class Watchdog {
       if (now - lease.startedAt > limits.loadTimeoutMs) lease.end('wall', 'it was not loaded in time');
       return true;
     }
-    const waitingMs = now - lease.progressAt;
+    const waitingMs = now - lease.busySince;
     if (waitingMs < BURST_MS) return false;
     if (waitingMs < GLANCE_MS && !lease.isWatched && !lease.takesRoom()) return false;
-    lease.watch(Math.max(1, limits.cpuMs - waitingMs));
+    lease.watch(Math.max(1, limits.cpuMs - (now - lease.progressAt)));
     if (waitingMs < GLANCE_MS) return true;
     if (lease.isSequential) {
       // A request alone may stand behind something that an earlier one has left behind.
@@ -136,7 +134,7 @@ export class Watchdog {
 
 /** In how many ms something may have to be done about it. */
 function dueMs(lease: Lease, limits: Limits, now: number): number {
-  const waitingMs = now - lease.progressAt;
+  const waitingMs = now - lease.busySince;
   if (lease.state === 'ready' && (waitingMs < GLANCE_MS || !lease.isWatched))
     return Math.max(1, (waitingMs < BURST_MS ? BURST_MS : GLANCE_MS) - waitingMs);
   if (!lease.isWatched || lease.state === 'ending' || lease.state === 'gone') return SWEEP_MS;
