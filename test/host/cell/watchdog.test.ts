@@ -43,6 +43,8 @@ function leaseOf({ takesRoom, agoMs = 0 }: { takesRoom: boolean; agoMs?: number 
       memory: { pace: { nextMs: (): number => 50 } },
     },
     takesRoom: (): boolean => takesRoom,
+    renewInMs: (): number => Infinity,
+    renew: (): void => {},
     watch(): void {
       if (!this.isWatched) ask('watch');
       this.isWatched = true;
@@ -115,5 +117,7 @@ test('Watchdog sweeps every 200 ms beside what takes its time, and when that is 
   const ofFour = (state: object): number[] => sweptBeside(state, 900).slice(0, 4);
   expect(ofFour({ state: 'stalled', oldest: running })).toEqual([10, 210, 410, 449]);
   expect(ofFour({ state: 'stalled', oldest: { ...running, isHeadSent: true } })).toEqual([10, 210, 410, 610]);
+  const isShared = { isSequential: false, state: 'stalled', oldest: null };
+  expect(ofFour({ ...isShared, renewInMs: () => 50 })).toEqual([10, 60, 110, 160]);
   expect(ofFour({ state: 'starting', startedAt: performance.now() })).toEqual([10, 210, 410, 449]);
 });

@@ -162,7 +162,7 @@ function threadSnapshot(lease: Lease, { cpuMs: cpuMaxMs }: Limits, now: number):
     state: lease.state,
     requests: lease.exchanges.size,
     request: oldest === null ? null : `${oldest.method} ${oldest.url}`,
-    requestMs: oldest === null ? 0 : Math.round(now - lease.progressAt),
+    requestMs: oldest === null ? 0 : Math.round(now - lease.busySince),
     requestCpuMs: oldest === null ? 0 : Math.round(lease.meter.requestCpuMs),
     cpuMaxMs,
     heapBytes: lease.meter.heapBytes,

@@ -79,7 +79,7 @@ export interface LeaseFollower {
 
 /** A request that runs for longer is watched, and what waits behind it is taken back. */
 export const GLANCE_MS = 20;
-/** CPU time that the thread may use is not renewed before such a share of it may be over. */
+/** The CPU time that a shared thread may use is not renewed before such a share of it may be over. */
 const RENEWED_SHARE = 1 / 4;
 
 /** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
@@ -281,16 +281,29 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
 
   // -- What the watchdog does ----------------------------------------------------------------------------------------
 
-  /** It may use so much CPU time from now on. Where it is watched already, that counts if it has answered something meanwhile. */
+  /** It may use so much CPU time from now on. */
   watch(cpuMs: number): void {
-    const { isWatched, number: lease } = this;
-    const now = performance.now();
-    if (isWatched && (!this.#isCpuOld || now - this.#cpuFrom < cpuMs * RENEWED_SHARE)) return;
-    this.cell.send(
-      isWatched ? { type: 'renew', lease, cpuMs } : { type: 'watch', lease, cpuMs, beforeBytes: this.#beforeBytes },
-    );
+    if (this.isWatched) return;
     this.isWatched = true;
-    this.#cpuFrom = now;
+    this.#countCpu();
+    this.cell.send({ type: 'watch', lease: this.number, cpuMs, beforeBytes: this.#beforeBytes });
+  }
+
+  /** It is watched on, and has answered something meanwhile: it may use so much CPU time again. */
+  renew(cpuMs: number): void {
+    if (this.renewInMs(cpuMs) > 0) return;
+    this.#countCpu();
+    this.cell.send({ type: 'renew', lease: this.number, cpuMs });
+  }
+
+  /** In how many ms that is due; Infinity: it is not. */
+  renewInMs(cpuMs: number): number {
+    if (!this.isWatched || !this.#isCpuOld) return Infinity;
+    return Math.max(0, this.#cpuFrom + cpuMs * RENEWED_SHARE - performance.now());
+  }
+
+  #countCpu(): void {
+    this.#cpuFrom = performance.now();
     this.#isCpuOld = false;
   }
 

@@ -324,7 +324,7 @@ export class ServletPool implements ThreadsOwner {
       pass(exchange);
     }
     this.#runWaiting(lease);
-    // It is watched no longer, and what it goes on with may be at its beginning.
+    // What it goes on with may be at its beginning, and it may be watched no longer.
     if (lease.exchanges.size > 0) this.#site.watchdog.follow(lease, this);
     this.#threads.endIfOver(lease);
     if (this.#queue.length > 0) this.#pullQueue();

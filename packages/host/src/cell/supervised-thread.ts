@@ -242,8 +242,9 @@ export class SupervisedThread {
     this.#view.begin();
   }
 
-  /** It may use so much CPU time from now on. */
+  /** It may use so much CPU time from now on. Its peak is another request's, and told again. */
   renew(cpuMaxMs: number): void {
+    this.#toldBytes = 0;
     this.#watchedCpuMaxMs = cpuMaxMs;
     this.#watchedFromCpuMs = this.#kernelCpuMs() ?? -1;
   }

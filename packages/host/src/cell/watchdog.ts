@@ -113,6 +113,7 @@ export class Watchdog {
     if (waitingMs < BURST_MS) return false;
     if (waitingMs < GLANCE_MS && !lease.isWatched && !lease.takesRoom()) return false;
     lease.watch(Math.max(1, limits.cpuMs - (now - lease.progressAt)));
+    lease.renew(limits.cpuMs);
     if (waitingMs < GLANCE_MS) return true;
     if (lease.isSequential) {
       // A request alone may stand behind something that an earlier one has left behind.
@@ -142,11 +143,11 @@ function dueMs(lease: Lease, limits: Limits, now: number): number {
 }
 
 /** How long one that is watched has until it is late. */
-function leftMs(lease: Lease, { wallMs, loadTimeoutMs }: Limits, now: number): number {
+function leftMs(lease: Lease, { wallMs, loadTimeoutMs, cpuMs }: Limits, now: number): number {
   if (lease.state === 'starting') return loadTimeoutMs - (now - lease.startedAt);
   if (!lease.isSequential) {
     const running = Array.from(lease.exchanges.values()).filter((exchange) => !exchange.isHeadSent && !exchange.isDone);
-    return Math.min(...running.map((exchange) => wallMs - runningMs(exchange, 0, now)));
+    return Math.min(lease.renewInMs(cpuMs), ...running.map((exchange) => wallMs - runningMs(exchange, 0, now)));
   }
   const { oldest, progressAt } = lease;
   const waitingMs = now - progressAt;
