@@ -256,6 +256,38 @@ describe('cells', () => {
     }
   });
 
+  it('a shared thread is watched anew now and then, beside a request that stays open', async () => {
+    const a = `export default async (request) => {
+      if (request.url.endsWith('?long')) await new Promise((resolve) => { globalThis.go = resolve; });
+      if (request.url.endsWith('?go')) globalThis.go();
+      return 'here';
+    };`;
+    await using started = await startTrusted({ a }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
+    await started.warm('/a');
+    const send = vi.spyOn(Cell.prototype, 'send');
+    const count = (wanted: string): number => send.mock.calls.filter(([{ type }]) => type === wanted).length;
+    try {
+      const long = fetch(`${started.url}/a?long`);
+      await eventually(
+        () => count('watch'),
+        (times) => times > 0,
+      );
+      for (let times = 0; times < 10; times++) await started.warm('/a');
+      expect(count('unwatch')).toBeLessThan(3);
+      await sleep(5000);
+      const [watched, unwatched] = [count('watch'), count('unwatch')];
+      await started.warm('/a');
+      await eventually(
+        () => [count('watch'), count('unwatch')],
+        ([watches, unwatches]) => watches === watched + 1 && unwatches === unwatched + 1,
+      );
+      await started.warm('/a?go');
+      expect((await long).status).toBe(200);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it('a shared thread that has only waited has all of its CPU time for who comes next', async () => {
     const a = `export default async (request) => {
       const ms = Number(new URL(request.url, 'http://a').searchParams.get('ms'));

@@ -81,6 +81,8 @@ export interface LeaseFollower {
 export const GLANCE_MS = 20;
 /** The CPU time that a shared thread may use is not renewed before such a share of it may be over. */
 const RENEWED_SHARE = 1 / 4;
+/** So long a shared thread is watched on. What its earlier requests have kept beside its heap is not the doing of those that it has then for ever. */
+const WATCHED_MAX_MS = 5000;
 
 /** A thread of a cell, from its start to its end, as the acceptor sees it: its channel and what runs there. */
 export class Lease implements Carrier, Closable, Holder, Recallable {
@@ -109,6 +111,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   /** Its supervisor found it over one of its own limits. */
   isBreached = false;
   isWatched = false;
+  #watchedAt = 0;
   /** Since when its CPU time counts, and whether it has answered something since. */
   #cpuFrom = 0;
   #isCpuOld = false;
@@ -285,6 +288,7 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
   watch(cpuMs: number): void {
     if (this.isWatched) return;
     this.isWatched = true;
+    this.#watchedAt = performance.now();
     this.#countCpu();
     this.cell.send({ type: 'watch', lease: this.number, cpuMs, beforeBytes: this.#beforeBytes });
   }
@@ -471,7 +475,9 @@ export class Lease implements Carrier, Closable, Holder, Recallable {
 
   /** Another request, which shares the thread with the one that was answered, takes its time. */
   get #isBusyStill(): boolean {
-    return !this.isSequential && this.exchanges.size > 0 && performance.now() - this.busySince >= GLANCE_MS;
+    if (this.isSequential || this.exchanges.size === 0) return false;
+    const now = performance.now();
+    return now - this.busySince >= GLANCE_MS && now - this.#watchedAt < WATCHED_MAX_MS;
   }
 
   /** What the oldest request uses is counted from now on. */
