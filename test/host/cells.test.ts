@@ -17,6 +17,14 @@ const WHO = `
     return JSON.stringify({ pid: process.pid, thread: threadId, count: ++count });
   };`;
 
+/** `?long` stays open until `?go` comes. */
+const OPEN_UNTIL_GO = `
+  export default async (request) => {
+    if (request.url.endsWith('?long')) await new Promise((resolve) => { globalThis.go = resolve; });
+    if (request.url.endsWith('?go')) globalThis.go();
+    return 'here';
+  };`;
+
 interface Who {
   pid: number;
   thread: number;
@@ -202,12 +210,7 @@ describe('cells', () => {
   });
 
   it('what a shared thread goes on with, when one of its requests is answered, is followed', async () => {
-    const a = `export default async (request) => {
-      if (request.url.endsWith('?long')) await new Promise((resolve) => { globalThis.go = resolve; });
-      if (request.url.endsWith('?go')) globalThis.go();
-      return 'here';
-    };`;
-    await using started = await startTrusted({ a }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
+    await using started = await startTrusted({ a: OPEN_UNTIL_GO }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
     await started.warm('/a');
     // Its first request may be followed still, and the sweeps go on beside the next one.
     vi.spyOn(Lease.prototype, 'watch').mockImplementation(() => {});
@@ -257,12 +260,7 @@ describe('cells', () => {
   });
 
   it('a shared thread is watched anew now and then, beside a request that stays open', async () => {
-    const a = `export default async (request) => {
-      if (request.url.endsWith('?long')) await new Promise((resolve) => { globalThis.go = resolve; });
-      if (request.url.endsWith('?go')) globalThis.go();
-      return 'here';
-    };`;
-    await using started = await startTrusted({ a }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
+    await using started = await startTrusted({ a: OPEN_UNTIL_GO }, {}, { a: { unit: 'servlet', spareThreads: 0 } });
     await started.warm('/a');
     const send = vi.spyOn(Cell.prototype, 'send');
     const count = (wanted: string): number => send.mock.calls.filter(([{ type }]) => type === wanted).length;

@@ -11,12 +11,11 @@ export class LookTimer {
   constructor(look: () => void) {
     this.#look = () => {
       this.#at = Infinity;
-      let hasFailed = true;
       try {
         look();
-        hasFailed = false;
-      } finally {
-        if (hasFailed) this.within(AFTER_FAILURE_MS);
+      } catch (error) {
+        this.within(AFTER_FAILURE_MS);
+        throw error;
       }
     };
   }
